@@ -1,0 +1,1 @@
+"""The isthmus command and the local runner behind isthmus up."""

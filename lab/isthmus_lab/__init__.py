@@ -1,0 +1,1 @@
+"""Two complete Exchange organisations on one machine, for trying, testing and rehearsing."""

@@ -1,0 +1,1 @@
+"""Active Directory over LDAP: changes, reads and writes."""

@@ -1,0 +1,1 @@
+"""Topics, CloudEvents, the transactional outbox, consumers and ownership of keys."""

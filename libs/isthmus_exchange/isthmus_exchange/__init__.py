@@ -1,0 +1,1 @@
+"""Exchange over EWS: an asyncio client for the per-item path, exchangelib for the control side."""

@@ -1,0 +1,1 @@
+"""The project file: its model, its errors with line numbers, its secrets."""

@@ -1,0 +1,1 @@
+"""What every service shares: lifecycle, configuration, logs, health, metrics, PostgreSQL."""

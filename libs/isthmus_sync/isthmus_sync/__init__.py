@@ -1,0 +1,1 @@
+"""Pure algorithms of synchronisation: what changed, what to do."""

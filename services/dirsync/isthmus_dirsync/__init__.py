@@ -1,0 +1,1 @@
+"""Directory synchronisation between the two forests."""

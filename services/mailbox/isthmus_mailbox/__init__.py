@@ -1,0 +1,1 @@
+"""Copies mailboxes and keeps the copies in step."""

@@ -1,0 +1,1 @@
+"""Aggregates the topics with Faust and serves the statistics portal."""

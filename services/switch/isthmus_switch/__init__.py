@@ -1,0 +1,1 @@
+"""Switches a person to the other side, step by step, with an undo for each step."""
