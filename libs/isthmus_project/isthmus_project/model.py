@@ -1,0 +1,256 @@
+"""The shape of a project: two organisations, and what is to be moved between them.
+
+Every field says what it is for in its description; ``isthmus init`` writes a file with these words as comments, and a
+wrong file is refused with the line of the field. The model holds no secret: a :class:`Secret` names a file or a
+variable, and is read at the last moment by whoever needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+MatchRule = Literal["mail", "proxyAddresses", "sAMAccountName", "userPrincipalName", "employeeID"]
+AttributeOwner = Literal["source", "target", "newest"]
+
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_DISTINGUISHED_NAME = re.compile(r"(?:CN|OU|DC)=.+", re.IGNORECASE)
+
+
+def _distinguished_name(value: str) -> str:
+    if not _DISTINGUISHED_NAME.fullmatch(value):
+        raise ValueError("a distinguished name is expected, such as OU=Staff,DC=corp,DC=example,DC=com")
+    return value
+
+
+def _smtp_address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError("an SMTP address is expected, such as anna@example.com")
+    return value.lower()
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Secret(_Strict):
+    """Where a password is: in a file of the secrets folder, or in an environment variable. Exactly one of the two."""
+
+    file: str | None = Field(default=None, description="name of a file in the secrets folder; its first line counts")
+    env: str | None = Field(default=None, description="name of an environment variable")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.file is None) == (self.env is None):
+            raise ValueError(
+                "give either 'file' (in the secrets folder) or 'env' (a variable), not both and not neither"
+            )
+        return self
+
+    def read(self, secrets_dir: Path) -> str:
+        """The secret itself. Raises LookupError that names the file or variable and what to do."""
+        if self.env is not None:
+            value = os.environ.get(self.env)
+            if not value:
+                raise LookupError(
+                    f"the environment variable {self.env} is not set: set it to the password, or use 'file'"
+                )
+            return value
+        path = secrets_dir / str(self.file)
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise LookupError(
+                f"the secret {path} cannot be read: {error.strerror}; write the password into it"
+            ) from error
+        if not lines or not lines[0]:
+            raise LookupError(f"the secret {path} is empty: its first line must be the password")
+        return lines[0]
+
+
+class DirectoryServer(_Strict):
+    """How to reach the Active Directory of an organisation."""
+
+    url: str = Field(description="ldaps://host or ldaps://host:port of a domain controller")
+    ca_file: str | None = Field(
+        default=None, description="PEM file in the secrets folder that signed its certificate; empty: the system's"
+    )
+    user: str = Field(description="user principal name or DOMAIN\\user of the service account")
+    password: Secret
+    base: str = Field(description="the domain, as a distinguished name")
+
+    _check_base = field_validator("base")(_distinguished_name)
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("ldaps", "ldap") or not parts.hostname:
+            raise ValueError("ldaps://host or ldaps://host:port is expected")
+        return value
+
+
+class ExchangeServer(_Strict):
+    """How to reach the Exchange servers of an organisation."""
+
+    ews: str = Field(description="https://host/EWS/Exchange.asmx")
+    ca_file: str | None = Field(
+        default=None, description="PEM file in the secrets folder that signed its certificate; empty: the system's"
+    )
+    user: str = Field(description="user principal name or DOMAIN\\user of an account with ApplicationImpersonation")
+    password: Secret
+    connections: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=10, description="requests at the same time, at most; EWSMaxConcurrency of the throttling policy"
+    )
+
+    @field_validator("ews")
+    @classmethod
+    def _check_ews(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "https" or not parts.hostname:
+            raise ValueError("https://host/EWS/Exchange.asmx is expected; passwords do not go over plain http")
+        return value
+
+
+class Create(_Strict):
+    """Where objects are created that do not exist on this side yet."""
+
+    users_ou: str = Field(description="distinguished name of the OU for new users")
+    groups_ou: str = Field(description="distinguished name of the OU for new groups")
+    contacts_ou: str = Field(description="distinguished name of the OU for new contacts")
+    mailbox_database: str | None = Field(
+        default=None,
+        description="distinguished name of the mailbox database for new mailboxes; empty: users stay mail users",
+    )
+
+    _check_names = field_validator("users_ou", "groups_ou", "contacts_ou")(_distinguished_name)
+
+    @field_validator("mailbox_database")
+    @classmethod
+    def _check_database(cls, value: str | None) -> str | None:
+        return None if value is None else _distinguished_name(value)
+
+
+class Organisation(_Strict):
+    """One of the two Exchange organisations with its forest."""
+
+    name: str = Field(description="short name, as people call it", min_length=1)
+    directory: DirectoryServer
+    exchange: ExchangeServer
+    redirection: str = Field(
+        description="template of the addresses that carry redirected mail into this organisation; "
+        "its domain is accepted here and used for nothing else"
+    )
+    create: Create | None = Field(default=None, description="where Isthmus may create what is missing here")
+
+    @field_validator("redirection")
+    @classmethod
+    def _check_template(cls, value: str) -> str:
+        if value.count("{alias}") != 1 or not _ADDRESS.fullmatch(value.replace("{alias}", "a")):
+            raise ValueError('a template with one {alias} is expected, such as "{alias}@alpha.redirect.example.com"')
+        return value.lower()
+
+    def redirection_address(self, alias: str) -> str:
+        """The redirection address of the recipient with this alias (mailNickname)."""
+        return self.redirection.replace("{alias}", alias.lower())
+
+
+class DirectorySync(_Strict):
+    """What is matched, and what is kept in step between the forests."""
+
+    match: list[MatchRule] = Field(
+        default=["mail", "proxyAddresses"], min_length=1, description="rules in order; the first that finds one counts"
+    )
+    scope: list[str] = Field(
+        default=[], description="OUs of the source whose users, groups and contacts take part; empty: the whole domain"
+    )
+    attributes: dict[str, AttributeOwner] = Field(
+        default={}, description="who owns an attribute that differs from the default owner, the source"
+    )
+    interval_seconds: Annotated[float, Field(gt=0, le=86400)] = Field(
+        default=1.0, description="how often changes are asked for"
+    )
+    guard: Annotated[int, Field(ge=1)] = Field(
+        default=500, description="a run that would delete or overwrite more objects than this stops and asks"
+    )
+
+    @field_validator("scope")
+    @classmethod
+    def _check_scope(cls, value: list[str]) -> list[str]:
+        return [_distinguished_name(name) for name in value]
+
+
+class MailboxSync(_Strict):
+    """How mailboxes are kept in step."""
+
+    interval_seconds: Annotated[float, Field(gt=0, le=86400)] = Field(
+        default=60.0, description="how long a mailbox that is in step rests before it is looked at again"
+    )
+
+
+class Collection(_Strict):
+    """Mailboxes that are treated alike. A mailbox belongs to the first collection that names it."""
+
+    name: str = Field(min_length=1)
+    priority: Annotated[int, Field(ge=1, le=9)] = Field(default=5, description="1 goes first")
+    ou: str | None = Field(default=None, description="every mailbox below this OU of the source")
+    group: str | None = Field(default=None, description="every mailbox of this group of the source, nested ones too")
+    mailboxes: list[str] = Field(default=[], description="these SMTP addresses")
+    switch: Literal["manual", "when-in-step"] = Field(
+        default="manual", description="manual: isthmus switch; when-in-step: as soon as a mailbox is proven equal"
+    )
+
+    @field_validator("ou", "group")
+    @classmethod
+    def _check_names(cls, value: str | None) -> str | None:
+        return None if value is None else _distinguished_name(value)
+
+    @field_validator("mailboxes")
+    @classmethod
+    def _check_mailboxes(cls, value: list[str]) -> list[str]:
+        return [_smtp_address(address) for address in value]
+
+    @model_validator(mode="after")
+    def _some_selector(self) -> Self:
+        if not (self.ou or self.group or self.mailboxes):
+            raise ValueError("a collection needs an 'ou', a 'group' or a list of 'mailboxes'")
+        return self
+
+
+class Project(_Strict):
+    """Two organisations, and what is moved from the source to the target."""
+
+    project: str = Field(description="name of the project", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    source: Organisation
+    target: Organisation
+    directory: DirectorySync = DirectorySync()
+    mailbox: MailboxSync = MailboxSync()
+    collections: list[Collection] = Field(default=[], description="what is moved; nothing when empty")
+
+    @field_validator("collections")
+    @classmethod
+    def _unique_names(cls, value: list[Collection]) -> list[Collection]:
+        names = [collection.name for collection in value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the name of a collection is used twice: {', '.join(twice)}")
+        return value
+
+    @model_validator(mode="after")
+    def _two_organisations(self) -> Self:
+        if self.source.name == self.target.name:
+            raise ValueError(f"source and target are both called {self.source.name!r}: they need different names")
+        if self.source.redirection.rpartition("@")[2] == self.target.redirection.rpartition("@")[2]:
+            raise ValueError("the redirection templates of source and target must use different domains")
+        if self.target.create is None:
+            raise ValueError("target.create is missing: say in which OUs Isthmus may create users, groups and contacts")
+        return self
+
+    def collection(self, name: str) -> Collection | None:
+        """The collection of this name, None when there is none."""
+        return next((collection for collection in self.collections if collection.name == name), None)

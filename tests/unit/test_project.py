@@ -1,0 +1,93 @@
+"""The project file: the template is valid, and wrong files are refused with the right line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from isthmus_project import TEMPLATE, Project, ProjectError, Secret, load_project
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "project.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def line_of(text: str, fragment: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if fragment in line)
+
+
+def test_the_template_is_a_valid_project_and_survives_json(tmp_path: Path) -> None:
+    project = load_project(write(tmp_path, TEMPLATE))
+    assert project.source.name == "alpha"
+    assert [collection.name for collection in project.collections] == ["pilot", "everybody"]
+    assert Project.model_validate_json(project.model_dump_json()) == project
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "field", "words"),
+    [
+        ("ews: https://mail.alpha", "ews: http://mail.alpha", "source.exchange.ews", "plain http"),
+        ("base: DC=corp,DC=alpha,DC=example", "base: corp.alpha", "source.directory.base", "distinguished name"),
+        ("priority: 1 ", "priority: 12 ", "collections[0].priority", "less than or equal to 9"),
+        ("switch: manual                   #", "swich: manual #", "collections[0].swich", "spelling"),
+        ("match: [mail, proxyAddresses]", "match: [mail, email]", "directory.match[1]", "Input should be"),
+        ("mailboxes: [anna@alpha.example]", "mailboxes: [anna]", "collections[0].mailboxes", "SMTP address"),
+        ('redirection: "{alias}@beta.redirect.example"', 'redirection: "x@y.z"', "target.redirection", "{alias}"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_line(tmp_path: Path, good: str, bad: str, field: str, words: str) -> None:
+    assert good in TEMPLATE
+    text = TEMPLATE.replace(good, bad, 1)
+    with pytest.raises(ProjectError) as caught:
+        load_project(write(tmp_path, text))
+    [problem] = caught.value.problems
+    assert problem.field == field
+    assert words in problem.message
+    assert problem.line == line_of(text, bad)
+    assert f"project.yaml:{problem.line}: {field}" in str(caught.value)
+
+
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
+    text = TEMPLATE.replace("project: first-migration", "project: First Migration").replace("  name: beta\n", "")
+    with pytest.raises(ProjectError) as caught:
+        load_project(write(tmp_path, text))
+    assert [problem.field for problem in caught.value.problems] == ["project", "target.name"]
+    assert caught.value.problems[1].message == "is missing; add it"
+
+
+@pytest.mark.parametrize("text", ["", "- a list", "project: [", "project: &a [*a, *b]", "\t"])
+def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ProjectError):
+        load_project(write(tmp_path, text))
+
+
+def test_a_missing_and_a_binary_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="isthmus init"):
+        load_project(tmp_path / "nowhere.yaml")
+    path = tmp_path / "binary.yaml"
+    path.write_bytes(b"\xff\xfe\x00project")
+    with pytest.raises(ProjectError, match="UTF-8"):
+        load_project(path)
+
+
+def test_organisations_need_different_names_and_domains(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="different names"):
+        load_project(write(tmp_path, TEMPLATE.replace("name: beta", "name: alpha")))
+    with pytest.raises(ProjectError, match="different domains"):
+        load_project(write(tmp_path, TEMPLATE.replace("@beta.redirect", "@alpha.redirect")))
+
+
+def test_secrets_come_from_a_file_or_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "one").write_text("s3cret\nsecond line\n", encoding="utf-8")
+    assert Secret(file="one").read(tmp_path) == "s3cret"
+    monkeypatch.setenv("ISTHMUS_TEST_SECRET", "other")
+    assert Secret(env="ISTHMUS_TEST_SECRET").read(tmp_path) == "other"
+    with pytest.raises(LookupError, match="two"):
+        Secret(file="two").read(tmp_path)
+    (tmp_path / "empty").touch()
+    with pytest.raises(LookupError, match="empty"):
+        Secret(file="empty").read(tmp_path)
+    with pytest.raises(ValueError, match="not both"):
+        Secret(file="one", env="two")
