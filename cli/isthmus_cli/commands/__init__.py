@@ -1,0 +1,1 @@
+"""The commands of ``isthmus``, a file for each group."""

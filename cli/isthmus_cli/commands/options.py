@@ -1,0 +1,42 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from isthmus_project import Project, ProjectError, load_project
+
+from ..endpoints import default_data_folder
+from ..output import Exit, fail
+
+DataFolder = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        help="Folder of the system that 'isthmus up' runs.",
+        default_factory=default_data_folder,
+        show_default=False,
+    ),
+]
+ProjectFile = Annotated[Path, typer.Argument(help="The project file.", show_default=True)]
+Json = Annotated[bool, typer.Option("--json", help="JSON for programs instead of a table.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+
+DEFAULT_PROJECT = Path("project.yaml")
+
+
+def read_project(path: Path) -> Project:
+    """The project in ``path``; ends the program with every problem, its line and its remedy when it is wrong."""
+    try:
+        return load_project(path)
+    except ProjectError as error:
+        fail(str(error), Exit.WRONG_INPUT)
+
+
+def secrets_folder(project_file: Path) -> Path:
+    """ISTHMUS_SECRETS_DIR, else the folder ``secrets`` beside the project file."""
+    given = os.environ.get("ISTHMUS_SECRETS_DIR")
+    return Path(given) if given else project_file.absolute().parent / "secrets"

@@ -1,0 +1,46 @@
+"""What the command line says, and how it ends.
+
+Tables go to people, JSON to programs (``--json``), problems to standard error. An exit code means the same everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import IntEnum
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+class Exit(IntEnum):
+    """Exit codes."""
+
+    OK = 0
+    NOT_AS_IT_SHOULD_BE = 1
+    """The command ran; what it looked at is not in order (a failed check, a refused switch, a process that is down)."""
+    WRONG_INPUT = 2
+    """The command line or the project file is wrong; nothing was done."""
+    UNREACHABLE = 3
+    """Something that must answer does not (Kafka, a domain controller, the portal); the message names it."""
+
+
+def fail(message: str, code: Exit = Exit.NOT_AS_IT_SHOULD_BE) -> NoReturn:
+    """Say what is wrong on standard error and end with ``code``."""
+    for line in message.splitlines():
+        errors.print(f"[bold red]isthmus:[/] {_escaped(line)}", soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def print_json(data: Any) -> None:
+    """Write ``data`` as JSON to standard output, indented when a person looks at it."""
+    json.dump(data, sys.stdout, indent=2 if sys.stdout.isatty() else None, ensure_ascii=False, default=str)
+    sys.stdout.write("\n")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")
