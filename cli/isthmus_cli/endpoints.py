@@ -11,7 +11,7 @@ from .output import Exit, fail
 
 
 def default_data_folder() -> Path:
-    """Where ``isthmus up`` keeps a system: ISTHMUS_DATA; else /var/lib/isthmus for root, for others the XDG data folder."""
+    """Where ``isthmus up`` keeps a system: ISTHMUS_DATA, else /var/lib/isthmus for root, else the XDG data folder."""
     if given := os.environ.get("ISTHMUS_DATA"):
         return Path(given).absolute()
     if os.geteuid() == 0:
