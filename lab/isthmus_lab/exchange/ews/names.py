@@ -1,0 +1,73 @@
+"""Namespaces of EWS and short ways to build elements in them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from lxml import etree
+
+SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
+TYPES: Final = "http://schemas.microsoft.com/exchange/services/2006/types"
+MESSAGES: Final = "http://schemas.microsoft.com/exchange/services/2006/messages"
+ERRORS: Final = "http://schemas.microsoft.com/exchange/services/2006/errors"
+NSMAP: Final = {"t": TYPES, "m": MESSAGES}
+
+Element = etree._Element
+
+# What XML 1.0 cannot carry at all. Mail is full of it; a real Exchange answers with U+FFFD-free text too.
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def clean(text: str) -> str:
+    """The text without the characters that XML 1.0 cannot carry."""
+    return _FORBIDDEN.sub("", text)
+
+
+def _build(namespace: str, name: str, content: str | Element | None, attributes: dict[str, str]) -> Element:
+    node = etree.Element(f"{{{namespace}}}{name}", attributes, NSMAP)
+    if isinstance(content, str):
+        try:
+            node.text = content
+        except ValueError:
+            node.text = clean(content)
+    elif content is not None:
+        node.append(content)
+    return node
+
+
+def t(name: str, content: str | Element | None = None, /, **attributes: str) -> Element:
+    """An element of the types namespace: with text, with one child, or empty."""
+    return _build(TYPES, name, content, attributes)
+
+
+def m(name: str, content: str | Element | None = None, /, **attributes: str) -> Element:
+    """An element of the messages namespace: with text, with one child, or empty."""
+    return _build(MESSAGES, name, content, attributes)
+
+
+def local(node: Element) -> str:
+    """The element's name without its namespace."""
+    return str(node.tag).rpartition("}")[2]
+
+
+def child(node: Element, name: str) -> Element | None:
+    """The first child of that local name, whichever of the two namespaces it is in."""
+    found = node.find(f"{{{TYPES}}}{name}")
+    return found if found is not None else node.find(f"{{{MESSAGES}}}{name}")
+
+
+def text(node: Element, name: str) -> str | None:
+    """The text of the first child of that name; None when there is no such child."""
+    found = child(node, name)
+    return None if found is None else (found.text or "")
+
+
+def elements(node: Element | None) -> list[Element]:
+    """The element children: no comments, no processing instructions."""
+    return [] if node is None else [each for each in node if isinstance(each.tag, str)]
+
+
+def flag(value: str | None, default: bool = False) -> bool:
+    """An xs:boolean as it is written in an attribute or element."""
+    return default if value is None else value.strip() in ("true", "1")

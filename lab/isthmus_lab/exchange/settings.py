@@ -1,0 +1,67 @@
+"""What one Exchange server is told when it starts: a JSON or YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+
+class SettingsError(Exception):
+    """The file cannot be used; the message says which value and why."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Forest(_Section):
+    """The server's own forest, as the server sees it."""
+
+    url: str = Field(description="ldaps://host:port")
+    ca_file: Path | None = None
+    user: str
+    password: SecretStr
+    base: str = Field(description="DN of the domain")
+
+
+class Settings(_Section):
+    """An Exchange server. Port 0 takes a free one; the chosen ones are in the log and in ``ready_file``."""
+
+    organisation: str
+    host_name: str = Field(description="what the server calls itself in greetings, Received headers and Autodiscover")
+    url_host: str | None = Field(default=None, description="host in the URLs that Autodiscover gives out")
+    forest: Forest
+    netbios: str = Field(description="the domain's short name, for DOMAIN\\user")
+    listen: str = "127.0.0.1"
+    https_port: int = 0
+    smtp_port: int = 0
+    certificate: Path
+    key: Path
+    store: Path = Field(description="folder of the mailboxes and of the mail queue")
+    accepted_domains: tuple[str, ...]
+    connectors: dict[str, str] = Field(
+        default_factory=dict, description="address space -> host:port of the SMTP server that takes its mail"
+    )
+    impersonation_group: str | None = Field(
+        default=None, description="DN of the group whose members may impersonate every mailbox"
+    )
+    version: Literal["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019", "ExchangeSE"] = "Exchange2016"
+    validate_answers: bool = Field(default=False, description="refuse to send an answer that the schema does not allow")
+    max_request_bytes: int = 67_108_864
+    compress: bool = Field(default=True, description="gzip answers (never exports) for clients that accept it")
+    retry_seconds: float = Field(default=5.0, description="first wait before mail that could not go on is tried again")
+    ready_file: Path | None = Field(default=None, description="JSON with the ports, written once the server serves")
+
+
+def load(path: Path) -> Settings:
+    """Reads the file (JSON is YAML too). Raises SettingsError."""
+    try:
+        return Settings.model_validate(yaml.safe_load(path.read_text()))
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise SettingsError(f"{path}: {wrong}") from None

@@ -1,0 +1,64 @@
+"""The published EWS schema (Exchange 2016), and the questions that the server asks it.
+
+``messages.xsd`` describes every request and answer, ``types.xsd`` what they carry; both load as they are published.
+The order of elements in an answer comes from here too, so that no second list of it has to be kept right by hand.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from importlib.resources import as_file, files
+
+from lxml import etree
+
+_XS = "{http://www.w3.org/2001/XMLSchema}"
+_per_thread = threading.local()
+
+
+def _document(name: str) -> etree._ElementTree:
+    with as_file(files(__name__)) as folder:
+        return etree.parse(str(folder / name))
+
+
+def problems(element: etree._Element) -> list[str]:
+    """What is wrong with a request or an answer (an element of the messages namespace); empty when it validates.
+
+    A validator keeps its last errors in itself, so every thread has its own.
+    """
+    if not hasattr(_per_thread, "schema"):
+        _per_thread.schema = etree.XMLSchema(_document("messages.xsd"))
+    schema: etree.XMLSchema = _per_thread.schema
+    # A copy on its own: the schema knows nothing of the SOAP envelope around the element.
+    if schema.validate(etree.ElementTree(element)):
+        return []
+    return [entry.message for entry in schema.error_log]
+
+
+@cache
+def _types() -> dict[str, etree._Element]:
+    return {
+        str(node.get("name")): node
+        for node in _document("types.xsd").getroot()
+        if node.tag in (f"{_XS}complexType", f"{_XS}simpleType")
+    }
+
+
+@cache
+def order(type_name: str) -> tuple[str, ...]:
+    """The element names of a complex type in the order in which an answer must carry them, its base type's first."""
+    node = _types()[type_name]
+    extension = node.find(f".//{_XS}extension")
+    names: list[str] = []
+    if extension is not None:
+        base = str(extension.get("base"))
+        if base.startswith("t:"):
+            names += order(base[2:])
+    names += [str(child.get("name") or child.get("ref")) for child in node.iter(f"{_XS}element")]
+    return tuple(names)
+
+
+@cache
+def choices(type_name: str) -> frozenset[str]:
+    """The values an enumerated simple type allows."""
+    return frozenset(str(node.get("value")) for node in _types()[type_name].iter(f"{_XS}enumeration"))
