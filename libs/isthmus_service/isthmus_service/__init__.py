@@ -1,1 +1,18 @@
-"""What every service shares: lifecycle, configuration, logs, health, metrics, PostgreSQL."""
+"""What every service shares: lifecycle, configuration, logs, health, metrics, PostgreSQL.
+
+A service is one function that gets a `Service`, opens what it needs and waits:
+
+    async def serve(service: Service[Settings]) -> None:
+        pool = await service.database("mailbox", files("isthmus_mailbox") / "migrations")
+        service.spawn("relay", Relay(service, pool).run())
+        await service.run_until_stopped()
+
+    def main() -> None:
+        run("mailbox", Settings, serve)
+"""
+
+from isthmus_service.database import Connection, MigrationError, Pool
+from isthmus_service.service import Service, run
+from isthmus_service.settings import ConfigurationError, ServiceSettings
+
+__all__ = ["ConfigurationError", "Connection", "MigrationError", "Pool", "Service", "ServiceSettings", "run"]

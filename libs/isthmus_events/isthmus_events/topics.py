@@ -1,0 +1,132 @@
+"""Every topic of Isthmus: its name, what is said on it, and who says it to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from google.protobuf.message import Message
+from isthmus.accounts.v1.accounts_pb2 import Pair
+from isthmus.events.v1.directory_pb2 import DirectoryChanged, DirectoryStatus, PairObserved, RedirectionSet
+from isthmus.events.v1.mailbox_pb2 import ItemSetAside, MailboxOrdered, MailboxProgress, PassCompleted
+from isthmus.events.v1.project_pb2 import ProjectApplied
+from isthmus.events.v1.switch_pb2 import SwitchProgress, SwitchRequested
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True)
+class Topic(Generic[M]):
+    """A Kafka topic and the one message type on it.
+
+    `compacted`: the newest message of a key says all; older ones may vanish. Otherwise messages are kept for 7 days.
+    `partitions`: topics that are owned together have the same number, so that a key is in the same partition of each.
+    `key`: what a message's key is, in words. `about`: who says it, to whom, and when.
+    """
+
+    name: str
+    message: type[M]
+    compacted: bool
+    about: str
+    key: str = "pair id"
+    partitions: int = 12
+
+
+PROJECTS: Final = Topic(
+    "isthmus.project.definition.v1",
+    ProjectApplied,
+    compacted=True,
+    key="project name",
+    about="The project file as an operator applied it, from the command line to every service.",
+)
+DIRECTORY_PAIRS: Final = Topic(
+    "isthmus.directory.pairs.v1",
+    PairObserved,
+    compacted=True,
+    about="Two directory objects that belong together, as dirsync sees them, to accountmap.",
+)
+DIRECTORY_CHANGES: Final = Topic(
+    "isthmus.directory.changes.v1",
+    DirectoryChanged,
+    compacted=False,
+    about="dirsync wrote to a directory object.",
+)
+REDIRECTIONS: Final = Topic(
+    "isthmus.directory.redirections.v1",
+    RedirectionSet,
+    compacted=True,
+    about="Both forests now redirect a person's mail to this side, from dirsync to switch.",
+)
+DIRECTORY_STATUS: Final = Topic(
+    "isthmus.directory.status.v1",
+    DirectoryStatus,
+    compacted=True,
+    key="project name",
+    about="How directory synchronisation stands, from dirsync.",
+)
+ACCOUNT_PAIRS: Final = Topic(
+    "isthmus.accounts.pairs.v1",
+    Pair,
+    compacted=True,
+    about="Every pair with its active side, from accountmap to everybody.",
+)
+MAILBOX_ORDERS: Final = Topic(
+    "isthmus.mailbox.orders.v1",
+    MailboxOrdered,
+    compacted=False,
+    about="What somebody wants of a mailbox, from switch and the command line to mailbox.",
+)
+MAILBOX_PROGRESS: Final = Topic(
+    "isthmus.mailbox.progress.v1",
+    MailboxProgress,
+    compacted=True,
+    about="How a mailbox stands, from mailbox.",
+)
+MAILBOX_PASSES: Final = Topic(
+    "isthmus.mailbox.passes.v1",
+    PassCompleted,
+    compacted=False,
+    about="What a pass over a mailbox did and what it proved, from mailbox to switch and stats.",
+)
+MAILBOX_SET_ASIDE: Final = Topic(
+    "isthmus.mailbox.setaside.v1",
+    ItemSetAside,
+    compacted=False,
+    about="An item that could not be copied, from mailbox.",
+)
+SWITCH_REQUESTS: Final = Topic(
+    "isthmus.switch.requests.v1",
+    SwitchRequested,
+    compacted=False,
+    about="Somebody wants a person switched or switched back, from the command line to switch.",
+)
+SWITCH_PROGRESS: Final = Topic(
+    "isthmus.switch.progress.v1",
+    SwitchProgress,
+    compacted=True,
+    about="How the switch of a person stands, from switch.",
+)
+
+ALL_TOPICS: Final[tuple[Topic[Any], ...]] = (
+    PROJECTS,
+    DIRECTORY_PAIRS,
+    DIRECTORY_CHANGES,
+    REDIRECTIONS,
+    DIRECTORY_STATUS,
+    ACCOUNT_PAIRS,
+    MAILBOX_ORDERS,
+    MAILBOX_PROGRESS,
+    MAILBOX_PASSES,
+    MAILBOX_SET_ASIDE,
+    SWITCH_REQUESTS,
+    SWITCH_PROGRESS,
+)
+
+
+async def ensure_topics(bootstrap: str, topics: Iterable[Topic[Any]] = ALL_TOPICS) -> None:
+    """Create the topics that are missing, and return when the broker serves all of them.
+
+    Raises aiokafka.errors.KafkaError when no broker answers; `Service.wait_for` waits for one.
+    """
+    raise NotImplementedError
