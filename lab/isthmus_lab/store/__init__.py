@@ -1,0 +1,66 @@
+"""The information store of an organisation: mailboxes with folders and items, each mailbox one SQLite file.
+
+store = Store(Path("data/alpha"))
+mailbox = store.mailbox(guid, locale="de")
+inbox = mailbox.folders.role("inbox")
+with mailbox.transaction():                 # many changes, one commit
+    row = mailbox.items.add(inbox.id, bag)
+changes = mailbox.sync.items(inbox.id, b"", limit=512)
+"""
+
+from isthmus_lab.store.errors import (
+    FolderExistsError,
+    InvalidSyncStateError,
+    NotAllowedError,
+    NotFoundError,
+    StaleChangeKeyError,
+    StoreError,
+)
+from isthmus_lab.store.items import Items
+from isthmus_lab.store.mailbox import Mailbox
+from isthmus_lab.store.model import (
+    ChangeKind,
+    Delete,
+    Event,
+    EventKind,
+    Folder,
+    FolderChanges,
+    Item,
+    ItemChange,
+    ItemChanges,
+    Page,
+    Row,
+)
+from isthmus_lab.store.restriction import And, Bitmask, Compare, Contains, Exists, Not, Or, Restriction
+from isthmus_lab.store.store import Store
+
+__all__ = [
+    "And",
+    "Bitmask",
+    "ChangeKind",
+    "Compare",
+    "Contains",
+    "Delete",
+    "Event",
+    "EventKind",
+    "Exists",
+    "Folder",
+    "FolderChanges",
+    "FolderExistsError",
+    "InvalidSyncStateError",
+    "Item",
+    "ItemChange",
+    "ItemChanges",
+    "Items",
+    "Mailbox",
+    "Not",
+    "NotAllowedError",
+    "NotFoundError",
+    "Or",
+    "Page",
+    "Restriction",
+    "Row",
+    "StaleChangeKeyError",
+    "Store",
+    "StoreError",
+]
