@@ -1,0 +1,66 @@
+"""Everything the portal shows, in memory: the tables' content in the shapes of this service, and who waits for news."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from .query import Page, Query, answer
+from .record import Journal, Mailbox
+from .summary import DirectoryView, ProjectView, Summary, summarise
+from .throughput import Throughput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ANYHOW = 5
+
+
+class Board:
+    """Written by the agents, read by the pages; both in one event loop. ``version`` rises with every change."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self.mailboxes: dict[str, Mailbox] = {}
+        self.journals: dict[str, Journal] = {}
+        self.projects: dict[str, ProjectView] = {}
+        self.directories: dict[str, DirectoryView] = {}
+        self.throughput = Throughput()
+        self.version = 0
+        self._news = asyncio.Event()
+        self.summary = self._add_up()
+
+    def changed(self) -> None:
+        self.version += 1
+
+    async def keep_fresh(self) -> None:
+        """Adds everything up once a second when something changed, and tells those who wait, however many they are.
+
+        Rates and forecasts change by the mere passing of time, so every few seconds it does so anyhow.
+        """
+        seen, said = -1, 0.0
+        while True:
+            if self.version != seen or self.clock() - said >= _ANYHOW:
+                seen, said = self.version, self.clock()
+                self.summary = self._add_up()
+                self._news.set()
+                self._news = asyncio.Event()
+            await asyncio.sleep(1)
+
+    async def news(self) -> None:
+        """Returns when ``summary`` is newer."""
+        await self._news.wait()
+
+    @property
+    def project(self) -> ProjectView | None:
+        """The project that was applied most often, which is the one in use."""
+        return max(self.projects.values(), key=lambda project: project.revision, default=None)
+
+    def _add_up(self) -> Summary:
+        project = self.project
+        directory = self.directories.get(project.name) if project else None
+        return summarise(self.mailboxes.values(), project, directory, self.throughput, self.clock())
+
+    def page(self, query: Query) -> Page:
+        return answer(query, self.mailboxes.values())
