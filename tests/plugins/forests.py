@@ -1,0 +1,59 @@
+"""The fixture `forests`: two furnished, running forests, shared by all tests of a run.
+
+Tests share them, so a test works in an organisational unit that it makes for itself (fixture `units`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from isthmus_lab.forests import Forest, prepare
+from isthmus_lab.layout import ServicePasswords, layout
+from isthmus_lab.organisation import ALPHA, BETA, Organisation
+from isthmus_lab.program import running
+
+
+@dataclass(frozen=True)
+class Forests:
+    """Both forests with the lab's layout (organisational units, service accounts, the mailbox database's object)."""
+
+    alpha: Forest
+    beta: Forest
+    service_passwords: ServicePasswords
+
+
+@dataclass(frozen=True)
+class Units:
+    """An organisational unit for one test, in each forest."""
+
+    alpha: str
+    beta: str
+
+
+@pytest.fixture(scope="session")
+def forests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forests]:
+    folder = tmp_path_factory.mktemp("forests")
+    passwords = ServicePasswords(isthmus="isthmus-secret", exchange="exchange-secret")
+
+    def furnished(organisation: Organisation) -> Forest:
+        forest = prepare(folder / organisation.name / "forest", organisation, "administrator-secret")
+        forest.load(layout(organisation, passwords))
+        return forest
+
+    with ThreadPoolExecutor() as threads:
+        alpha, beta = threads.map(furnished, (ALPHA, BETA))
+    with running(alpha.program(), beta.program(), log_folder=folder):
+        yield Forests(alpha, beta, passwords)
+
+
+@pytest.fixture
+def units(forests: Forests) -> Units:
+    name = f"OU=Test {secrets.token_hex(4)}"
+    for forest in (forests.alpha, forests.beta):
+        with forest.connect() as connection:
+            connection.add(f"{name},{forest.organisation.root_ou}", ["organizationalUnit"])
+    return Units(f"{name},{ALPHA.root_ou}", f"{name},{BETA.root_ou}")
