@@ -17,6 +17,8 @@ from isthmus_cli.runner.ports import free_ports
 
 from tests.processes import Process, ProgramProcess
 
+pytest_plugins = ["tests.plugins.forests"]
+
 _numbers = itertools.count(1)
 
 
