@@ -17,7 +17,6 @@ class Cache:
     """Pairs and the index of their names. Knows nothing of the network, nor of how old it is."""
 
     def __init__(self) -> None:
-        self.revision = 0
         self._pairs: dict[bytes, Pair] = {}
         self._holders: dict[tuple[int, bytes], frozenset[tuple[int, bytes]]] = {}
 
@@ -43,7 +42,6 @@ class Cache:
             for name in names(pair):
                 key = (name.kind, name.value)
                 self._holders[key] = self._holders.get(key, frozenset()) | {(name.side, pair.id)}
-        self.revision = max(self.revision, pair.revision)
         return True
 
     def resolve(self, identity: Identity) -> Pair:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import grpc
@@ -71,6 +72,7 @@ class AccountMap:
         self._deadline = deadline
         self._log = structlog.get_logger("accounts").bind(accountmap=address)
         self._cache = Cache()
+        self._streamed = 0
         self._heard = float("-inf")
         self._filled = asyncio.Event()
 
@@ -108,7 +110,7 @@ class AccountMap:
 
         request = ResolveRequest(identity=identity)
         try:
-            answer = await self._retried(lambda seconds: self._stub.Resolve(request, timeout=seconds))
+            answer = await self._retried(partial(self._stub.Resolve, request))
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise UnknownIdentity(identity) from None
@@ -125,9 +127,7 @@ class AccountMap:
         for start in range(0, len(identities), LARGEST_BATCH):
             request = ResolveBatchRequest(identities=identities[start : start + LARGEST_BATCH])
             try:
-                answer = await self._retried(
-                    lambda seconds, request=request: self._stub.ResolveBatch(request, timeout=seconds)
-                )
+                answer = await self._retried(partial(self._stub.ResolveBatch, request))
             except grpc.aio.AioRpcError as error:
                 raise self._unavailable(error) from error
             batch.pairs.extend(pair if pair.id else None for pair in answer.pairs)
@@ -135,7 +135,7 @@ class AccountMap:
             batch.ambiguous.extend(start + index for index in answer.ambiguous)
         return batch
 
-    async def set_active_side(self, pair_id: bytes, side: Side, reason: str) -> Pair:
+    async def set_active_side(self, pair_id: bytes, side: Side.ValueType, reason: str) -> Pair:
         """Make a side the active one; idempotent. Returns the pair as it is then. `reason` goes to the audit trail.
 
         Raises UnknownIdentity or AccountMapUnavailable; after the latter it may or may not have taken effect, and
@@ -143,7 +143,7 @@ class AccountMap:
         """
         request = SetActiveSideRequest(pair_id=pair_id, side=side, reason=reason)
         try:
-            answer = await self._retried(lambda seconds: self._stub.SetActiveSide(request, timeout=seconds))
+            answer = await self._retried(partial(self._stub.SetActiveSide, request))
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise UnknownIdentity(Identity(pair_id=pair_id)) from None
@@ -166,13 +166,13 @@ class AccountMap:
                 batch.ambiguous.append(index)
         return batch
 
-    async def _retried(self, call: Callable[[float], Awaitable[T]]) -> T:
-        """`call(seconds left)` until it succeeds, fails for good, or the deadline has passed."""
+    async def _retried(self, call: Callable[..., Awaitable[T]]) -> T:
+        """`call(timeout=seconds left)` until it succeeds, fails for good, or the deadline has passed."""
         ends = time.monotonic() + self._deadline
         pause = _FIRST_PAUSE
         while True:
             try:
-                return await call(max(ends - time.monotonic(), 0.001))
+                return await call(timeout=max(ends - time.monotonic(), 0.001))
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _RETRIED or time.monotonic() + pause >= ends:
                     raise
@@ -184,10 +184,11 @@ class AccountMap:
         pause = _FIRST_PAUSE
         while True:
             try:
-                stream = self._stub.Watch(
-                    WatchRequest(after_revision=self._cache.revision if self._filled.is_set() else 0)
-                )
-                while (response := await asyncio.wait_for(stream.read(), _LONGEST_SILENCE)) is not grpc.aio.EOF:
+                stream = self._stub.Watch(WatchRequest(after_revision=self._streamed))
+                while True:
+                    response = await asyncio.wait_for(stream.read(), _LONGEST_SILENCE)
+                    if not isinstance(response, WatchResponse):
+                        break
                     pause = _FIRST_PAUSE
                     self._take(response)
                 self._log.info("the account map ended its stream")
@@ -203,13 +204,16 @@ class AccountMap:
     def _take(self, response: WatchResponse) -> None:
         if response.HasField("pair"):
             self._cache.put(response.pair)
+            self._streamed = max(self._streamed, response.pair.revision)
             return
-        if response.complete_revision < self._cache.revision:
+        if response.complete_revision < self._streamed:
             # Revisions only rise, so this account map's database was replaced by an older or empty one.
             self._log.warning("the account map went back in time; the cache is filled anew")
             self._cache = Cache()
+            self._streamed = 0
             self._filled.clear()
             raise _FillAnew
+        self._streamed = response.complete_revision
         self._heard = time.monotonic()
         if not self._filled.is_set():
             self._filled.set()
