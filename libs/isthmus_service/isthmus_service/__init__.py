@@ -11,7 +11,8 @@ A service is one function that gets a `Service`, opens what it needs and waits:
         run("mailbox", Settings, serve)
 """
 
-from isthmus_service.database import Connection, MigrationError, Pool
+from isthmus_service.database import Connection, Pool
+from isthmus_service.migrations import MigrationError
 from isthmus_service.service import Service, run
 from isthmus_service.settings import ConfigurationError, ServiceSettings
 
