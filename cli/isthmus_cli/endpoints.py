@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .output import Exit, fail
 
 
 def default_data_folder() -> Path:
-    """Where ``isthmus up`` keeps a system: ISTHMUS_DATA, else /var/lib/isthmus for root, else the XDG data folder."""
-    if given := os.environ.get("ISTHMUS_DATA"):
-        return Path(given).absolute()
+    """Where ``isthmus up`` keeps a system: /var/lib/isthmus for root, else the XDG data folder."""
     if os.geteuid() == 0:
         return Path("/var/lib/isthmus")
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "isthmus"
@@ -31,25 +29,27 @@ class Endpoints:
     """http://host:port of the statistics portal."""
 
 
+def endpoints_of(ports: dict[str, int]) -> Endpoints:
+    """The endpoints of a local system with these ports."""
+    return Endpoints(
+        kafka=f"127.0.0.1:{ports['kafka']}",
+        accountmap=f"127.0.0.1:{ports['grpc']}",
+        portal=f"http://127.0.0.1:{ports['stats']}",
+    )
+
+
 def endpoints(data: Path) -> Endpoints:
-    """The endpoints of the running system. Ends the program with a remedy when there is none."""
+    """The endpoints of the system to talk to. Ends the program with a remedy when none is known."""
+    given = {name: os.environ.get(f"ISTHMUS_{name.upper()}") for name in ("kafka", "accountmap", "portal")}
+    if all(given.values()):
+        return Endpoints(**{name: str(address) for name, address in given.items()})
     state = data / "system.json"
-    known: dict[str, str] = {}
-    if state.exists():
-        ports = json.loads(state.read_text(encoding="utf-8"))["ports"]
-        known = {
-            "kafka": f"127.0.0.1:{ports['kafka']}",
-            "accountmap": f"127.0.0.1:{ports['accountmap']}",
-            "portal": f"http://127.0.0.1:{ports['stats']}",
-        }
-    found = {
-        name: os.environ.get(f"ISTHMUS_{name.upper()}") or known.get(name) for name in ("kafka", "accountmap", "portal")
-    }
-    missing = [f"ISTHMUS_{name.upper()}" for name, address in found.items() if not address]
-    if missing:
+    if not state.exists():
+        missing = ", ".join(f"ISTHMUS_{name.upper()}" for name, address in given.items() if not address)
         fail(
-            f"no system runs in {data}: start one with 'isthmus up', name its folder with --data, "
-            f"or set {', '.join(missing)} for one that runs elsewhere",
+            f"there is no system in {data}: start one with 'isthmus up', name its folder with --data, "
+            f"or set {missing} for one that runs elsewhere",
             Exit.UNREACHABLE,
         )
-    return Endpoints(**{name: str(address) for name, address in found.items()})
+    local = endpoints_of(json.loads(state.read_text(encoding="utf-8"))["ports"])
+    return replace(local, **{name: address for name, address in given.items() if address})

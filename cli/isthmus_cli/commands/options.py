@@ -13,19 +13,14 @@ from ..endpoints import default_data_folder
 from ..output import Exit, fail
 
 DataFolder = Annotated[
-    Path,
-    typer.Option(
-        "--data",
-        help="Folder of the system that 'isthmus up' runs.",
-        default_factory=default_data_folder,
-        show_default=False,
-    ),
+    Path, typer.Option("--data", envvar="ISTHMUS_DATA", help="Folder of the system that 'isthmus up' runs.")
 ]
 ProjectFile = Annotated[Path, typer.Argument(help="The project file.", show_default=True)]
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs instead of a table.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 DEFAULT_PROJECT = Path("project.yaml")
+DEFAULT_DATA = default_data_folder()
 
 
 def read_project(path: Path) -> Project:

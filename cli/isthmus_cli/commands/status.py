@@ -1,0 +1,145 @@
+"""``isthmus status``: every mailbox, once or live."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ..endpoints import endpoints
+from ..output import Exit, console, fail, print_json
+from ..portal import Portal, PortalError, portal_or_fail
+from .options import DEFAULT_DATA, DataFolder, Json
+
+COLOURS = {
+    "in step": "green",
+    "switched": "bold green",
+    "copying": "cyan",
+    "updating": "cyan",
+    "switching": "magenta",
+    "blocked": "bold red",
+    "paused": "yellow",
+}
+_TALLEST = 60
+
+
+def status(
+    data: DataFolder = DEFAULT_DATA,
+    as_json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, live, until Ctrl-C.")] = False,
+) -> None:
+    """Show how every mailbox stands: progress, items, what is wrong.
+
+    Exit code 1 when a mailbox is blocked or needs attention, so that a script can ask.
+    """
+    portal = portal_or_fail(endpoints(data).portal)
+    try:
+        if as_json:
+            document = {"summary": portal.summary(), "mailboxes": list(portal.mailboxes())}
+            print_json(document)
+            summary = document["summary"]
+        elif watch:
+            summary = _follow(portal)
+        else:
+            summary = portal.summary()
+            console.print(view(summary, list(portal.mailboxes())))
+    except PortalError as error:
+        fail(str(error), Exit.UNREACHABLE)
+    if isinstance(summary, dict) and summary["attention"]:
+        raise typer.Exit(Exit.NOT_AS_IT_SHOULD_BE)
+
+
+def _follow(portal: Portal) -> dict[str, Any]:
+    summary = portal.summary()
+    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+        try:
+            while True:
+                summary = portal.summary()
+                live.update(view(summary, list(portal.mailboxes()), most=console.height - 6), refresh=True)
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            return summary
+
+
+def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _TALLEST) -> RenderableType:
+    """The table of mailboxes, those that move or need attention first when there are more than ``most``, and totals."""
+    table = Table(box=None, header_style="bold", pad_edge=False, expand=False)
+    for column in ("mailbox", "collection", "status"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("progress", width=22)
+    for column in ("items", "pass"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    shown = mailboxes
+    if len(mailboxes) > most:
+        shown = sorted(mailboxes, key=_interest)[: max(most, 1)]
+    for mailbox in shown:
+        table.add_row(
+            mailbox["name"],
+            mailbox["collection"],
+            Text(mailbox["status"], COLOURS.get(mailbox["status"], "")),
+            ProgressBar(total=100, completed=mailbox["percent"], width=22),
+            _items(mailbox["items"]),
+            str(mailbox["pass"] or ""),
+            _remark(mailbox),
+        )
+    parts: list[RenderableType] = [table]
+    if len(shown) < len(mailboxes):
+        parts.append(Text(f"… and {len(mailboxes) - len(shown)} more", "dim"))
+    return Group(*parts, Text(), totals(summary))
+
+
+def totals(summary: dict[str, Any]) -> Text:
+    """One line: how many mailboxes in which state, items, speed, when it will be done."""
+    states = ", ".join(f"{count} {name}" for name, count in summary["by_status"].items() if count)
+    line = Text(f"{summary['mailboxes']} mailboxes", "bold")
+    line.append(f" ({states or 'none yet'}); {_items(summary['items'])} items, {summary['percent']:g} %", "")
+    if summary["items_per_second"]:
+        line.append(f"; {summary['items_per_second']:.0f} items/s, {summary['bytes_per_second'] / 1e6:.1f} MB/s")
+    finish = _finish(summary["forecast"])
+    if finish:
+        line.append(f"; {finish}")
+    if summary["directory"] and summary["directory"]["problem"]:
+        line.append(f"\ndirectory: {summary['directory']['problem']}", "yellow")
+    return line
+
+
+def _finish(forecast: dict[str, Any]) -> str:
+    if forecast["state"] == "stalled":
+        return "stalled"
+    if forecast["state"] != "expected":
+        return ""
+    expected = f"done in about {_span(forecast['expected'])}"
+    latest = f", at the latest {_span(forecast['latest'])}" if forecast["latest"] else ""
+    return expected + latest
+
+
+def _span(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _items(items: dict[str, int]) -> str:
+    text = f"{items['done']:,}/{items['total']:,}".replace(",", " ")
+    return f"{text} ({items['set_aside']} set aside)" if items["set_aside"] else text
+
+
+def _remark(mailbox: dict[str, Any]) -> Text:
+    if mailbox["problem"]:
+        return Text(mailbox["problem"], "yellow")
+    switch = mailbox["switch"]
+    if switch and switch["step"] not in ("done", "refused"):
+        waiting = f", waits for {switch['waiting_for']}" if switch["waiting_for"] else ""
+        return Text(f"switch: {switch['step']}{waiting}", "magenta")
+    return Text()
+
+
+def _interest(mailbox: dict[str, Any]) -> int:
+    order = ["blocked", "switching", "copying", "updating", "paused", "waiting", "in step", "switched"]
+    return -1 if mailbox["problem"] else order.index(mailbox["status"]) if mailbox["status"] in order else 0

@@ -1,0 +1,64 @@
+"""What the command line reads from the JSON API of the statistics portal, whose shapes ``isthmus_stats.portal`` gives."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+from .output import Exit, fail
+
+_PAGE = 1000
+
+
+class PortalError(Exception):
+    """The portal does not answer, or not with what it should."""
+
+
+class Portal:
+    """The portal at ``address``, http://host:port."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def summary(self) -> dict[str, Any]:
+        """Totals of everything and of each collection."""
+        return self._get("/api/v1/summary")
+
+    def mailboxes(self) -> Iterator[dict[str, Any]]:
+        """Every mailbox, by name."""
+        page = pages = 1
+        while page <= pages:
+            answer = self._get(f"/api/v1/mailboxes?page={page}&size={_PAGE}")
+            yield from answer["mailboxes"]
+            page, pages = page + 1, answer["pages"]
+
+    def mailbox(self, identity: str) -> dict[str, Any] | None:
+        """One mailbox by the pair's id in hexadecimal, with its passes; None when the portal does not know it."""
+        try:
+            return self._get(f"/api/v1/mailboxes/{identity}")
+        except PortalError as error:
+            if isinstance(error.__cause__, urllib.error.HTTPError) and error.__cause__.code == 404:
+                return None
+            raise
+
+    def _get(self, path: str) -> dict[str, Any]:
+        try:
+            with urllib.request.urlopen(f"{self.address}{path}", timeout=10) as response:  # noqa: S310 - http by its making
+                answer: dict[str, Any] = json.load(response)
+                return answer
+        except (OSError, ValueError) as error:
+            raise PortalError(f"the portal at {self.address} does not answer: {error}; see 'isthmus ps'") from error
+
+
+def portal_or_fail(address: str) -> Portal:
+    """The portal, once it has answered; ends the program when it does not."""
+    portal = Portal(address)
+    try:
+        portal.summary()
+    except PortalError as error:
+        fail(str(error), Exit.UNREACHABLE)
+    return portal
