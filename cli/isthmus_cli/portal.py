@@ -1,4 +1,4 @@
-"""What the command line reads from the JSON API of the statistics portal, whose shapes ``isthmus_stats.portal`` gives."""
+"""What the command line reads from the portal's JSON API, whose shapes ``isthmus_stats.portal`` gives."""
 
 from __future__ import annotations
 

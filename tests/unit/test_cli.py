@@ -1,0 +1,109 @@
+"""The command line without a system: what it prints of given answers, how it refuses wrong input, how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from isthmus_cli.commands.status import view
+from isthmus_cli.main import app
+from isthmus_project import TEMPLATE
+from rich.console import Console
+from typer.testing import CliRunner
+
+run = CliRunner()
+
+
+def mailbox(name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": "00" * 16,
+        "name": name,
+        "collection": "pilot",
+        "status": "copying",
+        "percent": 40.0,
+        "pass": 1,
+        "items": {"total": 1000, "done": 400, "set_aside": 0},
+        "problem": "",
+        "switch": None,
+    } | changes
+
+
+def summary(**changes: Any) -> dict[str, Any]:
+    return {
+        "mailboxes": 2,
+        "by_status": {"copying": 2, "blocked": 0},
+        "items": {"total": 2000, "done": 800, "set_aside": 0},
+        "percent": 40.0,
+        "items_per_second": 120.0,
+        "bytes_per_second": 3_000_000,
+        "forecast": {"state": "expected", "expected": 10.0, "latest": 15.0},
+        "directory": None,
+        "attention": 0,
+    } | changes
+
+
+def shown(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = 60) -> str:
+    console = Console(width=140, record=True, force_terminal=False)
+    console.print(view(summary, mailboxes, most))
+    return console.export_text()
+
+
+def test_status_shows_each_mailbox_and_the_totals() -> None:
+    text = shown(summary(), [mailbox("Žofie Nováková"), mailbox("Ben [B] Berg", problem="quota [full]")])
+    assert "Žofie Nováková" in text
+    assert "Ben [B] Berg" in text
+    assert "quota [full]" in text
+    assert "400/1 000" in text
+    assert "2 mailboxes (2 copying); 800/2 000 items, 40 %; 120 items/s, 3.0 MB/s; done in about 0:00:10" in text
+
+
+def test_what_needs_attention_comes_first_when_there_are_too_many() -> None:
+    quiet = [mailbox(f"quiet {number}", status="in step") for number in range(20)]
+    text = shown(summary(), [*quiet, mailbox("in trouble", status="blocked", problem="no access")], most=3)
+    assert "in trouble" in text
+    assert "and 18 more" in text
+
+
+def test_init_writes_a_file_that_apply_accepts_up_to_the_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run.invoke(app, ["init"])
+    assert result.exit_code == 0
+    assert (tmp_path / "project.yaml").read_text() == TEMPLATE
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    again = run.invoke(app, ["init"])
+    assert again.exit_code == 2
+    assert "exists already" in again.stderr
+    missing = run.invoke(app, ["apply"])
+    assert missing.exit_code == 2
+    assert "'alpha-password', which is not readable" in missing.stderr
+
+
+def test_a_wrong_project_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "project.yaml"
+    path.write_text(TEMPLATE.replace("connections: 10", "connections: many", 1))
+    result = run.invoke(app, ["apply", str(path)])
+    assert result.exit_code == 2
+    assert "source.exchange.connections" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["status"], ["switch", "anna@alpha.example"]])
+def test_without_a_system_the_remedy_is_named(command: list[str], tmp_path: Path) -> None:
+    result = run.invoke(app, [*command, "--data", str(tmp_path / "nothing")])
+    assert result.exit_code == 3
+    assert "isthmus up" in result.stderr
+
+
+def test_an_unreachable_portal_is_exit_code_3(tmp_path: Path) -> None:
+    (tmp_path / "system.json").write_text(json.dumps({"ports": {"kafka": 1, "grpc": 1, "stats": 1}}))
+    result = run.invoke(app, ["status", "--data", str(tmp_path)])
+    assert result.exit_code == 3
+    assert "portal" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["init", "plan", "apply", "status", "switch", "up", "down", "ps", "logs", "demo", "lab"])
+def test_every_command_explains_itself(command: str) -> None:
+    result = run.invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
