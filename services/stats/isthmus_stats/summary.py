@@ -56,13 +56,17 @@ class Totals:
     not_counted: int
 
     @property
+    def items_expected(self) -> float:
+        """The items that are counted, and as many as these have on average for each mailbox that is not."""
+        counted = self.mailboxes - self.not_counted
+        return self.items_total * self.mailboxes / counted if counted else 0.0
+
+    @property
     def percent(self) -> float:
-        """Of the items that are counted; 100 only when all are done."""
-        if not self.items_total:
-            return 0.0
-        if self.items_done >= self.items_total:
-            return 100.0
-        return min(99.9, int(1000 * self.items_done / self.items_total) / 10)
+        """Of the expected items; 100 only when all are done."""
+        if self.items_done >= self.items_expected:
+            return 100.0 if self.mailboxes and not self.not_counted else 0.0
+        return min(99.9, int(1000 * self.items_done / self.items_expected) / 10)
 
 
 @dataclass(frozen=True, slots=True)
