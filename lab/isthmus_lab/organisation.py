@@ -92,6 +92,11 @@ class Organisation:
     def mailbox_database(self) -> str:
         return f"CN={self.title} Mailboxes 1,CN=Databases,{self.administrative_group}"
 
+    @property
+    def legacy_server(self) -> str:
+        """msExchHomeServerName of everybody whose mailbox is here."""
+        return f"/o={self.title}/ou={ADMINISTRATIVE_GROUP}/cn=Configuration/cn=Servers/cn={self.server}"
+
     def legacy_exchange_dn(self, cn: str) -> str:
         return f"/o={self.title}/ou={ADMINISTRATIVE_GROUP}/cn=Recipients/cn={cn}"
 
