@@ -230,6 +230,7 @@ MOST_PASSES = 100
 MOST_SET_ASIDE = 500
 MOST_STEPS = 100
 MOST_SAMPLES = 240
+_SAMPLE_EVERY = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,11 +302,14 @@ def with_step(journal: Journal, switch: Switch) -> Journal:
 
 
 def with_sample(journal: Journal, mailbox: Mailbox) -> Journal:
-    """Remembers how far the mailbox was. When there are too many samples every other one goes: the curve stays."""
+    """Remembers how far the mailbox was, every few seconds. When there are too many, every other one goes."""
     sample = Sample(mailbox.at, mailbox.items_done, mailbox.items_total, mailbox.bytes_done)
     samples = journal.samples
     if samples and (sample.at <= samples[-1].at or replace(sample, at=samples[-1].at) == samples[-1]):
         return journal
+    if len(samples) > 1 and sample.at - samples[-2].at < _SAMPLE_EVERY:
+        # The newest one is always there, so that the curve ends where the mailbox is.
+        return replace(journal, samples=[*samples[:-1], sample])
     if len(samples) >= MOST_SAMPLES:
         samples = [*samples[:-1:2], samples[-1]]
     return replace(journal, samples=[*samples, sample])

@@ -1,0 +1,236 @@
+"""The Faust application: one agent a topic folds its events into tables, and the board shows what the tables hold.
+
+All topics have as many partitions, so one worker has the same ones of each, and whatever is about one mailbox meets in
+one place. A table's changes go to its changelog on Kafka; after a restart Faust reads them back. Events that were
+handled but not yet committed come again then, which the folds do not mind.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+import faust
+from faust.types import ProcessingGuarantee
+from isthmus_events.event import Event, UndecodableError, decode
+from isthmus_events.topics import (
+    ACCOUNT_PAIRS,
+    DIRECTORY_STATUS,
+    MAILBOX_PASSES,
+    MAILBOX_PROGRESS,
+    MAILBOX_SET_ASIDE,
+    PROJECTS,
+    SWITCH_PROGRESS,
+    M,
+    Topic,
+)
+from isthmus_project import Project
+from pydantic import ValidationError
+
+from . import record
+from .record import Journal, Mailbox
+from .summary import DirectoryView, ProjectView
+from .throughput import gains
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from isthmus.accounts.v1 import accounts_pb2
+    from isthmus.events.v1 import directory_pb2, mailbox_pb2, project_pb2, switch_pb2
+    from isthmus_service import Service
+
+    from .board import Board
+    from .main import StatsSettings
+
+TOPICS: tuple[Topic[Any], ...] = (
+    PROJECTS,
+    DIRECTORY_STATUS,
+    ACCOUNT_PAIRS,
+    MAILBOX_PROGRESS,
+    MAILBOX_PASSES,
+    MAILBOX_SET_ASIDE,
+    SWITCH_PROGRESS,
+)
+_EXPIRY_SECONDS = 600
+
+
+class Aggregation:
+    def __init__(self, service: Service[StatsSettings], board: Board) -> None:
+        self._log = service.log
+        self._board = board
+        self._expired = board.clock()
+        # Faust wants a folder even when all its stores are in memory.
+        self._folder = tempfile.TemporaryDirectory(prefix="isthmus-stats-")
+        self._app = faust.App(
+            "isthmus-stats",
+            broker=[f"kafka://{broker}" for broker in service.settings.kafka.split(",")],
+            store="memory://",
+            datadir=self._folder.name,
+            topic_partitions=ACCOUNT_PAIRS.partitions,
+            processing_guarantee=ProcessingGuarantee.AT_LEAST_ONCE,
+            consumer_auto_offset_reset="earliest",
+            # A stopped worker's partitions are free at once, not after a minute.
+            broker_session_timeout=15.0,
+            broker_heartbeat_interval=3.0,
+            broker_commit_interval=1.0,
+            web_enabled=False,
+        )
+        self._mailboxes = self._table("mailboxes")
+        self._journals = self._table("journals")
+        self._projects = self._table("projects")
+        self._directories = self._table("directories")
+        self._throughput = self._table("throughput")
+        self._listen(PROJECTS, self._project)
+        self._listen(DIRECTORY_STATUS, self._directory)
+        self._listen(ACCOUNT_PAIRS, self._pair)
+        self._listen(MAILBOX_PROGRESS, self._progress)
+        self._listen(MAILBOX_PASSES, self._pass)
+        self._listen(MAILBOX_SET_ASIDE, self._set_aside)
+        self._listen(SWITCH_PROGRESS, self._switch)
+        self._filled = False
+        self._app.on_rebalance_complete.connect(self._recovered)
+        service.check("tables", lambda: None if self._filled else "reading the tables back from Kafka")
+
+    def _table(self, name: str) -> Any:
+        return self._app.Table(name, key_type=str)
+
+    def _listen(self, topic: Topic[M], fold: Callable[[M, Event], None]) -> None:
+        async def agent(stream: Any) -> AsyncIterator[None]:
+            async for got in stream.events():
+                message = got.message
+                try:
+                    event = decode(
+                        topic, message.partition, message.offset, message.key, message.value, message.headers or []
+                    )
+                except UndecodableError as error:
+                    self._log.warning(
+                        "an event was left out", topic=topic.name, offset=message.offset, reason=str(error)
+                    )
+                else:
+                    fold(cast("M", event.data), event)
+                    self._board.changed()
+                yield
+
+        channel = self._app.topic(
+            topic.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        )
+        self._app.agent(channel, name=topic.name)(agent)
+
+    async def run(self) -> None:
+        """Until cancelled. Raises what Faust stopped for."""
+        try:
+            await self._app.start()
+            await self._app.wait_until_stopped()
+            raise self._app.crash_reason or RuntimeError("Faust has stopped by itself")
+        finally:
+            await self._app.stop()
+            self._folder.cleanup()
+
+    # --- after a start, and when partitions came or went ------------------------------------------------------------
+
+    def _recovered(self, *_: Any, **__: Any) -> None:
+        """Shows what the tables hold now that Faust has read them back."""
+        board = self._board
+        board.mailboxes = {key: Mailbox.from_json(value) for key, value in self._mailboxes.items()}
+        board.journals = {key: Journal.from_json(value) for key, value in self._journals.items()}
+        board.projects = {key: ProjectView(**value) for key, value in self._projects.items()}
+        board.directories = {key: DirectoryView(**value) for key, value in self._directories.items()}
+        for key, value in self._throughput.items():
+            partition, resolution, start = map(int, key.split("/"))
+            board.throughput.put(partition, resolution, start, *value)
+        board.changed()
+        self._filled = True
+        self._log.info("the tables are read back", mailboxes=len(board.mailboxes))
+
+    # --- folds ------------------------------------------------------------------------------------------------------
+
+    def _project(self, applied: project_pb2.ProjectApplied, _event: Event) -> None:
+        try:
+            project = Project.model_validate_json(applied.document)
+        except ValidationError as error:
+            # A newer version's project, say. The portal shows the names that it has.
+            self._log.warning("a project cannot be read", project=applied.project, reason=str(error))
+            return
+        ordered = sorted(project.collections, key=lambda collection: collection.priority)
+        view = ProjectView(
+            name=project.project,
+            revision=applied.revision,
+            source=project.source.name,
+            target=project.target.name,
+            collections=[(collection.name, collection.switch) for collection in ordered],
+        )
+        self._projects[view.name] = asdict(view)
+        self._board.projects[view.name] = view
+
+    def _directory(self, said: directory_pb2.DirectoryStatus, _event: Event) -> None:
+        view = DirectoryView(
+            state=said.state,
+            pairs=said.pairs,
+            matched=said.matched,
+            created=said.created,
+            ambiguous=said.ambiguous,
+            errors=said.errors,
+            problem=said.problem,
+        )
+        self._directories[said.project] = asdict(view)
+        self._board.directories[said.project] = view
+
+    def _pair(self, pair: accounts_pb2.Pair, _event: Event) -> None:
+        mailbox = self._mailbox(pair.id)
+        self._keep(mailbox, record.with_pair(mailbox, pair))
+
+    def _progress(self, progress: mailbox_pb2.MailboxProgress, event: Event) -> None:
+        before = self._mailbox(progress.pair_id)
+        after = record.with_progress(before, progress)
+        if after == before:
+            return
+        self._keep(before, after)
+        for gain in gains(before, after):
+            share = self._board.throughput.add(event.partition, gain)
+            self._throughput[f"{event.partition}/{gain.resolution}/{gain.start}"] = list(share)
+        journal = self._journal(after.id)
+        self._keep_journal(after.id, record.with_sample(journal, after))
+        self._expire()
+
+    def _pass(self, done: mailbox_pb2.PassCompleted, _event: Event) -> None:
+        identity = done.pair_id.hex()
+        self._keep_journal(identity, record.with_pass(self._journal(identity), done))
+
+    def _set_aside(self, item: mailbox_pb2.ItemSetAside, event: Event) -> None:
+        identity = item.pair_id.hex()
+        at = int(event.time.timestamp() * 1_000_000)
+        self._keep_journal(identity, record.with_set_aside(self._journal(identity), item, at))
+
+    def _switch(self, progress: switch_pb2.SwitchProgress, _event: Event) -> None:
+        switch = record.switch_of(progress)
+        mailbox = self._mailbox(progress.pair_id)
+        self._keep(mailbox, record.with_switch(mailbox, switch))
+        self._keep_journal(mailbox.id, record.with_step(self._journal(mailbox.id), switch))
+
+    # --- tables and board, always together --------------------------------------------------------------------------
+
+    def _mailbox(self, pair: bytes) -> Mailbox:
+        return self._board.mailboxes.get(pair.hex()) or Mailbox(pair.hex())
+
+    def _journal(self, identity: str) -> Journal:
+        return self._board.journals.get(identity) or Journal()
+
+    def _keep(self, before: Mailbox, after: Mailbox) -> None:
+        if after != before:
+            self._mailboxes[after.id] = after.to_json()
+            self._board.mailboxes[after.id] = after
+
+    def _keep_journal(self, identity: str, journal: Journal) -> None:
+        if journal != self._journal(identity):
+            self._journals[identity] = journal.to_json()
+            self._board.journals[identity] = journal
+
+    def _expire(self) -> None:
+        """Drops buckets that nobody will look at again; each worker those of its own partitions."""
+        now = self._board.clock()
+        if now - self._expired < _EXPIRY_SECONDS:
+            return
+        self._expired = now
+        for partition, resolution, start in self._board.throughput.expire(now):
+            self._throughput.pop(f"{partition}/{resolution}/{start}", None)
