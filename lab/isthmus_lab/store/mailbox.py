@@ -1,12 +1,33 @@
 """One mailbox: a SQLite file with folders and items."""
 
-from contextlib import AbstractContextManager
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
-from uuid import UUID
+from threading import RLock
+from typing import Any
+from uuid import UUID, uuid4
 
+from isthmus_lab.mapi import fasttransfer
+from isthmus_lab.mapi.bag import Bag, filetime
+from isthmus_lab.store import restriction, roles
+from isthmus_lab.store.errors import StoreError
 from isthmus_lab.store.folders import Folders
+from isthmus_lab.store.ids import Ids
 from isthmus_lab.store.items import Items
+from isthmus_lab.store.model import Event
 from isthmus_lab.store.sync import Sync
+
+_PRAGMAS = """
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA wal_autocheckpoint = 8000;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA cache_size = -4096;
+    PRAGMA temp_store = MEMORY;
+"""
 
 
 class Mailbox:
@@ -19,13 +40,148 @@ class Mailbox:
     items: Items
     sync: Sync
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Everything inside is one transaction: committed at the end, nothing of it kept after an exception. May nest.
-        Holds the mailbox's lock: keep network I/O out of it.
+    def __init__(self, path: Path, publish: Callable[[list[Event]], None], used: Callable[["Mailbox"], None]) -> None:
+        """Opens an existing file. `publish` gets the events of each commit; `used` hears of each opened connection."""
+        self.path = path
+        self.lock = RLock()
+        self._publish = publish
+        self._used = used
+        self._connection: sqlite3.Connection | None = None
+        self._depth = 0
+        self._changed = False
+        self._events: list[Event] = []
+        self._counter: int
+        guid, replica, self.locale, self._counter = self.sql("SELECT guid, replica, locale, counter FROM mailbox")[0]
+        self.guid = UUID(bytes=guid)
+        self.ids = Ids(self.guid, UUID(bytes=replica))
+        self.folders = Folders(self)
+        self.items = Items(self)
+        self.sync = Sync(self)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is one transaction: committed at the end, nothing of it kept after an exception. May nest,
+        then an exception takes back the inner part only. Holds the mailbox's lock: keep network I/O out of it.
         """
-        raise NotImplementedError
+        with self.lock:
+            begin, commit, undo = _STATEMENTS[self._depth > 0]
+            told = len(self._events)
+            self.sql(begin)
+            self._depth += 1
+            try:
+                yield
+                if self._depth == 1 and self._changed:
+                    self.sql("UPDATE mailbox SET counter = ?", (self._counter,))
+                self.sql(commit)
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite may have rolled back on its own: disk full, I/O error
+                    for statement in undo:
+                        self.sql(statement)
+                del self._events[told:]
+                raise
+            finally:
+                self._depth -= 1
+            if self._depth == 0:
+                self._changed = False
+                events, self._events = self._events, []
+                if events:
+                    self._publish(events + self.folders.counted(events))
 
     @property
     def size(self) -> int:
         """Bytes of all items' content."""
-        raise NotImplementedError
+        return int(self.sql("SELECT total(size) FROM folder")[0][0])
+
+    # For the parts of this package: the file, the counter, the clock, the events.
+
+    def sql(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        """Runs one statement and returns its records."""
+        with self.lock:
+            return self.connection().execute(statement, values).fetchall()
+
+    def connection(self) -> sqlite3.Connection:
+        """The file, opened when it is not; only with the lock held."""
+        if self._connection is None:
+            self._connection = _connect(self.path)
+            restriction.register(self._connection)
+            self._used(self)
+        return self._connection
+
+    def release(self) -> bool:
+        """Closes the file until it is needed again; False if somebody is at work in it."""
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            if self._depth:
+                return False
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            return True
+        finally:
+            self.lock.release()
+
+    def next_number(self) -> int:
+        """A new number for an object or a change; only inside a transaction."""
+        self._counter += 1
+        self._changed = True
+        return self._counter
+
+    @property
+    def last_number(self) -> int:
+        return self._counter
+
+    def tell(self, event: Event) -> None:
+        """Published when the transaction is committed."""
+        self._events.append(event)
+
+
+_STATEMENTS = {
+    False: ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",)),
+    True: ("SAVEPOINT inner", "RELEASE inner", ("ROLLBACK TO inner", "RELEASE inner")),
+}
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path.as_uri() + "?mode=rw", uri=True, isolation_level=None, check_same_thread=False)
+    connection.executescript(_PRAGMAS)
+    return connection
+
+
+def create(path: Path, guid: UUID, locale: str) -> None:
+    """Writes a new mailbox with its distinguished folders; the file is there complete or not at all."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    connection = sqlite3.connect(draft, isolation_level=None)
+    try:
+        connection.execute("PRAGMA page_size = 8192")
+        connection.executescript(files("isthmus_lab.store").joinpath("schema.sql").read_text())
+        now = filetime(datetime.now(UTC))
+        numbers = {role.role: number for number, role in enumerate(roles.ROLES, start=1)}
+        nothing = fasttransfer.encode(Bag())
+        connection.execute("BEGIN")
+        for role in roles.ROLES:
+            number, name = numbers[role.role], roles.name(role, locale)
+            connection.execute(
+                "INSERT INTO folder (number, parent, role, name, folded, container_class, properties, change, created,"
+                " modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    number,
+                    numbers[role.parent] if role.parent else None,
+                    role.role,
+                    name,
+                    name.casefold(),
+                    role.container_class,
+                    nothing,
+                    number,
+                    now,
+                    now,
+                ),
+            )
+        connection.execute("INSERT INTO mailbox VALUES (?, ?, ?, ?)", (guid.bytes, uuid4().bytes, locale, len(numbers)))
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StoreError(f"mailbox {guid} could not be created in {draft}: {error}") from error
+    finally:
+        connection.close()
+    draft.replace(path)

@@ -27,6 +27,7 @@ class Folder:
     unread: int
     associated: int
     children: int
+    size: int  # bytes of all items' content
     created: int
     modified: int
     properties: Properties = field(hash=False)  # everything else that was set on it, by property key
@@ -55,7 +56,6 @@ class Row(NamedTuple):
     importance: int  # 0 low, 1 normal, 2 high
     sensitivity: int
     flag_status: int  # PidTagFlagStatus: 0 none, 1 complete, 2 flagged
-    has_attachments: bool  # attachments that a person sees: not inline, not hidden
     search_key: bytes
     message_id: str
     in_reply_to: str
@@ -64,10 +64,11 @@ class Row(NamedTuple):
     start: int  # calendar: start and end of the appointment, or of the first occurrence
     end: int
     clip_end: int  # calendar: end of the last occurrence; for a single appointment its end
-    recurring: bool
     categories: str  # joined by "\n"
     file_as: str  # contacts
     due: int  # tasks
+    has_attachments: bool  # attachments that a person sees: not inline, not hidden
+    recurring: bool
 
     @property
     def is_read(self) -> bool:
@@ -149,8 +150,8 @@ class Event(NamedTuple):
     mailbox: UUID
     kind: EventKind
     time: int  # FILETIME
-    folder_id: bytes  # the folder itself for a folder's event
-    parent_id: bytes  # the folder an item is in; a folder's parent
+    folder_id: bytes  # the folder an item is in; the folder itself for a folder's event
+    parent_id: bytes  # the same for an item; a folder's parent
     item_id: bytes | None  # None for a folder's event
     old_item_id: bytes | None = None  # moved or copied from
     old_parent_id: bytes | None = None

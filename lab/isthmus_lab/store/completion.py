@@ -1,0 +1,65 @@
+"""What a server adds to an item when it is saved, [MS-OXCMSG] 3.2.5.2, and the form its content is kept in."""
+
+import os
+import struct
+
+from isthmus_lab.mapi import fasttransfer, tags
+from isthmus_lab.mapi.bag import Bag
+from isthmus_lab.store.columns import COMPUTED
+
+# Content begins with this, so that the flags are bytes 4 to 8 and the read flag changes without writing the rest anew.
+_FIRST = struct.pack("<I", tags.PidTagMessageFlags)
+_NEEDED = (
+    tags.PidTagMessageClass,
+    tags.PidTagSearchKey,
+    tags.PidTagCreationTime,
+    tags.PidTagLastModificationTime,
+)
+
+
+def complete(bag: Bag, now: int, *, associated: bool, delivered: bool = False) -> None:
+    """Adds what is missing and takes away what only the server says; PidTagMessageFlags comes first."""
+    given = bag.properties
+    flags = given.get(tags.PidTagMessageFlags, 0)
+    if tags.PidTagRead in given:
+        flags = flags | tags.MSGFLAG_READ if given[tags.PidTagRead] else flags & ~tags.MSGFLAG_READ
+    flags = flags | tags.MSGFLAG_HASATTACH if bag.attachments else flags & ~tags.MSGFLAG_HASATTACH
+    if associated:
+        flags |= tags.MSGFLAG_ASSOCIATED
+    if delivered:
+        flags &= ~(tags.MSGFLAG_READ | tags.MSGFLAG_UNSENT | tags.MSGFLAG_SUBMIT)
+        given[tags.PidTagMessageDeliveryTime] = now
+    bag.properties = {
+        tags.PidTagMessageFlags: flags,
+        tags.PidTagMessageClass: "IPM.Note",
+        tags.PidTagSearchKey: os.urandom(16),
+        tags.PidTagCreationTime: now,
+        tags.PidTagLastModificationTime: now,
+        **{key: value for key, value in given.items() if key not in COMPUTED and key != tags.PidTagMessageFlags},
+    }
+    _number_attachments(bag)
+
+
+def uploaded(content: bytes, now: int, *, associated: bool) -> tuple[Bag, bytes]:
+    """An exported item's bag and the content to keep: as it came, unless it lacks what every item has."""
+    bag = fasttransfer.decode(content)
+    if content[:4] == _FIRST and all(key in bag.properties for key in _NEEDED):
+        return bag, content
+    complete(bag, now, associated=associated)
+    return bag, fasttransfer.encode(bag)
+
+
+def flags_in_content(flags: int) -> bytes:
+    """PidTagMessageFlags as it stands in content."""
+    return struct.pack("<i", flags)
+
+
+def _number_attachments(bag: Bag) -> None:
+    """Gives each attachment a PidTagAttachNumber of its own, [MS-OXCMSG] 2.2.2.6; one that has it keeps it."""
+    taken: set[int] = set()
+    for attachment in bag.attachments:
+        number = attachment.properties.get(tags.PidTagAttachNumber)
+        if number is None or number in taken:
+            number = max(taken, default=-1) + 1
+            attachment.properties[tags.PidTagAttachNumber] = number
+        taken.add(number)
