@@ -9,11 +9,12 @@ state.py      a compacted topic in memory
 ownership.py  partitions as exclusive, fenced property of one worker
 """
 
-from isthmus_events.consumer import Consumer, TryLater
+from isthmus_events.consumer import Consumer
 from isthmus_events.direct import read_all, send
 from isthmus_events.event import Event, UndecodableError
-from isthmus_events.outbox import Relay, publish
-from isthmus_events.ownership import Lease, Ownership, OwnershipLost
+from isthmus_events.handling import OwnershipLost, TryLater
+from isthmus_events.outbox import Relay, publish, publish_all
+from isthmus_events.ownership import Lease, Ownership
 from isthmus_events.state import Table
 from isthmus_events.topics import ALL_TOPICS, Topic, ensure_topics
 
@@ -31,6 +32,7 @@ __all__ = [
     "UndecodableError",
     "ensure_topics",
     "publish",
+    "publish_all",
     "read_all",
     "send",
 ]

@@ -1,18 +1,16 @@
-"""Hearing each event once: handler, remembered position and duplicates' filter are one transaction."""
+"""Hearing each event once: handler, remembered position and the filter of duplicates are one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from isthmus_service import Connection, Pool, Service
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from isthmus_service import Pool, Service
 
-from isthmus_events.event import Event
+from isthmus_events.group import take_part
+from isthmus_events.handling import Handle, Handling
 from isthmus_events.topics import Topic
-
-
-class TryLater(Exception):  # noqa: N818 - a request, not an error
-    """A handler raises it when what it needs is away: the event is tried again for as long as it takes."""
 
 
 class Consumer:
@@ -21,7 +19,7 @@ class Consumer:
     The handler's writes through `connection` and the memory that the event was handled are one transaction. Instances
     with the same `group` share the partitions. A message that cannot be decoded goes to the table dead_letter. When the
     handler raises, it is tried again, with growing pauses for about a minute, then the event goes to dead_letter too;
-    TryLater and a lost database connection are waited for without end.
+    TryLater, a lost database connection and any other OSError are waited for without end.
 
     `batch`: so many events at most share a transaction. Allow more than one only when the handler has no effect
     outside its connection: after an error the batch is rolled back and its events are handled one by one.
@@ -33,12 +31,20 @@ class Consumer:
         pool: Pool,
         group: str,
         topics: Sequence[Topic[Any]],
-        handle: Callable[[Connection, Event], Awaitable[None]],
+        handle: Handle,
         *,
         batch: int = 1,
     ) -> None:
-        raise NotImplementedError
+        self._service = service
+        self._group = group
+        self._topics = topics
+        self._handle = handle
+        self._handling = Handling(service, pool, group, topics, batch)
 
     async def run(self) -> None:
         """Consume until cancelled."""
-        raise NotImplementedError
+
+        async def work(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+            await self._handling.follow(consumer, partitions, self._handle)
+
+        await take_part(self._service, self._group, self._topics, lambda partition: partition, work)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 from google.protobuf.message import Message
 from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus.events.v1.directory_pb2 import DirectoryChanged, DirectoryStatus, PairObserved, RedirectionSet
 from isthmus.events.v1.mailbox_pb2 import ItemSetAside, MailboxOrdered, MailboxProgress, PassCompleted
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus.events.v1.switch_pb2 import SwitchProgress, SwitchRequested
+from isthmus_service import ConfigurationError
 
 M = TypeVar("M", bound=Message)
+
+_KEPT_MS = 7 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,51 @@ ALL_TOPICS: Final[tuple[Topic[Any], ...]] = (
 async def ensure_topics(bootstrap: str, topics: Iterable[Topic[Any]] = ALL_TOPICS) -> None:
     """Create the topics that are missing, and return when the broker serves all of them.
 
-    Raises aiokafka.errors.KafkaError when no broker answers; `Service.wait_for` waits for one.
+    Raises aiokafka.errors.KafkaError when no broker answers; `Service.wait_for` waits for one. ConfigurationError: a
+    topic exists with another number of partitions.
     """
-    raise NotImplementedError
+    wanted = {topic.name: topic for topic in topics}
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        missing = [wanted[name] for name in wanted.keys() - set(await admin.list_topics())]
+        if missing:
+            brokers = len((await admin.describe_cluster())["brokers"])
+            await _create(admin, missing, min(3, brokers))
+        while await _unready(admin, wanted):  # noqa: ASYNC110 - the broker sends no word when it is
+            await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: list[Topic[Any]], replicas: int) -> None:
+    new = [
+        NewTopic(
+            topic.name,
+            topic.partitions,
+            replicas,
+            topic_configs={"cleanup.policy": "compact"} if topic.compacted else {"retention.ms": str(_KEPT_MS)},
+        )
+        for topic in topics
+    ]
+    answer = await admin.create_topics(new)
+    for name, code, *details in answer.topic_errors:
+        error = for_code(code)
+        # Services start together and do this at the same time.
+        if error not in (NoError, TopicAlreadyExistsError):
+            raise error(f"topic {name} could not be created: {details[0] if details else error.__name__}")
+
+
+async def _unready(admin: AIOKafkaAdminClient, wanted: dict[str, Topic[Any]]) -> list[str]:
+    """The topics of which a partition has no leader yet."""
+    unready = []
+    for found in await admin.describe_topics(list(wanted)):
+        name, partitions = found["topic"], found["partitions"]
+        if found["error_code"] or any(partition["error_code"] or partition["leader"] < 0 for partition in partitions):
+            unready.append(name)
+        elif len(partitions) != wanted[name].partitions:
+            raise ConfigurationError(
+                f"the topic {name} has {len(partitions)} partitions and needs {wanted[name].partitions}: another "
+                f"number sends keys to other workers. Delete the topic if nothing is on it, or use another cluster."
+            )
+    return unready

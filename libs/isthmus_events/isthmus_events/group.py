@@ -1,0 +1,122 @@
+"""Membership in a Kafka consumer group: partitions come and go, work on them starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from isthmus_service import Service
+
+from isthmus_events.topics import Topic, ensure_topics
+
+_SESSION_MS = 6_000
+"""Silence after which a worker counts as dead; the least that brokers allow unless told otherwise."""
+
+_HEARTBEAT_MS = 1_500
+_REBALANCE_MS = 20_000
+"""How long the broker waits for members to end their work before it gives partitions away without them."""
+
+_END_SECONDS = 15.0
+"""How long we wait for work to end: less than the broker does."""
+
+_NEVER_MS = 24 * 3600 * 1000
+"""A worker is alive while its heartbeats come; how long one event takes is no sign of death."""
+
+
+async def take_part(
+    service: Service[Any],
+    group: str,
+    topics: Sequence[Topic[Any]],
+    unit: Callable[[TopicPartition], object],
+    work: Callable[[AIOKafkaConsumer, list[TopicPartition]], Awaitable[None]],
+) -> None:
+    """Be a member of `group` until cancelled: run `work(consumer, partitions)` for the partitions that it gives us.
+
+    Partitions of the same `unit` are worked on together. Before partitions are given back, their work is cancelled and
+    its end awaited. Raises what `work` raises. The group's protocol gives topics with equal numbers of partitions the
+    same partitions (range assignor), and stops all work of all members for a moment when one joins or leaves.
+    """
+    kafka = service.settings.kafka
+
+    async def join() -> AIOKafkaConsumer:
+        await ensure_topics(kafka, topics)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=kafka,
+            group_id=group,
+            client_id=f"{service.name}-{service.settings.instance}",
+            enable_auto_commit=False,  # the position is in PostgreSQL, in the transaction of the event's effect
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            session_timeout_ms=_SESSION_MS,
+            heartbeat_interval_ms=_HEARTBEAT_MS,
+            rebalance_timeout_ms=_REBALANCE_MS,
+            max_poll_interval_ms=_NEVER_MS,
+            max_poll_records=500,
+        )
+        try:
+            await consumer.start()
+        except BaseException:
+            await consumer.stop()
+            raise
+        return consumer
+
+    consumer = await service.wait_for(f"Kafka at {kafka}", join)
+    member = _Member(service, group, consumer, unit, work)
+    try:
+        consumer.subscribe([topic.name for topic in topics], listener=member)
+        await member.failure
+    finally:
+        await member.end_all()
+        await consumer.stop()  # leaves the group, so that its partitions go to others at once
+
+
+class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(
+        self,
+        service: Service[Any],
+        group: str,
+        consumer: AIOKafkaConsumer,
+        unit: Callable[[TopicPartition], object],
+        work: Callable[[AIOKafkaConsumer, list[TopicPartition]], Awaitable[None]],
+    ) -> None:
+        self._log = service.log.bind(group=group)
+        self._consumer = consumer
+        self._unit = unit
+        self._work = work
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """aiokafka awaits this before it asks for a new assignment, and sends heartbeats meanwhile."""
+        if self._tasks:
+            self._log.debug("partitions are given back", partitions=len(list(revoked)))
+        await self.end_all()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        units: dict[object, list[TopicPartition]] = defaultdict(list)
+        for partition in sorted(assigned):
+            units[self._unit(partition)].append(partition)
+        self._log.info("partitions assigned", partitions=len(units))
+        for partitions in units.values():
+            task = asyncio.ensure_future(self._work(self._consumer, partitions))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not self.failure.done():
+            self.failure.set_exception(error)
+
+    async def end_all(self) -> None:
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_END_SECONDS)
+            if late:
+                self._log.error("work on partitions did not end in time; only its fence stops it", partitions=len(late))
