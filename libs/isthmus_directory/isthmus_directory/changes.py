@@ -1,0 +1,177 @@
+"""What changed in a forest since a place in its history that was kept.
+
+DirSync first: the domain controller itself tells what changed, deletions and changed members included. Where the right
+for it is missing (Replicating Directory Changes), objects are asked for by uSNChanged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+import ldap3
+from isthmus_sync.directory import DirectoryObject
+from ldap3.core import exceptions as ldap
+from ldap3.protocol.controls import build_control
+from ldap3.protocol.microsoft import DirSyncControlRequestValue, extended_dn_control, show_deleted_control
+
+from isthmus_directory import filters
+from isthmus_directory.connection import Forest, entries
+from isthmus_directory.errors import BookmarkUnusable
+from isthmus_directory.reading import as_object, root_of, search
+
+DIRSYNC = "1.2.840.113556.1.4.841"
+_INCREMENTAL_VALUES = -0x80000000  # LDAP_DIRSYNC_INCREMENTAL_VALUES as the signed number that BER carries
+_LARGEST_ANSWER = 0x7FFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """A place in a forest's history. `usn` is the domain controller's highestCommittedUSN there, `invocation` says
+    which life of which domain controller that number belongs to: a restored one starts another life."""
+
+    way: Literal["dirsync", "usn"]
+    cookie: bytes
+    invocation: str
+    usn: int
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {"way": self.way, "cookie": self.cookie.hex(), "invocation": self.invocation, "usn": self.usn}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Bookmark:
+        document = json.loads(text)
+        return cls(document["way"], bytes.fromhex(document["cookie"]), document["invocation"], document["usn"])
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed: GUIDs of users, groups and contacts, those of deleted ones apart. `moved`: a container above some
+    of them was renamed or moved, which no object below says of itself."""
+
+    bookmark: Bookmark
+    changed: list[bytes] = field(default_factory=list)
+    deleted: list[bytes] = field(default_factory=list)
+    moved: bool = False
+
+
+async def here(forest: Forest) -> Bookmark:
+    """The present place in the forest's history."""
+    return await forest.run(lambda connection: _here(connection, forest))
+
+
+async def changes(forest: Forest, since: Bookmark, attributes: Sequence[str]) -> Changes:
+    """What changed in these attributes since a bookmark; one small request when nothing did.
+
+    Raises BookmarkUnusable when the domain controller does not know that place: it was restored from a backup, or
+    replaced. Everything must then be compared anew.
+    """
+    return await forest.run(lambda connection: _changes(connection, forest, since, attributes))
+
+
+def _here(connection: ldap3.Connection, forest: Forest) -> Bookmark:
+    invocation, usn = _now(connection)
+    try:
+        # The cookie tells a place in the history of the whole domain, whatever is asked for beside it; asking for the
+        # domain's own object alone gets it at the price of one answer.
+        _, cookie = dirsync(connection, forest.base, filters.equals("objectClass", "domainDNS"), ["name"], b"")
+    except ldap.LDAPInsufficientAccessRightsResult:
+        forest.log.warning(
+            "no right to DirSync: changes are found by uSNChanged, and deletions by comparing; "
+            "grant 'Replicating Directory Changes' on the domain to the account of the project"
+        )
+        return Bookmark("usn", b"", invocation, usn)
+    return Bookmark("dirsync", cookie, invocation, usn)
+
+
+def _changes(connection: ldap3.Connection, forest: Forest, since: Bookmark, attributes: Sequence[str]) -> Changes:
+    invocation, usn = _now(connection)
+    if invocation == since.invocation and usn < since.usn:
+        # Samba answers such a cookie with silence, Active Directory with an error or worse.
+        raise BookmarkUnusable(
+            f"the domain controller {forest.url} of {forest.name} is at change {usn}, but was at {since.usn}: it was "
+            "restored from a backup"
+        )
+    if since.way == "usn":
+        if invocation != since.invocation:
+            raise BookmarkUnusable(
+                f"{forest.url} of {forest.name} is not the domain controller whose changes were counted"
+            )
+        if usn == since.usn:
+            return Changes(since)
+        newer = filters.every(filters.WATCHED, filters.at_least("uSNChanged", since.usn + 1))
+        names = ["objectClass", "isDeleted"]
+        objects = list(search(connection, forest.base, newer, names, deleted=True))
+        # Which attributes changed is not known here, so a container that changed at all counts as moved.
+        return _sorted(objects, Bookmark("usn", b"", invocation, usn), lambda _: True)
+    if usn == since.usn and invocation == since.invocation:
+        return Changes(since)
+    asked = [*dict.fromkeys((*attributes, "name", "isDeleted", "objectClass"))]
+    try:
+        objects, cookie = dirsync(connection, forest.base, filters.WATCHED, asked, since.cookie)
+    except (ldap.LDAPUnwillingToPerformResult, ldap.LDAPProtocolErrorResult, ldap.LDAPOperationsErrorResult) as error:
+        raise BookmarkUnusable(f"{forest.url} of {forest.name} does not know its own cookie: {error}") from error
+    return _sorted(objects, Bookmark("dirsync", cookie, invocation, usn), lambda obj: bool(obj.raw("name")))
+
+
+def _sorted(
+    objects: Sequence[DirectoryObject], bookmark: Bookmark, renamed: Callable[[DirectoryObject], bool]
+) -> Changes:
+    found = Changes(bookmark, moved=any(_is_container(obj) and renamed(obj) for obj in objects))
+    for obj in objects:
+        if not _is_container(obj):
+            (found.deleted if obj.deleted else found.changed).append(obj.guid)
+    return found
+
+
+def _is_container(obj: DirectoryObject) -> bool:
+    return obj.dn.upper().startswith("OU=")
+
+
+def dirsync(
+    connection: ldap3.Connection, base: str, wanted: filters.Filter, attributes: Sequence[str], cookie: bytes
+) -> tuple[list[DirectoryObject], bytes]:
+    """Every change since `cookie`, however many answers it takes, and the cookie after them ([MS-ADTS] 3.1.1.3.4.1.3).
+
+    Objects carry only what changed of the attributes asked for. `base` must be the root of a naming context.
+    """
+    found: list[DirectoryObject] = []
+    while True:
+        controls = [_dirsync_control(cookie), extended_dn_control(criticality=True), show_deleted_control()]
+        connection.search(base, wanted, ldap3.SUBTREE, attributes=list(attributes), controls=controls)
+        answer: dict[str, Any] = connection.result["controls"][DIRSYNC]["value"]
+        page, more = entries(connection), bool(answer["more_results"])
+        cookie = bytes(answer["cookie"])
+        found.extend(as_object(connection, _without_values_that_come_and_go(entry), {}) for entry in page)
+        if not more:
+            return found, cookie
+
+
+def _without_values_that_come_and_go(entry: dict[str, Any]) -> dict[str, Any]:
+    """Members that came are told as 'member;range=1-1', those that went as '0-0' (LDAP_DIRSYNC_INCREMENTAL_VALUES).
+    That they did is all that matters here, and they are no ranges to be read to an end."""
+    raw = {name: values for name, values in entry["raw_attributes"].items() if ";range=" not in name.lower()}
+    return {**entry, "raw_attributes": raw}
+
+
+def _dirsync_control(cookie: bytes) -> Any:
+    value = DirSyncControlRequestValue()
+    value.setComponentByName("Flags", _INCREMENTAL_VALUES)
+    value.setComponentByName("MaxBytes", _LARGEST_ANSWER)
+    value.setComponentByName("Cookie", cookie)
+    return build_control(DIRSYNC, True, value)
+
+
+def _now(connection: ldap3.Connection) -> tuple[str, int]:
+    """Which life of which domain controller this is, and the number of its last change."""
+    values = root_of(connection, ["highestCommittedUSN", "dsServiceName"])
+    connection.search(
+        values["dsServiceName"][0].decode(), filters.present("objectClass"), ldap3.BASE, attributes=["invocationId"]
+    )
+    [invocation] = entries(connection)[0]["raw_attributes"]["invocationId"]
+    return str(UUID(bytes_le=invocation)), int(values["highestCommittedUSN"][0])

@@ -1,0 +1,137 @@
+"""What an apply would do to the directories, object by object and attribute by attribute, without doing it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from isthmus_sync.directory import Decision, Modification, Pair, Side, collection_of, objection
+from isthmus_sync.directory.difference import spoken_value
+
+from isthmus_directory.connection import Forest
+from isthmus_directory.survey import Survey, survey
+
+if TYPE_CHECKING:
+    from isthmus_project import Project
+
+Action = Literal["create", "change", "in step", "refused", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """One attribute of one object: the values it loses and gains, as people read them. `forest` is the name of the
+    organisation."""
+
+    forest: str
+    attribute: str
+    removed: list[str]
+    added: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedObject:
+    """One object of the source and what becomes of it. `rule` says by what it was matched just now; `waiting` names
+    links that are set once the objects they name exist on both sides."""
+
+    action: Action
+    kind: str
+    source: str
+    target: str
+    rule: str = ""
+    collection: str = ""
+    mailbox: bool = False
+    changes: tuple[PlannedChange, ...] = ()
+    waiting: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryPlan:
+    """`left_out`: how many objects of the source take no part, by reason. `objection`: why the guard would stop this;
+    None when it would not. `problems` concern the project as a whole."""
+
+    objects: list[PlannedObject]
+    left_out: Mapping[str, int]
+    objection: str | None
+    problems: list[str]
+
+    def counts(self) -> dict[Action, int]:
+        """How many objects meet each action."""
+        return dict(Counter(obj.action for obj in self.objects))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON takes it."""
+        return {**asdict(self), "counts": self.counts()}
+
+
+async def plan_directory(project: Project, secrets_dir: Path, known: Sequence[Pair] = ()) -> DirectoryPlan:
+    """Read both forests and say what would be done. Writes nothing. Raises DirectoryError.
+
+    `known` are the pairs of earlier runs with their active sides, as the account map tells them; what was agreed on is
+    not needed, because what is in step needs nothing.
+    """
+    async with Forest(project.source, secrets_dir) as source, Forest(project.target, secrets_dir) as target:
+        return plan_of(await survey(source, target, project, known), project)
+
+
+def plan_of(found: Survey, project: Project) -> DirectoryPlan:
+    """A survey as a plan."""
+    comparison = found.comparison
+    rules = {match.source.guid: match.rule for match in comparison.matched}
+    objects = [
+        _planned(decision, rules.get(decision.source.guid, ""), found, project) for decision in comparison.decisions
+    ]
+    objects += [
+        PlannedObject("refused", refused.source.kind.name.lower(), refused.source.dn, "", problems=(refused.reason,))
+        for refused in comparison.refused
+    ]
+    names = {decision.source.guid: decision.source.dn for decision in comparison.decisions}
+    for pair in comparison.without_target:
+        problem = f"its object in {project.target.name} was deleted; it is not created again"
+        objects.append(PlannedObject("gone", "", names.get(pair.source_guid, ""), "", problems=(problem,)))
+    return DirectoryPlan(
+        objects,
+        comparison.left_out,
+        objection(comparison.decisions, 0, project.directory.guard),
+        found.problems,
+    )
+
+
+def _planned(decision: Decision, rule: str, found: Survey, project: Project) -> PlannedObject:
+    target = decision.creation.dn if decision.creation else decision.target.dn if decision.target else ""
+    changes = [
+        *_changes(project.source.name, decision.modifications[Side.SOURCE]),
+        *_changes(project.target.name, decision.modifications[Side.TARGET]),
+    ]
+    if decision.creation:
+        changes += [
+            PlannedChange(project.target.name, name, [], [spoken_value(value) for value in values])
+            for name, values in decision.creation.attributes.items()
+        ]
+    return PlannedObject(
+        "create" if decision.creation else "in step" if decision.idle else "change",
+        decision.kind.name.lower(),
+        decision.source.dn,
+        target,
+        rule,
+        collection_of(project, decision.source, found.members),
+        decision.gets_mailbox,
+        tuple(changes),
+        decision.held,
+        decision.problems,
+    )
+
+
+def _changes(forest: str, modifications: Sequence[Modification]) -> list[PlannedChange]:
+    return [
+        PlannedChange(
+            forest,
+            change.attribute,
+            [spoken_value(value) for value in change.removed],
+            [spoken_value(value) for value in change.added],
+        )
+        for change in modifications
+    ]

@@ -1,0 +1,200 @@
+"""Reading objects: in pages, with ranged attributes made whole, links as GUID and name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+import ldap3
+from isthmus_sync.directory import DirectoryObject, Link
+from isthmus_sync.directory.objects import LINKED_ATTRIBUTES, Values
+from ldap3.core import exceptions as ldap
+from ldap3.protocol.microsoft import extended_dn_control, show_deleted_control
+
+from isthmus_directory import filters
+from isthmus_directory.connection import Forest, entries
+from isthmus_directory.filters import Filter
+from isthmus_directory.metadata import METADATA, change_times
+
+PAGE = 500
+"""Objects a page; Active Directory gives at most 1,000 (MaxPageSize)."""
+_GUIDS_A_SEARCH = 200
+_PAGED_RESULTS = "1.2.840.113556.1.4.319"
+_ANYTHING = filters.present("objectClass")
+
+
+def search(
+    connection: ldap3.Connection,
+    base: str,
+    wanted: Filter,
+    attributes: Sequence[str],
+    *,
+    scope: Literal["BASE", "LEVEL", "SUBTREE"] = "SUBTREE",
+    deleted: bool = False,
+    attribute_ids: Mapping[int, str] | None = None,
+) -> Iterator[DirectoryObject]:
+    """Objects below `base`, page by page; tombstones too when `deleted`.
+
+    `attribute_ids` asks for the times of the last change of those attributes (see metadata.py).
+    """
+    asked = [*dict.fromkeys((*attributes, "objectGUID", *((METADATA,) if attribute_ids else ())))]
+    controls = [extended_dn_control(criticality=True)]
+    if deleted:
+        controls.append(show_deleted_control(criticality=True))
+    cookie: bytes | None = None
+    while True:
+        connection.search(
+            base, wanted, scope, attributes=asked, controls=controls, paged_size=PAGE, paged_cookie=cookie,
+            paged_criticality=True,
+        )  # fmt: skip
+        page = entries(connection)
+        cookie = connection.result["controls"].get(_PAGED_RESULTS, {}).get("value", {}).get("cookie")
+        for entry in page:
+            yield as_object(connection, entry, attribute_ids or {})
+        if not cookie:
+            return
+
+
+async def read_all(
+    forest: Forest, attributes: Sequence[str], attribute_ids: Mapping[int, str] | None = None
+) -> list[DirectoryObject]:
+    """Every user, group and contact of the forest's domain."""
+    return await forest.run(
+        lambda c: list(search(c, forest.base, filters.RECIPIENTS, attributes, attribute_ids=attribute_ids))
+    )
+
+
+async def read_where(
+    forest: Forest, wanted: Iterable[Filter], attributes: Sequence[str], attribute_ids: Mapping[int, str] | None = None
+) -> list[DirectoryObject]:
+    """Users, groups and contacts to which any of the filters applies."""
+    found: dict[bytes, DirectoryObject] = {}
+    for some in _portions(list(wanted), _GUIDS_A_SEARCH):
+        both = filters.every(filters.RECIPIENTS, filters.any_of(*some))
+        for obj in await forest.run(
+            lambda c, both=both: list(search(c, forest.base, both, attributes, attribute_ids=attribute_ids))  # type: ignore[misc]
+        ):
+            found[obj.guid] = obj
+    return list(found.values())
+
+
+async def read_guids(
+    forest: Forest, guids: Iterable[bytes], attributes: Sequence[str], attribute_ids: Mapping[int, str] | None = None
+) -> list[DirectoryObject]:
+    """The objects with these GUIDs, as far as they exist and are users, groups or contacts."""
+    wanted = [filters.equals("objectGUID", guid) for guid in dict.fromkeys(guids)]
+    return await read_where(forest, wanted, attributes, attribute_ids)
+
+
+async def members_of(forest: Forest, group_dn: str) -> frozenset[bytes]:
+    """GUIDs of all members of a group, those of nested groups included; DirectoryRefused when there is none."""
+
+    def work(connection: ldap3.Connection) -> frozenset[bytes]:
+        connection.search(group_dn, _ANYTHING, ldap3.BASE, attributes=["objectGUID"])
+        found = search(connection, forest.base, filters.member_of(group_dn), [])
+        return frozenset(obj.guid for obj in found)
+
+    return await forest.run(work)
+
+
+async def exists(forest: Forest, dn: str) -> bool:
+    """Whether there is an object of this name."""
+
+    def work(connection: ldap3.Connection) -> bool:
+        try:
+            connection.search(dn, _ANYTHING, ldap3.BASE, attributes=["objectClass"])
+        except ldap.LDAPNoSuchObjectResult:
+            return False
+        return True
+
+    return await forest.run(work)
+
+
+async def root(forest: Forest, *attributes: str) -> dict[str, list[bytes]]:
+    """Attributes of the rootDSE: what the domain controller says of itself."""
+    return await forest.run(lambda connection: root_of(connection, attributes))
+
+
+def root_of(connection: ldap3.Connection, attributes: Sequence[str]) -> dict[str, list[bytes]]:
+    connection.search("", _ANYTHING, ldap3.BASE, attributes=list(attributes))
+    values: dict[str, list[bytes]] = entries(connection)[0]["raw_attributes"]
+    return values
+
+
+def as_object(
+    connection: ldap3.Connection, entry: Mapping[str, Any], attribute_ids: Mapping[int, str]
+) -> DirectoryObject:
+    """An entry of a search with the extended DN control as a value; ranged attributes are read to their end."""
+    attributes: dict[str, Values] = {}
+    links: dict[str, tuple[Link, ...]] = {}
+    [guid] = entry["raw_attributes"]["objectGUID"]
+    for full_name, values in entry["raw_attributes"].items():
+        name, _, option = full_name.partition(";")
+        name, values = name.lower(), values or []
+        if option.lower().startswith("range="):
+            values = [*values, *rest_of_range(lambda a: _read_one(connection, guid, a), full_name)]
+        elif name in attributes or name in links:
+            continue  # the empty twin that comes with a ranged attribute
+        if name in LINKED_ATTRIBUTES:
+            links[name] = tuple(as_link(value) for value in values)
+        else:
+            attributes[name] = tuple(values)
+    metadata = attributes.pop(METADATA.lower(), ())
+    return DirectoryObject(
+        guid,
+        plain_dn(entry["raw_dn"]),
+        attributes,
+        links,
+        change_times(metadata[0], attribute_ids) if metadata else {},
+        deleted=attributes.get("isdeleted", ())[:1] == (b"TRUE",),
+    )
+
+
+def rest_of_range(read: Callable[[str], Mapping[str, Sequence[bytes]]], name: str) -> list[bytes]:
+    """The values after those of a ranged attribute, by further reads: of 'member;range=0-1499' from 1500 on.
+
+    Active Directory gives at most 1,500 values at once (MaxValRange); the last portion ends in '*' ([MS-ADTS]
+    3.1.1.3.1.3.3).
+    """
+    values: list[bytes] = []
+    while True:
+        attribute, _, last = name.partition(";")[0], *name.rpartition("-")[1:]
+        if last == "*":
+            return values
+        answer = read(f"{attribute};range={int(last) + 1}-*")
+        ranged = [n for n in answer if n.lower().startswith(f"{attribute.lower()};range=")]
+        if not ranged:
+            return values
+        name = ranged[0]
+        values.extend(answer[name])
+
+
+def as_link(value: bytes) -> Link:
+    """A distinguished name in its extended form, <GUID=…>;<SID=…>;CN=…, as GUID and name."""
+    parts = value.decode("utf-8", "replace").split(";")
+    if not parts[0].upper().startswith("<GUID="):
+        return Link(b"", value.decode("utf-8", "replace"))
+    return Link(UUID(parts[0][6:-1]).bytes_le, plain_dn(value))
+
+
+def plain_dn(value: bytes) -> str:
+    """A distinguished name without the GUID and SID that the extended form puts before it."""
+    text = value.decode("utf-8", "replace")
+    while text.startswith(("<GUID=", "<SID=")):
+        _, separator, text = text.partition(">;")
+        if not separator:
+            return value.decode("utf-8", "replace")
+    return text
+
+
+def _read_one(connection: ldap3.Connection, guid: bytes, attribute: str) -> Mapping[str, Sequence[bytes]]:
+    base = f"<GUID={UUID(bytes_le=guid)}>"
+    connection.search(base, _ANYTHING, ldap3.BASE, attributes=[attribute], controls=[extended_dn_control(True)])
+    values: Mapping[str, Sequence[bytes]] = entries(connection)[0]["raw_attributes"]
+    return values
+
+
+def _portions(items: list[Filter], size: int) -> Iterator[list[Filter]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,145 @@
+"""Writing objects: created whole, changed by what differs."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import ldap3
+from isthmus_sync.directory import Modification
+from isthmus_sync.directory.creation import Creation
+from isthmus_sync.directory.difference import Value, wire_value
+from ldap3.core import exceptions as ldap
+from ldap3.protocol.controls import build_control
+
+from isthmus_directory.connection import Forest, entries, explained
+from isthmus_directory.errors import WriteRefused
+from isthmus_directory.filters import present
+
+_Steps: TypeAlias = list[tuple[str, list[bytes]]]
+
+_PERMISSIVE_MODIFY = "1.2.840.113556.1.4.1413"
+"""Adding a value that is there, or removing one that is not, succeeds: somebody else has done our work."""
+_VALUES_A_REQUEST = 1000
+"""Active Directory takes at most 5,000 values in one change of a linked attribute."""
+
+_NORMAL_ACCOUNT, _DISABLED = 0x200, 0x2
+_PASSWORD_LENGTH = 32
+_REMEDIES = {
+    ldap.LDAPInsufficientAccessRightsResult: "give the account of the project the right to write here",
+    ldap.LDAPEntryAlreadyExistsResult: "another object has this name; rename it, or match the two",
+    ldap.LDAPNoSuchObjectResult: "an object, or the OU it should go to, does not exist; create it",
+    ldap.LDAPConstraintViolationResult: "a value breaks a rule of the directory; see the message",
+    ldap.LDAPUndefinedAttributeTypeResult: "the schema lacks an attribute; is this forest prepared for Exchange?",
+    ldap.LDAPObjectClassViolationResult: "the schema lacks an attribute; is this forest prepared for Exchange?",
+}
+
+
+async def create(forest: Forest, creation: Creation) -> bytes:
+    """Create an object and return its GUID. Raises WriteRefused, DirectoryUnavailable.
+
+    An account that its owner may use gets a random password that nobody knows, which is how it can be enabled at
+    once: a mailbox of a disabled account is not opened by Exchange for its owner. Without an encrypted connection
+    Active Directory takes no password, and the account stays disabled.
+    """
+    attributes: dict[str, list[bytes]] = {name: list(values) for name, values in creation.attributes.items()}
+    if creation.object_class == "user":
+        if creation.enabled and forest.encrypted:
+            attributes["userAccountControl"] = [b"%d" % _NORMAL_ACCOUNT]
+            attributes["unicodePwd"] = [f'"{_password()}"'.encode("utf-16-le")]
+        else:
+            attributes["userAccountControl"] = [b"%d" % (_NORMAL_ACCOUNT | _DISABLED)]
+
+    def work(connection: ldap3.Connection) -> bytes:
+        connection.add(creation.dn, [creation.object_class], attributes)  # type: ignore[no-untyped-call]
+        connection.search(creation.dn, present("objectClass"), ldap3.BASE, attributes=["objectGUID"])
+        guid: bytes = entries(connection)[0]["raw_attributes"]["objectGUID"][0]
+        return guid
+
+    # Not repeated on a broken connection: the first attempt may have taken effect, and the next run finds that out.
+    return await forest.run(_refusing(forest, "create", creation.dn, work), repeat=False)
+
+
+async def modify(forest: Forest, guid: bytes, dn: str, modifications: Iterable[Modification]) -> None:
+    """Change an object, found by its GUID whatever it is called by now; `dn` is for messages.
+
+    Raises WriteRefused, DirectoryUnavailable. Safe to repeat.
+    """
+    changes = list(modifications)
+
+    def work(connection: ldap3.Connection) -> None:
+        for portion in _portions(changes):
+            controls = [build_control(_PERMISSIVE_MODIFY, False, None)]
+            name = f"<GUID={UUID(bytes_le=guid)}>"
+            connection.modify(name, portion, controls=controls)  # type: ignore[no-untyped-call]
+
+    await forest.run(_refusing(forest, "change", dn, work))
+
+
+async def delete(forest: Forest, guid: bytes, dn: str) -> None:
+    """Delete an object; none is there afterwards, whoever deleted it. Raises WriteRefused, DirectoryUnavailable."""
+
+    def work(connection: ldap3.Connection) -> None:
+        try:
+            connection.delete(f"<GUID={UUID(bytes_le=guid)}>")  # type: ignore[no-untyped-call]
+        except ldap.LDAPNoSuchObjectResult:
+            return
+
+    await forest.run(_refusing(forest, "delete", dn, work))
+
+
+def _refusing(
+    forest: Forest, what: str, dn: str, work: Callable[[ldap3.Connection], Any]
+) -> Callable[[ldap3.Connection], Any]:
+    def careful(connection: ldap3.Connection) -> Any:
+        try:
+            return work(connection)
+        except (ldap.LDAPBusyResult, ldap.LDAPUnavailableResult):
+            raise
+        except ldap.LDAPOperationResult as error:
+            remedy = next((words for kind, words in _REMEDIES.items() if isinstance(error, kind)), "")
+            raise WriteRefused(
+                f"cannot {what} {dn} in {forest.name}: {explained(error)}{f'; {remedy}' if remedy else ''}"
+            ) from error
+
+    return careful
+
+
+def _portions(changes: list[Modification]) -> Iterator[dict[str, _Steps]]:
+    """The changes as ldap3 takes them, the first request with everything but the values that are too many for one."""
+    first: dict[str, _Steps] = {}
+    later: list[dict[str, _Steps]] = []
+    for change in changes:
+        if change.whole:
+            first[change.attribute] = [(ldap3.MODIFY_REPLACE, [wire_value(value) for value in change.added])]
+            continue
+        # What goes goes first: values that differ only in case are the same to the directory.
+        steps: _Steps = [
+            (operation, portion)
+            for operation, values in ((ldap3.MODIFY_DELETE, change.removed), (ldap3.MODIFY_ADD, change.added))
+            for portion in _values(values)
+        ]
+        if sum(len(values) for _, values in steps) <= _VALUES_A_REQUEST:
+            first[change.attribute] = steps
+        else:
+            later.extend({change.attribute: [step]} for step in steps)
+    if first:
+        yield first
+    yield from later
+
+
+def _values(values: tuple[Value, ...]) -> Iterator[list[bytes]]:
+    for start in range(0, len(values), _VALUES_A_REQUEST):
+        yield [wire_value(value) for value in values[start : start + _VALUES_A_REQUEST]]
+
+
+def _password() -> str:
+    """A password that satisfies every complexity rule, for nobody to know."""
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "!#%+-./:=?@_")
+    some = [secrets.choice(kind) for kind in kinds]
+    some += [secrets.choice("".join(kinds)) for _ in range(_PASSWORD_LENGTH - len(some))]
+    secrets.SystemRandom().shuffle(some)
+    return "".join(some)

@@ -1,0 +1,44 @@
+"""Decisions of directory synchronisation, as functions of values. Nothing here reads or writes a forest."""
+
+from isthmus_sync.directory.attributes import attributes_to_read, newest_owned
+from isthmus_sync.directory.comparison import Comparison, compare, decide_and_note
+from isthmus_sync.directory.decision import Decision, Surroundings, decide
+from isthmus_sync.directory.difference import Modification, applied, difference
+from isthmus_sync.directory.guard import objection
+from isthmus_sync.directory.index import Index
+from isthmus_sync.directory.matching import Match, Matching, Refused, match
+from isthmus_sync.directory.objects import DirectoryObject, Kind, Link, Side
+from isthmus_sync.directory.pairs import Agreed, Pair, Twins, pair_id
+from isthmus_sync.directory.recipients import ExchangeFacts
+from isthmus_sync.directory.scope import collection_of, left_out
+
+__all__ = [
+    "Agreed",
+    "Comparison",
+    "Decision",
+    "DirectoryObject",
+    "ExchangeFacts",
+    "Index",
+    "Kind",
+    "Link",
+    "Match",
+    "Matching",
+    "Modification",
+    "Pair",
+    "Refused",
+    "Side",
+    "Surroundings",
+    "Twins",
+    "applied",
+    "attributes_to_read",
+    "collection_of",
+    "compare",
+    "decide",
+    "decide_and_note",
+    "difference",
+    "left_out",
+    "match",
+    "newest_owned",
+    "objection",
+    "pair_id",
+]

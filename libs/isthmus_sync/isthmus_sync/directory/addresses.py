@@ -1,0 +1,78 @@
+"""proxyAddresses: what a recipient may be addressed by. Each value is a type, a colon and an address; the type in
+capitals marks the primary address of that type ([MS-OXOABK] 2.2.3.23)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from isthmus_sync.directory.objects import DirectoryObject
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyAddress:
+    """One value of proxyAddresses. `type` is in capitals: SMTP, X500, SIP, EUM… X500 has no primary address, but
+    Exchange writes it in capitals always."""
+
+    type: str
+    address: str
+    primary: bool = False
+
+    @classmethod
+    def parse(cls, value: str) -> ProxyAddress:
+        """A value as it is stored. One without a type counts as SMTP, as Exchange treats it."""
+        prefix, colon, address = value.partition(":")
+        if not colon or not prefix.isalnum():
+            return cls("SMTP", value)
+        return cls(prefix.upper(), address, prefix.isupper())
+
+    def __str__(self) -> str:
+        return f"{self.type if self.primary else self.type.lower()}:{self.address}"
+
+    @property
+    def key(self) -> str:
+        """The address as it is compared."""
+        return self.address.casefold()
+
+
+def proxies(obj: DirectoryObject) -> tuple[ProxyAddress, ...]:
+    """Every proxy address of an object, in the order it is stored."""
+    return tuple(ProxyAddress.parse(value) for value in obj.texts("proxyAddresses"))
+
+
+def smtp_addresses(obj: DirectoryObject) -> tuple[str, ...]:
+    """Every SMTP address of an object, the primary one first; mail counts when proxyAddresses does not have it."""
+    found = sorted((p for p in proxies(obj) if p.type == "SMTP"), key=lambda p: not p.primary)
+    mail = (obj.text("mail"),) if obj.text("mail") else ()
+    return unique((*(p.address for p in found), *mail))
+
+
+def x500_addresses(obj: DirectoryObject) -> tuple[str, ...]:
+    """The X500 entries of proxyAddresses: names under which old mail knows this recipient."""
+    return unique(p.address for p in proxies(obj) if p.type == "X500")
+
+
+def primary_smtp(obj: DirectoryObject) -> str:
+    """The address Exchange sends from: the primary proxy address, else mail; empty for neither."""
+    primaries = [p.address for p in proxies(obj) if p.type == "SMTP" and p.primary]
+    return primaries[0] if primaries else obj.text("mail")
+
+
+def alias(obj: DirectoryObject) -> str:
+    """The alias: mailNickname, else what stands before the @ of the primary address, else sAMAccountName."""
+    return obj.text("mailNickname") or primary_smtp(obj).partition("@")[0] or obj.text("sAMAccountName")
+
+
+def in_domain(address: str, template: str) -> bool:
+    """Whether an address lies in the domain of a redirection template."""
+    return address.rpartition("@")[2].casefold() == template.rpartition("@")[2].casefold()
+
+
+def unique(texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts without those that differ from an earlier one only in case."""
+    seen: dict[str, str] = {}
+    for text in texts:
+        seen.setdefault(text.casefold(), text)
+    return tuple(seen.values())

@@ -1,0 +1,98 @@
+"""Both forests compared as a whole: who belongs to whom, and what every pair needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from isthmus_sync.directory.decision import Decision, Surroundings, decide
+from isthmus_sync.directory.index import Index
+from isthmus_sync.directory.matching import Match, Refused, match
+from isthmus_sync.directory.objects import DirectoryObject, Side
+from isthmus_sync.directory.pairs import Pair, Twins, pair_id
+from isthmus_sync.directory.recipients import ExchangeFacts
+from isthmus_sync.directory.scope import left_out
+
+if TYPE_CHECKING:
+    from isthmus_project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`decisions`: one for each pair whose source takes part, by name. `matched`: the pairs found just now.
+    `refused`: what a person must decide. `left_out`: how many objects of the source take no part, by reason.
+    `without_source`, `without_target`: pairs one of whose objects is gone."""
+
+    decisions: list[Decision]
+    matched: list[Match]
+    refused: list[Refused]
+    left_out: Mapping[str, int]
+    without_source: list[Pair] = field(default_factory=list)
+    without_target: list[Pair] = field(default_factory=list)
+
+    @property
+    def created(self) -> int:
+        return sum(decision.creation is not None for decision in self.decisions)
+
+
+def compare(
+    sources: Iterable[DirectoryObject],
+    targets: Iterable[DirectoryObject],
+    known: Sequence[Pair],
+    project: Project,
+    facts: ExchangeFacts,
+) -> Comparison:
+    """Compare everything. `known` are the pairs of earlier runs with what was agreed then; the source's objects may be
+    all of its forest, those outside the scope are needed to know who holds an address."""
+    source_index, target_index = Index(sources), Index(targets)
+    reasons: Counter[str] = Counter()
+    taking_part: list[DirectoryObject] = []
+    for obj in source_index:
+        if reason := left_out(obj, project.directory.scope):
+            reasons[reason] += 1
+        else:
+            taking_part.append(obj)
+    twins = Twins(known)
+    matching = match(
+        [obj for obj in taking_part if twins.by_guid(Side.SOURCE, obj.guid) is None], target_index, twins, project
+    )
+    for found in matching.matches:
+        twins.put(Pair(pair_id(project.project, found.source.guid), found.source.guid, found.target.guid))
+    for obj in matching.unmatched:
+        twins.put(Pair(pair_id(project.project, obj.guid), obj.guid))
+    around = Surroundings(project, source_index, target_index, twins, facts)
+    result = Comparison([], matching.matches, matching.refused, dict(reasons))
+    pairs = [(obj, twins.by_guid(Side.SOURCE, obj.guid)) for obj in sorted(taking_part, key=lambda obj: obj.dn)]
+    for obj, pair in pairs:
+        if pair is not None:
+            decision = decide_and_note(pair, obj, around)
+            if decision is None:
+                result.without_target.append(pair)
+            else:
+                result.decisions.append(decision)
+    here = {obj.guid for obj in taking_part}
+    result.without_source.extend(pair for pair in known if pair.source_guid not in here)
+    return result
+
+
+def decide_and_note(pair: Pair, source: DirectoryObject, around: Surroundings) -> Decision | None:
+    """Decide for a pair, and note the names a creation takes so that the next one takes others.
+
+    None for a pair whose target object is gone: it was deleted there, and what somebody deleted is not made again
+    without being asked.
+    """
+    target = around.target.get(pair.target_guid)
+    if pair.target_guid is not None and target is None:
+        return None
+    decision = decide(pair, source, target, around)
+    if decision.creation is not None:
+        attributes = {name.lower(): values for name, values in decision.creation.attributes.items()}
+        around.target.put(DirectoryObject(pair.id, decision.creation.dn, attributes))
+    return decision
+
+
+def with_agreed(pair: Pair, decision: Decision) -> Pair:
+    """The pair as it is once a decision was carried out."""
+    return replace(pair, agreed=decision.agreed)

@@ -1,0 +1,95 @@
+"""Pairs: two objects that stand for the same person, group, contact or room, and what both sides last agreed on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from uuid import NAMESPACE_OID, uuid5
+
+from isthmus_sync.directory.objects import Side, Values
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What source and target held when they were last in step.
+
+    `values`: for each attribute the fingerprints of the source's and the target's values. They need not be equal: a
+    side may keep a value of its own. `sets`: for attributes merged member by member, what was common to both.
+    Attribute names are in lower case.
+    """
+
+    values: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {
+                "values": {name: list(pair) for name, pair in sorted(self.values.items())},
+                "sets": {name: sorted(members) for name, members in sorted(self.sets.items())},
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Agreed:
+        document = json.loads(text)
+        return cls(
+            {name: (pair[0], pair[1]) for name, pair in document.get("values", {}).items()},
+            {name: frozenset(members) for name, members in document.get("sets", {}).items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A pair as it is remembered between runs. `target_guid` is None until the object exists in the target."""
+
+    id: bytes
+    source_guid: bytes
+    target_guid: bytes | None = None
+    active: Side = Side.SOURCE
+    agreed: Agreed = Agreed()
+
+    def guid(self, side: Side) -> bytes | None:
+        return self.source_guid if side is Side.SOURCE else self.target_guid
+
+
+def pair_id(project: str, source_guid: bytes) -> bytes:
+    """The id of the pair of a source object, 16 bytes: for ever the same, even when every database is lost."""
+    return uuid5(NAMESPACE_OID, f"isthmus/{project}/{source_guid.hex()}").bytes
+
+
+def fingerprint(values: Values) -> str:
+    """Values in short, for comparison: order does not matter. Empty for no values."""
+    if not values:
+        return ""
+    digest = hashlib.blake2b(digest_size=12)
+    for value in sorted(values):
+        digest.update(len(value).to_bytes(4, "big"))
+        digest.update(value)
+    return digest.hexdigest()
+
+
+class Twins:
+    """Who is whose counterpart: by the GUID of either side, or by the pair's id."""
+
+    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
+        self._by_guid: dict[tuple[Side, bytes], Pair] = {}
+        self._by_id: dict[bytes, Pair] = {}
+        for pair in pairs:
+            self.put(pair)
+
+    def put(self, pair: Pair) -> None:
+        self._by_id[pair.id] = pair
+        self._by_guid[Side.SOURCE, pair.source_guid] = pair
+        if pair.target_guid is not None:
+            self._by_guid[Side.TARGET, pair.target_guid] = pair
+
+    def by_guid(self, side: Side, guid: bytes) -> Pair | None:
+        return self._by_guid.get((side, guid))
+
+    def by_id(self, pair_id: bytes) -> Pair | None:
+        return self._by_id.get(pair_id)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(self._by_id.values())

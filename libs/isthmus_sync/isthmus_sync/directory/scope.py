@@ -1,0 +1,55 @@
+"""Which objects take part, and which collection a mailbox belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from isthmus_sync.directory import names
+from isthmus_sync.directory.addresses import smtp_addresses
+
+if TYPE_CHECKING:
+    from isthmus_project import Project
+
+    from isthmus_sync.directory.objects import DirectoryObject
+
+# msExchRecipientTypeDetails of mailboxes that belong to Exchange itself: system, discovery, arbitration, monitoring,
+# public folder, audit log.
+_EXCHANGE_OWN = {0x4000, 0x20000000, 0x800000, 0x8000000000, 0x1000000000, 0x40000000000}
+
+
+def left_out(obj: DirectoryObject, scope: list[str]) -> str | None:
+    """Why an object of the source takes no part; None when it does.
+
+    `scope` are the OUs of the project file, empty for the whole domain. Only recipients take part: what has no mail
+    address is in no address list and receives nothing.
+    """
+    if obj.deleted:
+        return "it is deleted"
+    if scope and not any(names.is_below(obj.dn, base) for base in scope):
+        return "it is outside the scope"
+    if obj.text("isCriticalSystemObject").upper() == "TRUE":
+        return "it belongs to the domain itself"
+    if obj.number("msExchRecipientTypeDetails") in _EXCHANGE_OWN:
+        return "it is a mailbox of Exchange itself"
+    if not smtp_addresses(obj):
+        return "it has no mail address"
+    return None
+
+
+def collection_of(project: Project, source: DirectoryObject, members: Mapping[str, frozenset[bytes]]) -> str:
+    """The name of the first collection that names this mailbox; empty for none, and for what is not a mailbox.
+
+    `members`: for each group named by a collection, the GUIDs of all its members, those of nested groups included.
+    """
+    if not source.kind.is_account or not source.has_mailbox:
+        return ""
+    addresses = {address.lower() for address in smtp_addresses(source)}
+    for collection in project.collections:
+        if collection.ou and names.is_below(source.dn, collection.ou):
+            return collection.name
+        if collection.group and source.guid in members.get(collection.group, frozenset()):
+            return collection.name
+        if addresses.intersection(collection.mailboxes):
+            return collection.name
+    return ""
