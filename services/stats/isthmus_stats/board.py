@@ -18,7 +18,8 @@ _ANYHOW = 5
 
 
 class Board:
-    """Written by the agents, read by the pages; both in one event loop. ``version`` rises with every change."""
+    """Written by the agents, read by the pages; both in one event loop. ``version`` rises with every change,
+    ``edition`` with every summary."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
@@ -28,6 +29,7 @@ class Board:
         self.directories: dict[str, DirectoryView] = {}
         self.throughput = Throughput()
         self.version = 0
+        self.edition = 0
         self._news = asyncio.Event()
         self.summary = self._add_up()
 
@@ -39,18 +41,24 @@ class Board:
 
         Rates and forecasts change by the mere passing of time, so every few seconds it does so anyhow.
         """
-        seen, said = -1, 0.0
+        seen = -1
         while True:
-            if self.version != seen or self.clock() - said >= _ANYHOW:
-                seen, said = self.version, self.clock()
-                self.summary = self._add_up()
-                self._news.set()
-                self._news = asyncio.Event()
+            if self.version != seen or self.clock() - self.summary.at >= _ANYHOW:
+                seen = self.version
+                self.publish()
             await asyncio.sleep(1)
 
-    async def news(self) -> None:
-        """Returns when ``summary`` is newer."""
-        await self._news.wait()
+    def publish(self) -> None:
+        """Makes a new ``summary``, the next ``edition``."""
+        self.summary = self._add_up()
+        self.edition += 1
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def news(self, seen: int) -> None:
+        """Returns as soon as there is a newer edition than ``seen``."""
+        while self.edition <= seen:
+            await self._news.wait()
 
     @property
     def project(self) -> ProjectView | None:

@@ -91,7 +91,7 @@ class Portal:
 
     async def _send(self, request: web.Request, render: Render) -> web.StreamResponse:
         """Sends every part once and then whatever has changed, until the reader or the service goes."""
-        fragments = render()
+        seen, fragments = self._board.edition, render()
         if fragments is None:
             raise web.HTTPNotFound(text="There is no such mailbox.")
         response = web.StreamResponse(
@@ -108,18 +108,18 @@ class Portal:
                         data = json.dumps({"id": name, "html": html})
                         await response.write(f"event: fragment\ndata: {data}\n\n".encode())
                 sent = fragments
-                while not await self._news(stopping):
+                while not await self._news(seen, stopping):
                     await response.write(b": still here\n\n")
-                fragments = render()
+                seen, fragments = self._board.edition, render()
         except ConnectionResetError:
             pass  # the reader has gone, which is how every such page ends
         finally:
             stopping.cancel()
         return response
 
-    async def _news(self, stopping: asyncio.Task[bool]) -> bool:
+    async def _news(self, seen: int, stopping: asyncio.Task[bool]) -> bool:
         """False when nothing came for a heartbeat; True for news and when the service stops."""
-        news = asyncio.create_task(self._board.news())
+        news = asyncio.create_task(self._board.news(seen))
         done, _ = await asyncio.wait({news, stopping}, timeout=_HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
         news.cancel()
         return bool(done)
