@@ -1,11 +1,10 @@
-"""What one Exchange server is told when it starts: a JSON or YAML file."""
+"""What one Exchange server is told when it starts: a JSON file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 
@@ -57,11 +56,11 @@ class Settings(_Section):
 
 
 def load(path: Path) -> Settings:
-    """Reads the file (JSON is YAML too). Raises SettingsError."""
+    """Reads the file. Raises SettingsError."""
     try:
-        return Settings.model_validate(yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingsError(f"{path}: {error}") from None
+        return Settings.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise SettingsError(f"{path}: {wrong}") from None

@@ -32,7 +32,7 @@ def problems(element: etree._Element) -> list[str]:
     # A copy on its own: the schema knows nothing of the SOAP envelope around the element.
     if schema.validate(etree.ElementTree(element)):
         return []
-    return [entry.message for entry in schema.error_log]
+    return [str(entry.message) for entry in schema.error_log]  # type: ignore[attr-defined]
 
 
 @cache

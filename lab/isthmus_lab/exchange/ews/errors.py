@@ -6,7 +6,10 @@ or for the whole request, it becomes a SOAP fault.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .names import Element
 
 # The sentences that Exchange writes for the codes clients look at; others are given where they are raised.
 TEXTS: Final = {
@@ -48,3 +51,11 @@ class EwsError(Exception):
         self.message = message or TEXTS.get(code, code)
         self.values = values
         super().__init__(f"{code}: {self.message}")
+
+
+class EwsWarning(EwsError):  # noqa: N818 - the ResponseClass is called so
+    """A result that is not quite what was asked for: a response message of class Warning, with content."""
+
+    def __init__(self, code: str, message: str, content: list[Element]) -> None:
+        super().__init__(code, message)
+        self.content = content

@@ -104,7 +104,7 @@ def smtp(proxy: str) -> str:
 
 
 def encapsulate(legacy_dn: str, in_domain: str) -> str:
-    """A legacyExchangeDN as an SMTP address: ``/`` becomes ``_``, all but letters, digits and ``=-.`` becomes ``+XX``."""
+    """A legacyExchangeDN as an SMTP address: ``/`` becomes ``_``, all but letters, digits, ``=-.`` becomes ``+XX``."""
     written = re.sub(
         r"[^A-Za-z0-9=\-./]", lambda found: "".join(f"+{byte:02X}" for byte in found[0].encode()), legacy_dn
     )

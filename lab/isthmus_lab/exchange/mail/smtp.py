@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -20,7 +20,7 @@ _LARGEST = 37_748_736  # bytes; a receive connector's default of 36 MB
 class Door:
     """aiosmtpd's handler: decides about recipients, hands the message over."""
 
-    def __init__(self, host: str, accepted: frozenset[str], put: Callable[[str, Iterable[str], bytes], object]) -> None:
+    def __init__(self, host: str, accepted: frozenset[str], put: Callable[[str, list[str], bytes], object]) -> None:
         self._host = host
         self._accepted = accepted
         self._put = put

@@ -69,6 +69,10 @@ class Transport:
         """The domains whose mail is this organisation's own."""
         return self._accepted
 
+    def waiting(self) -> int:
+        """How many deliveries are in the queue."""
+        return self._queue.waiting()
+
     def submit(self, sender: str, addresses: list[str], content: bytes) -> uuid.UUID:
         """Accepts a message from any thread; when this returns, it will be delivered or reported.
 

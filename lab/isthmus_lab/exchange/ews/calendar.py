@@ -1,0 +1,232 @@
+"""Fields of calendar items and meeting messages ([MS-OXWSMTGS], [MS-OXOCAL])."""
+
+from __future__ import annotations
+
+import os
+import struct
+from datetime import timedelta
+from typing import Final
+
+from isthmus_lab.mapi import tags
+from isthmus_lab.mapi.bag import from_filetime
+
+from . import recurrence, zones
+from .fields import Build, Draft, Field, View, computed, parsed, simple
+from .mailboxes import FROM, attendees, person
+from .names import Element, t
+from .values import BOOLEAN, INTEGER, TEXT, TIME, choice
+
+FREE_BUSY: Final = choice({0: "Free", 1: "Tentative", 2: "Busy", 3: "OOF", 4: "WorkingElsewhere"}, 2)
+RESPONSE: Final = choice(
+    {0: "Unknown", 1: "Organizer", 2: "Tentative", 3: "Accept", 4: "Decline", 5: "NoResponseReceived"}
+)
+_MEETING, _RECEIVED, _CANCELLED = 1, 2, 4  # PidLidAppointmentStateFlags
+_GLOBAL_ID: Final = bytes.fromhex("040000008200E00074C5B7101A82E008")
+_VCAL: Final = b"vCal-Uid\x01\x00\x00\x00"
+
+
+# --- UID, [MS-OXOCAL] 2.2.1.27 ------------------------------------------------------------------------------------
+
+
+def uid_of(global_id: bytes) -> str:
+    """The UID in a GlobalObjectId: the foreign one wrapped in it, else its own bytes in hexadecimal."""
+    data = global_id[40:]
+    if data.startswith(_VCAL):
+        return data[len(_VCAL) :].rstrip(b"\0").decode("utf-8", "replace")
+    return (global_id[:16] + bytes(4) + global_id[20:]).hex().upper()
+
+
+def global_id_of(uid: str) -> bytes:
+    """The GlobalObjectId for a UID."""
+    try:
+        raw = bytes.fromhex(uid)
+        if raw.startswith(_GLOBAL_ID):
+            return raw
+    except ValueError:
+        pass
+    data = _VCAL + uid.encode() + b"\0"
+    return _GLOBAL_ID + bytes(20) + struct.pack("<I", len(data)) + data
+
+
+def _uid(view: View) -> str | None:
+    raw = view.value(tags.PidLidGlobalObjectId) or view.value(tags.PidLidCleanGlobalObjectId)
+    return uid_of(raw) if raw else None
+
+
+def _set_uid(draft: Draft, node: Element) -> None:
+    if node.text:
+        draft.set(tags.PidLidGlobalObjectId, global_id_of(node.text))
+        draft.set(tags.PidLidCleanGlobalObjectId, global_id_of(node.text))
+
+
+# --- state --------------------------------------------------------------------------------------------------------
+
+
+def _state(mask: int) -> Build:
+    return lambda view: "true" if (view.value(tags.PidLidAppointmentStateFlags) or 0) & mask else "false"
+
+
+def _type(view: View) -> str:
+    if view.value(tags.PidLidIsException):
+        return "Exception"
+    return "RecurringMaster" if view.value(tags.PidLidRecurring) else "Single"
+
+
+def _duration(view: View) -> str | None:
+    start, end = view.value(tags.PidLidAppointmentStartWhole), view.value(tags.PidLidAppointmentEndWhole)
+    return None if start is None or end is None else iso_duration(from_filetime(end) - from_filetime(start))
+
+
+def iso_duration(length: timedelta) -> str:
+    """An xs:duration as Exchange writes it: ``PT1H30M``, ``P1D``."""
+    minutes = max(0, int(length.total_seconds() // 60))
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    clock = (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "")
+    if not days and not clock:
+        return "PT0S"
+    return "P" + (f"{days}D" if days else "") + (f"T{clock}" if clock else "")
+
+
+def _organizer_or_me(view: View) -> str:
+    status = view.value(tags.PidLidResponseStatus)
+    state = view.value(tags.PidLidAppointmentStateFlags) or 0
+    if status is None:
+        status = 1 if not state & _RECEIVED else 5
+    return RESPONSE.show(status)
+
+
+def _my_response(view: View) -> str:
+    state = view.value(tags.PidLidAppointmentStateFlags) or 0
+    return _organizer_or_me(view) if state & _MEETING else "Organizer" if view.row is not None else "Unknown"
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+def _set_time(draft: Draft, key: tags.NamedProperty, also: tuple[tags.PropertyKey, ...], node: Element) -> None:
+    value = parsed(TIME, node)
+    for each in (key, *also):
+        draft.set(each, value)
+
+
+def _zone(uri: str, key: tags.NamedProperty) -> Field:
+    element = uri.partition(":")[2]
+
+    def build(view: View) -> Element | None:
+        raw = view.value(key) or view.value(tags.PidLidAppointmentTimeZoneDefinitionRecur)
+        name = zones.key_name(raw) if raw else None
+        return t(element, Id=name, Name=zones.display_name(name)) if name else None
+
+    def store(draft: Draft, node: Element) -> None:
+        blob = zones.definition(node.get("Id", ""))
+        draft.set(key, blob)
+        if draft.bag.get(tags.PidLidRecurring):
+            draft.set(tags.PidLidAppointmentTimeZoneDefinitionRecur, blob)
+
+    return Field(uri, element, build, store, lambda draft: draft.set(key, None))
+
+
+def _zone_name(view: View) -> str | None:
+    raw = view.value(tags.PidLidAppointmentTimeZoneDefinitionStartDisplay)
+    name = zones.key_name(raw) if raw else None
+    return zones.display_name(name) if name else view.value(tags.PidLidTimeZoneDescription)
+
+
+def complete(draft: Draft) -> None:
+    """What a calendar item has besides what it was given: ids, duration, the clip of a series ([MS-OXOCAL] 2.2.1)."""
+    bag, now = draft.bag, draft.now()
+    start = bag.get(tags.PidLidAppointmentStartWhole)
+    end = bag.get(tags.PidLidAppointmentEndWhole)
+    if start is None:
+        start = now - now % (30 * 60 * 10_000_000)
+        draft.set(tags.PidLidAppointmentStartWhole, start)
+    if end is None or end < start:
+        end = start + 30 * 60 * 10_000_000
+        draft.set(tags.PidLidAppointmentEndWhole, end)
+    draft.set(tags.PidLidCommonStart, start)
+    draft.set(tags.PidLidCommonEnd, end)
+    draft.set(tags.PidTagStartDate, start)
+    draft.set(tags.PidTagEndDate, end)
+    draft.set(tags.PidLidAppointmentDuration, (end - start) // 600_000_000)
+    if tags.PidLidGlobalObjectId not in bag:
+        data = os.urandom(16)
+        unique = _GLOBAL_ID + bytes(4) + struct.pack("<Q", now) + bytes(8) + struct.pack("<I", len(data)) + data
+        draft.set(tags.PidLidGlobalObjectId, unique)
+        draft.set(tags.PidLidCleanGlobalObjectId, unique)
+    people = [each for each in bag.recipients if not each.get(tags.PidTagRecipientFlags, 0) & 2]
+    state = bag.get(tags.PidLidAppointmentStateFlags, 0)
+    draft.set(tags.PidLidAppointmentStateFlags, state | _MEETING if people else state & ~_MEETING)
+    for key, value in (
+        (tags.PidLidBusyStatus, 2),
+        (tags.PidLidResponseStatus, 1 if people else 0),
+        (tags.PidLidAppointmentSubType, False),
+        (tags.PidLidRecurring, False),
+        (tags.PidLidAppointmentSequence, 0),
+        (tags.PidLidSideEffects, 0x171),
+    ):
+        if key not in bag:
+            draft.set(key, value)
+    recurrence.complete(draft)
+
+
+FIELDS: Final = (
+    Field("calendar:UID", "UID", _uid, _set_uid, None, tags.PidLidGlobalObjectId),
+    simple("calendar:DateTimeStamp", tags.PidLidOwnerCriticalChange, TIME, read_only=True),
+    Field(
+        "calendar:Start",
+        "Start",
+        simple("calendar:Start", tags.PidLidAppointmentStartWhole, TIME).build,
+        lambda draft, node: _set_time(draft, tags.PidLidAppointmentStartWhole, (tags.PidLidCommonStart,), node),
+        None,
+        tags.PidLidAppointmentStartWhole,
+        TIME,
+    ),
+    Field(
+        "calendar:End",
+        "End",
+        simple("calendar:End", tags.PidLidAppointmentEndWhole, TIME).build,
+        lambda draft, node: _set_time(draft, tags.PidLidAppointmentEndWhole, (tags.PidLidCommonEnd,), node),
+        None,
+        tags.PidLidAppointmentEndWhole,
+        TIME,
+    ),
+    simple("calendar:OriginalStart", tags.PidLidExceptionReplaceTime, TIME, read_only=True),
+    simple("calendar:IsAllDayEvent", tags.PidLidAppointmentSubType, BOOLEAN, default=False),
+    simple("calendar:LegacyFreeBusyStatus", tags.PidLidBusyStatus, FREE_BUSY, default=2),
+    simple("calendar:IntendedFreeBusyStatus", tags.PidLidIntendedBusyStatus, FREE_BUSY, read_only=True),
+    simple("calendar:Location", tags.PidLidLocation, TEXT),
+    computed("calendar:IsMeeting", _state(_MEETING)),
+    computed("calendar:IsCancelled", _state(_CANCELLED)),
+    simple("calendar:IsRecurring", tags.PidLidRecurring, BOOLEAN, default=False, read_only=True),
+    simple("calendar:MeetingRequestWasSent", tags.PidLidFInvited, BOOLEAN, default=False, read_only=True),
+    simple("calendar:IsResponseRequested", tags.PidTagResponseRequested, BOOLEAN, default=True),
+    computed("calendar:CalendarItemType", _type),
+    computed("calendar:MyResponseType", _my_response),
+    person("calendar:Organizer", FROM, read_only=True),
+    attendees("calendar:RequiredAttendees", tags.RECIPIENT_TO),
+    attendees("calendar:OptionalAttendees", tags.RECIPIENT_CC),
+    attendees("calendar:Resources", tags.RECIPIENT_BCC),
+    computed("calendar:Duration", _duration),
+    computed("calendar:TimeZone", _zone_name),
+    simple("calendar:AppointmentReplyTime", tags.PidLidAppointmentReplyTime, TIME, read_only=True),
+    simple("calendar:AppointmentSequenceNumber", tags.PidLidAppointmentSequence, INTEGER, default=0, read_only=True),
+    simple("calendar:AppointmentState", tags.PidLidAppointmentStateFlags, INTEGER, default=0, read_only=True),
+    Field("calendar:Recurrence", "Recurrence", recurrence.build, recurrence.store, recurrence.clear, heavy=True),
+    computed("calendar:FirstOccurrence", recurrence.first, heavy=True),
+    computed("calendar:LastOccurrence", recurrence.last, heavy=True),
+    computed("calendar:ModifiedOccurrences", recurrence.modified, heavy=True),
+    computed("calendar:DeletedOccurrences", recurrence.deleted, heavy=True),
+    _zone("calendar:StartTimeZone", tags.PidLidAppointmentTimeZoneDefinitionStartDisplay),
+    _zone("calendar:EndTimeZone", tags.PidLidAppointmentTimeZoneDefinitionEndDisplay),
+    Field(
+        "calendar:AllowNewTimeProposal",
+        "AllowNewTimeProposal",
+        lambda view: BOOLEAN.show(not view.value(tags.PidLidAppointmentNotAllowPropose)),
+        lambda draft, node: draft.set(tags.PidLidAppointmentNotAllowPropose, not parsed(BOOLEAN, node)),
+    ),
+    computed("calendar:IsOrganizer", lambda view: BOOLEAN.show(_my_response(view) == "Organizer")),
+    computed("meeting:IsDelegated", lambda _: "false"),
+    computed("meeting:IsOutOfDate", lambda _: "false"),
+    simple("meeting:HasBeenProcessed", tags.PidTagProcessed, BOOLEAN, default=False, read_only=True),
+    Field("meeting:UID", "UID", _uid),
+)

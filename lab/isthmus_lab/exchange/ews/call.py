@@ -1,0 +1,270 @@
+"""One request being answered: who asks, which mailboxes they may use, how the answers for its items are put together.
+
+An operation is a plain function of a :class:`Call`, registered under the name of its request element; it may block, as
+every request is answered in a thread of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from isthmus_lab.mapi import tags
+from isthmus_lab.mapi.bag import Bag, Properties, filetime
+from isthmus_lab.store import (
+    Folder,
+    FolderExistsError,
+    InvalidSyncStateError,
+    Mailbox,
+    NotAllowedError,
+    NotFoundError,
+    Row,
+    StaleChangeKeyError,
+    Store,
+    StoreError,
+)
+
+from ..directory import Directory, DirectoryError, Recipient
+from ..mail.transport import Transport
+from ..settings import Settings
+from .errors import EwsError, EwsWarning
+from .fields import Draft, View
+from .ids import ObjectId
+from .names import Element, child, elements, local, m, text
+from .soap import Answer, Request, message_xml
+
+_log = structlog.get_logger()
+
+# What the store refuses, and what EWS calls it. The order matters: the first that fits.
+_CODES: Final = (
+    (NotFoundError, "ErrorItemNotFound"),
+    (FolderExistsError, "ErrorFolderExists"),
+    (NotAllowedError, "ErrorAccessDenied"),
+    (StaleChangeKeyError, "ErrorIrresolvableConflict"),
+    (InvalidSyncStateError, "ErrorInvalidSyncStateData"),
+)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What all requests of a server share."""
+
+    settings: Settings
+    directory: Directory
+    store: Store
+    transport: Transport
+
+    def mailbox(self, owner: Recipient) -> Mailbox:
+        """The owner's mailbox, made at its first use."""
+        if owner.mailbox is None:
+            raise EwsError("ErrorNonExistentMailbox")
+        return self.store.mailbox(owner.mailbox)
+
+
+class Call:
+    """A request and who makes it; ``caller`` is the impersonated person where there is one."""
+
+    def __init__(self, services: Services, caller: Recipient, request: Request) -> None:
+        self.services = services
+        self.caller = caller
+        self.request = request
+        self.element = request.element
+
+    # --- what the request names -------------------------------------------------------------------------------------
+
+    def children(self, name: str) -> list[Element]:
+        """The children of the request's child of that name."""
+        return elements(child(self.element, name))
+
+    def mailbox(self, guid: UUID | None = None) -> Mailbox:
+        """The caller's mailbox, or another that they may use. Raises EwsError ErrorAccessDenied and others."""
+        if guid is None:
+            if self.caller.mailbox is None:
+                raise EwsError(
+                    "ErrorMissingEmailAddress",
+                    "When making a request as an account that does not have a mailbox, you must specify the mailbox "
+                    "primary SMTP address for any distinguished folder Ids.",
+                )
+            return self.services.mailbox(self.caller)
+        if guid != self.caller.mailbox:
+            # Folder permissions for others are kept by no folder yet; without impersonation a mailbox is its owner's.
+            if self.services.directory.by_mailbox(guid) is None:
+                raise EwsError("ErrorItemNotFound")
+            raise EwsError("ErrorAccessDenied")
+        return self.services.mailbox(self.caller)
+
+    def folder(self, node: Element) -> tuple[Mailbox, Folder]:
+        """What a FolderId or DistinguishedFolderId names."""
+        try:
+            if local(node) == "DistinguishedFolderId":
+                owner = child(node, "Mailbox")
+                mailbox = self.mailbox(None if owner is None else self._owner(text(owner, "EmailAddress") or ""))
+                return mailbox, mailbox.folders.role(node.get("Id", ""))
+            if local(node) != "FolderId":
+                raise EwsError("ErrorInvalidOperation", f"{local(node)} does not name a folder here.")
+            return self.folder_named(node.get("Id", ""))
+        except NotFoundError:
+            raise EwsError("ErrorFolderNotFound") from None
+
+    def folder_named(self, written: str) -> tuple[Mailbox, Folder]:
+        """The folder of an EWS id."""
+        folder_id = ObjectId.parse(written)
+        if not folder_id.is_folder or folder_id.path:
+            raise EwsError("ErrorCannotUseItemIdForFolderId", "The id is an item's, not a folder's.")
+        mailbox = self.mailbox(folder_id.mailbox)
+        try:
+            return mailbox, mailbox.folders.get(folder_id.entry)
+        except NotFoundError:
+            raise EwsError("ErrorFolderNotFound") from None
+
+    def target_folder(self, name: str, default: str | None = None) -> tuple[Mailbox, Folder]:
+        """The folder inside an element like ParentFolderId; without the element the caller's ``default`` folder."""
+        inside = self.children(name)
+        if inside:
+            return self.folder(inside[0])
+        if default is None:
+            raise EwsError("ErrorInvalidRequest", f"{name} is missing.")
+        mailbox = self.mailbox()
+        return mailbox, mailbox.folders.role(default)
+
+    def item(self, node: Element) -> tuple[Mailbox, ObjectId]:
+        """The mailbox and id that an ItemId names; whether the item is there shows when it is used."""
+        if local(node) not in ("ItemId", "ParentItemId"):
+            raise EwsError("ErrorInvalidOperation", f"{local(node)} does not name an item here.")
+        item_id = ObjectId.parse(node.get("Id", ""))
+        if item_id.is_folder or item_id.path:
+            raise EwsError("ErrorCannotUseFolderIdForItemId", "The id is not an item's.")
+        return self.mailbox(item_id.mailbox), item_id
+
+    def _owner(self, address: str) -> UUID:
+        found = self.services.directory.by_address(address)
+        if found is None or found.mailbox is None:
+            raise EwsError("ErrorNonExistentMailbox")
+        return found.mailbox
+
+    # --- people -----------------------------------------------------------------------------------------------------
+
+    def smtp_of(self, legacy_dn: str) -> str | None:
+        """The SMTP address of a legacyExchangeDN, None when the forest does not know it."""
+        found = self.services.directory.by_address(f"x500:{legacy_dn}")
+        return None if found is None else found.smtp
+
+    def resolve(self, address: str) -> Properties | None:
+        """Recipient properties of an address of the own organisation, None for others."""
+        found = self.services.directory.by_address(address)
+        return None if found is None else recipient_properties(found)
+
+    def view(self, mailbox: Mailbox, row: Row, *, body: str = "Best") -> View:
+        """An item to be shown; its content is read when a field needs it."""
+
+        def load() -> Bag:
+            return mailbox.items.get(row.id).bag
+
+        return View(row, load, id=str(ObjectId(mailbox.guid, row.id)), body=body, smtp_of=self.smtp_of)
+
+    def draft(self, bag: Bag) -> Draft:
+        """An item to be filled from elements."""
+        return Draft(bag, now, self.resolve)
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def answer_each(
+        self,
+        items: Iterable[Element],
+        handle: Callable[[Element], Iterable[Element]],
+        *,
+        on_error: Sequence[str] = (),
+        together: bool = False,
+    ) -> Answer:
+        """One response message for each item: what ``handle`` returns, or the error it raises.
+
+        ``on_error`` names the elements that the schema wants in the message of an error too. ``together`` commits
+        what all of them did to the caller's mailbox at once; it is for handlers that ask nobody but the store.
+        """
+        name = self.request.operation
+        response = m(f"{name}Response", m("ResponseMessages"))
+        one_commit = together and self.caller.mailbox is not None
+        with self.mailbox().transaction() if one_commit else nullcontext():
+            for each in items:
+                response[0].append(self.message(name, partial(handle, each), on_error))
+        return response
+
+    def answer(self, handle: Callable[[], Iterable[Element]]) -> Answer:
+        """The answer of an operation that has one response message."""
+        name = self.request.operation
+        return m(f"{name}Response", m("ResponseMessages", self.message(name, handle)))
+
+    def message(self, name: str, handle: Callable[[], Iterable[Element]], on_error: Sequence[str] = ()) -> Element:
+        """A response message from a function that returns its content or raises."""
+        try:
+            content = list(handle())
+        except EwsWarning as warning:
+            node = _without_success(name, "Warning", warning)
+            node.extend(warning.content)
+            return node
+        except Exception as error:
+            node = _without_success(name, "Error", as_ews_error(error))
+            node.extend(m(each) for each in on_error)
+            return node
+        node = m(f"{name}ResponseMessage", m("ResponseCode", "NoError"), ResponseClass="Success")
+        node.extend(content)
+        return node
+
+
+def _without_success(name: str, how: str, problem: EwsError) -> Element:
+    node = m(f"{name}ResponseMessage", m("MessageText", problem.message), ResponseClass=how)
+    node.append(m("ResponseCode", problem.code))
+    node.append(m("DescriptiveLinkKey", "0"))
+    if problem.values:
+        details = m("MessageXml")
+        details.extend(message_xml(problem))
+        node.append(details)
+    return node
+
+
+def as_ews_error(error: Exception) -> EwsError:
+    """The EWS error for anything that goes wrong; what nobody foresaw is logged and ErrorInternalServerError."""
+    if isinstance(error, EwsError):
+        return error
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return EwsError(code, None if code != "ErrorAccessDenied" else str(error))
+    if isinstance(error, DirectoryError):
+        return EwsError("ErrorADUnavailable", str(error))
+    _log.exception("request failed", error=str(error))
+    return EwsError("ErrorInternalServerError", str(error) if isinstance(error, StoreError) else None)
+
+
+def now() -> int:
+    """The present moment as a FILETIME."""
+    return filetime(datetime.now(UTC))
+
+
+def recipient_properties(recipient: Recipient) -> Properties:
+    """A recipient of the own organisation as Outlook addresses it: by legacyExchangeDN, SMTP address beside."""
+    properties: Properties = {tags.PidTagDisplayName: recipient.name, tags.PidTagObjectType: 6}
+    if recipient.legacy_dn:
+        properties |= {tags.PidTagAddressType: "EX", tags.PidTagEmailAddress: recipient.legacy_dn}
+    else:
+        properties |= {tags.PidTagAddressType: "SMTP", tags.PidTagEmailAddress: recipient.smtp or ""}
+    if recipient.smtp:
+        properties[tags.PidTagSmtpAddress] = recipient.smtp
+    properties[tags.PidTagDisplayType] = 1 if recipient.is_group else 0
+    return properties
+
+
+Operation = Callable[[Call], Answer]
+OPERATIONS: Final[dict[str, Operation]] = {}
+
+
+def operation(handle: Operation) -> Operation:
+    """Registers a function such as ``get_folder`` for the request element ``GetFolder``."""
+    OPERATIONS["".join(part.capitalize() for part in handle.__name__.split("_"))] = handle
+    return handle

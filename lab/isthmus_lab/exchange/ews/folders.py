@@ -1,0 +1,128 @@
+"""Fields of folders, and the folder elements made of them ([MS-OXWSFOLD])."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from isthmus_lab import schema
+from isthmus_lab.mapi import tags
+from isthmus_lab.mapi.tags import PropertyKey
+from isthmus_lab.store import Folder, Mailbox
+
+from . import extended
+from .errors import EwsError
+from .ids import ObjectId
+from .names import Element, child, elements, local, t, text
+from .shapes import effective_rights, folder_id, uri_of
+
+_ELEMENTS: Final = {
+    "IPF.Appointment": "CalendarFolder",
+    "IPF.Contact": "ContactsFolder",
+    "IPF.Task": "TasksFolder",
+}
+CLASSES: Final = {element: container for container, element in _ELEMENTS.items()} | {"Folder": "IPF.Note"}
+_DEFAULT: Final = {"FolderId", "DisplayName", "TotalCount", "ChildFolderCount", "UnreadCount"}
+_ROLES: Final = schema.choices("DistinguishedFolderIdNameType")
+
+# Properties that the folder itself answers, not what was set on it.
+_OWN: Final[dict[PropertyKey, str]] = {
+    tags.PidTagDisplayName: "name",
+    tags.PidTagContainerClass: "container_class",
+    tags.PidTagContentCount: "total",
+    tags.PidTagContentUnreadCount: "unread",
+    tags.PidTagAssociatedContentCount: "associated",
+    tags.PidTagFolderChildCount: "children",
+    tags.PidTagSubfolders: "children",
+    tags.PidTagCreationTime: "created",
+    tags.PidTagLastModificationTime: "modified",
+    tags.PidTagEntryId: "id",
+    tags.PidTagParentEntryId: "parent_id",
+    tags.PidTagChangeKey: "change_key",
+}
+
+
+@dataclass(frozen=True)
+class FolderShape:
+    """A FolderShape: IdOnly, Default or AllProperties, and what is asked for beyond it."""
+
+    base: str
+    uris: frozenset[str]
+    properties: tuple[tuple[Element, PropertyKey], ...]
+
+    @classmethod
+    def parse(cls, node: Element | None) -> FolderShape:
+        """Reads a FolderShape element."""
+        if node is None:
+            return cls("IdOnly", frozenset(), ())
+        uris, properties = set[str](), list[tuple[Element, PropertyKey]]()
+        for path in elements(child(node, "AdditionalProperties")):
+            if local(path) == "ExtendedFieldURI":
+                properties.append((path, extended.key_of(path)))
+            else:
+                uris.add(uri_of(path).rpartition(":")[2])
+        return cls(text(node, "BaseShape") or "IdOnly", frozenset(uris), tuple(properties))
+
+    def wants(self, element: str) -> bool:
+        """Whether the shape has this element."""
+        if element == "FolderId" or self.base == "AllProperties" or element in self.uris:
+            return True
+        return self.base == "Default" and element in _DEFAULT
+
+
+def element_of(folder: Folder) -> str:
+    """The element that shows a folder of its class, ``Folder`` for most."""
+    parts = folder.container_class.split(".")
+    return _ELEMENTS.get(".".join(parts[:2]), "Folder")
+
+
+def value(folder: Folder, key: PropertyKey) -> Any:
+    """A property of a folder, None when it has no such property."""
+    if key == tags.PidTagSubfolders:
+        return folder.children > 0
+    if key == tags.PidTagFolderType:
+        return 1 if folder.parent_id is not None else 0
+    return getattr(folder, _OWN[key]) if key in _OWN else folder.properties.get(key)
+
+
+def show(mailbox: Mailbox, folder: Folder, shape: FolderShape) -> Element:
+    """The folder's element."""
+    node = t(element_of(folder))
+    plain: dict[str, str | None] = {
+        "FolderClass": folder.container_class or None,
+        "DisplayName": folder.name,
+        "TotalCount": str(folder.total),
+        "ChildFolderCount": str(folder.children),
+        "DistinguishedFolderId": folder.role if folder.role in _ROLES else None,
+        "UnreadCount": str(folder.unread) if element_of(folder) in ("Folder", "TasksFolder") else None,
+    }
+    for name in schema.order(f"{element_of(folder)}Type"):
+        if name == "ExtendedProperty":
+            for path, key in shape.properties:
+                found = value(folder, key)
+                if found is not None:
+                    node.append(extended.show(path, key, found))
+        elif not shape.wants(name):
+            continue
+        elif name == "FolderId":
+            node.append(folder_id(mailbox.guid, folder))
+        elif name == "ParentFolderId":
+            if folder.parent_id is not None:
+                node.append(t("ParentFolderId", Id=str(ObjectId(mailbox.guid, folder.parent_id))))
+        elif name == "EffectiveRights":
+            node.append(effective_rights())
+        elif plain.get(name) is not None:
+            node.append(t(name, plain[name]))
+    return node
+
+
+def changes_of(node: Element) -> tuple[str | None, str | None, dict[PropertyKey, Any]]:
+    """Name, class and properties that a folder element sets."""
+    name, container, properties = text(node, "DisplayName"), text(node, "FolderClass"), dict[PropertyKey, Any]()
+    for each in elements(node):
+        if local(each) == "ExtendedProperty":
+            key, found = extended.read(each)
+            properties[key] = found
+        elif local(each) not in ("DisplayName", "FolderClass", "PermissionSet"):
+            raise EwsError("ErrorInvalidPropertySet", f"{local(each)} of a folder cannot be set.")
+    return name, container, properties

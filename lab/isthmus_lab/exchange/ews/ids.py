@@ -1,0 +1,91 @@
+"""The ids that EWS gives out: a mailbox, an object in it, and for attachments where in the object they are.
+
+They are laid out as Exchange lays them out, so that tools which look inside them find what they expect: a compression
+byte (0), a type byte (3: by mailbox GUID), the GUID in letters with its length before it, an instruction byte, the
+entry id with its length, and for an attachment a count and each step's key with its length; all in base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from isthmus_lab.store import Folder, Row
+
+from .errors import EwsError
+from .kinds import kind_of
+
+_HEAD: Final = struct.Struct("<BBH36sBH")
+_LENGTH: Final = struct.Struct("<H")
+_CHANGE: Final = struct.Struct("<ii")
+_FOLDER_TYPE: Final = 1
+
+
+class ObjectId(NamedTuple):
+    """What an id names. ``entry`` has 46 bytes for a folder and 70 for an item ([MS-OXCDATA] 2.2.4).
+
+    ``path`` is empty but for attachments: the number of the attachment, and of the attachments inside it on the way.
+    """
+
+    mailbox: UUID
+    entry: bytes
+    path: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        raw = _HEAD.pack(0, 3, 36, str(self.mailbox).encode(), 0, len(self.entry)) + self.entry
+        if self.path:
+            steps = b"".join(_LENGTH.pack(4) + number.to_bytes(4, "little") for number in self.path)
+            raw += bytes([len(self.path)]) + steps
+        return binascii.b2a_base64(raw, newline=False).decode()
+
+    @classmethod
+    def parse(cls, written: str) -> ObjectId:
+        """Reads an id. Raises EwsError ErrorInvalidIdMalformed, ErrorInvalidIdEmpty."""
+        if not written:
+            raise EwsError("ErrorInvalidIdEmpty", "Id must be non-empty.")
+        try:
+            raw = base64.b64decode(written, validate=True)
+            compression, kind, _, guid, _, length = _HEAD.unpack_from(raw)
+            entry, rest = raw[_HEAD.size : _HEAD.size + length], raw[_HEAD.size + length :]
+            if (compression, kind) != (0, 3) or len(entry) != length:
+                raise ValueError("not a mailbox id")
+            path = tuple(int.from_bytes(rest[at + 2 : at + 6], "little") for at in range(1, len(rest), 6))
+            if rest and len(rest) != 1 + 6 * rest[0]:
+                raise ValueError("not an attachment id")
+            return cls(UUID(guid.decode("ascii")), entry, path)
+        except (ValueError, struct.error):
+            raise EwsError("ErrorInvalidIdMalformed") from None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether this is a folder's id: they are shorter than those of items."""
+        return len(self.entry) == 46
+
+
+def item_change_key(row: Row) -> str:
+    """An item's ChangeKey: its type, and the XID of its last change."""
+    return _change_key(kind_of(row.item_class).number, row.change_key)
+
+
+def folder_change_key(folder: Folder) -> str:
+    """A folder's ChangeKey."""
+    return _change_key(_FOLDER_TYPE, folder.change_key)
+
+
+def read_change_key(written: str) -> bytes:
+    """The XID in a ChangeKey. Raises EwsError ErrorInvalidChangeKey."""
+    try:
+        raw = base64.b64decode(written, validate=True)
+        _, length = _CHANGE.unpack_from(raw)
+        if len(raw) != _CHANGE.size + length:
+            raise ValueError("length")
+        return raw[_CHANGE.size :]
+    except (ValueError, struct.error):
+        raise EwsError("ErrorInvalidChangeKey", "The change key is invalid.") from None
+
+
+def _change_key(kind: int, xid: bytes) -> str:
+    return binascii.b2a_base64(_CHANGE.pack(kind, len(xid)) + xid, newline=False).decode()

@@ -1,0 +1,9 @@
+"""The operations of EWS, one file each; importing this package registers them all."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,45 @@
+"""CreateItem: messages, appointments, contacts, tasks, posts; saved, sent or both ([MS-OXWSCORE] 3.1.4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..call import Call, operation
+from ..errors import EwsError
+from ..kinds import BY_ELEMENT, CALENDAR, CONTACT, MESSAGE, TASK
+from ..making import make
+from ..meetings import invite
+from ..names import Element, local, m
+from ..sending import send
+from ..shapes import bare
+from ..soap import Answer
+
+_FOLDERS = {CALENDAR: "calendar", CONTACT: "contacts", TASK: "tasks", BY_ELEMENT["DistributionList"]: "contacts"}
+
+
+@operation
+def create_item(call: Call) -> Answer:
+    """Each item by itself; a message that is only sent is not kept."""
+    disposition = call.element.get("MessageDisposition")
+    invitations = call.element.get("SendMeetingInvitations")
+
+    def handle(node: Element) -> Iterator[Element]:
+        kind = BY_ELEMENT.get(local(node), MESSAGE)
+        sends = kind is MESSAGE and disposition in ("SendOnly", "SendAndSaveCopy")
+        if kind is MESSAGE and disposition is None:
+            raise EwsError("ErrorMessageDispositionRequired", "MessageDisposition is required for messages.")
+        if kind is CALENDAR and invitations is None:
+            raise EwsError("ErrorSendMeetingInvitationsRequired", "SendMeetingInvitations is required.")
+        default = "sentitems" if sends else _FOLDERS.get(kind, "drafts")
+        mailbox, folder = call.target_folder("SavedItemFolderId", default)
+        draft = make(call, node)
+        if sends:
+            send(call, draft)
+        if kind is CALENDAR and invitations in ("SendOnlyToAll", "SendToAllAndSaveCopy"):
+            invite(call, draft)
+        items = m("Items")
+        if disposition != "SendOnly" or not sends:
+            items.append(bare(mailbox.guid, mailbox.items.add(folder.id, draft.bag)))
+        yield items
+
+    return call.answer_each(call.children("Items"), handle, on_error=("Items",))

@@ -1,0 +1,38 @@
+"""FindFolder: shallow and deep, paged ([MS-OXWSFOLD], [MS-OXWSSRCH] 3.1.4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from ..call import Call, operation
+from ..folders import FolderShape, show, value
+from ..names import Element, child, m, t
+from ..paging import Window
+from ..restrictions import matches, restriction_in
+from ..soap import Answer
+
+
+@operation
+def find_folder(call: Call) -> Answer:
+    """The folders below each parent."""
+    shape = FolderShape.parse(child(call.element, "FolderShape"))
+    deep = call.element.get("Traversal") == "Deep"
+    restriction = restriction_in(call.element)
+    window = Window.parse(call.element, "IndexedPageFolderView", "FractionalPageFolderView")
+
+    def handle(node: Element) -> Iterator[Element]:
+        mailbox, parent = call.folder(node)
+        found = [
+            each
+            for each in mailbox.folders.children(parent.id, deep=deep)
+            if restriction is None or matches(restriction, partial(value, each))
+        ]
+        start, end = window.of(len(found))
+        root = m("RootFolder", **window.attributes(start, end, len(found)))
+        listed = t("Folders")
+        listed.extend(show(mailbox, each, shape) for each in found[start:end])
+        root.append(listed)
+        yield root
+
+    return call.answer_each(call.children("ParentFolderIds"), handle)

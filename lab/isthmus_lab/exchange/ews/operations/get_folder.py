@@ -1,0 +1,21 @@
+"""GetFolder ([MS-OXWSFOLD] 3.1.4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..call import Call, operation
+from ..folders import FolderShape, show
+from ..names import Element, child, m
+from ..soap import Answer
+
+
+@operation
+def get_folder(call: Call) -> Answer:
+    """The folders in the wanted shape."""
+    shape = FolderShape.parse(child(call.element, "FolderShape"))
+
+    def handle(node: Element) -> Iterator[Element]:
+        yield m("Folders", show(*call.folder(node), shape))
+
+    return call.answer_each(call.children("FolderIds"), handle)

@@ -1,0 +1,27 @@
+"""MoveFolder ([MS-OXWSFOLD] 3.1.4.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..call import Call, operation
+from ..errors import EwsError
+from ..folders import element_of
+from ..names import Element, m, t
+from ..shapes import folder_id
+from ..soap import Answer
+
+
+@operation
+def move_folder(call: Call) -> Answer:
+    """Folders below another parent of the same mailbox."""
+
+    def handle(node: Element) -> Iterator[Element]:
+        mailbox, folder = call.folder(node)
+        there, target = call.target_folder("ToFolderId")
+        if there is not mailbox:
+            raise EwsError("ErrorMoveCopyFailed", "A folder cannot be moved to another mailbox.")
+        made = mailbox.folders.move(folder.id, target.id)
+        yield m("Folders", t(element_of(made), folder_id(mailbox.guid, made)))
+
+    return call.answer_each(call.children("FolderIds"), handle)

@@ -1,0 +1,37 @@
+"""SyncFolderHierarchy ([MS-OXWSSYNC] 3.1.4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from isthmus_lab.store import Folder
+
+from ..call import Call, operation
+from ..folders import FolderShape, show
+from ..ids import ObjectId
+from ..names import Element, child, m, t, text
+from ..soap import Answer
+from ..syncstate import pack, unpack
+
+
+@operation
+def sync_folder_hierarchy(call: Call) -> Answer:
+    """What changed in the folder tree since a state; without a folder the tree below msgfolderroot's parent."""
+    shape = FolderShape.parse(child(call.element, "FolderShape"))
+
+    def handle() -> Iterator[Element]:
+        mailbox, top = call.target_folder("SyncFolderId", default="root")
+        found = mailbox.sync.folders(top.id, unpack(text(call.element, "SyncState")))
+
+        def change(name: str, folder: Folder) -> Element:
+            return t(name, show(mailbox, folder, shape))
+
+        changes = m("Changes")
+        changes.extend(change("Create", each) for each in found.created)
+        changes.extend(change("Update", each) for each in found.updated)
+        changes.extend(t("Delete", t("FolderId", Id=str(ObjectId(mailbox.guid, each)))) for each in found.deleted)
+        yield m("SyncState", pack(found.state))
+        yield m("IncludesLastFolderInRange", "true")
+        yield changes
+
+    return call.answer(handle)

@@ -1,0 +1,69 @@
+"""UploadItems ([MS-OXWSBTRF] 3.1.4.2): items from FastTransfer streams, each with a result of its own."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator
+
+from isthmus_lab.store import Mailbox, NotFoundError, Row
+
+from ..call import Call, operation
+from ..errors import EwsError
+from ..ids import ObjectId, item_change_key, read_change_key
+from ..names import Element, child, flag, m
+from ..soap import Answer, inside
+
+
+@operation
+def upload_items(call: Call) -> Answer:
+    """Creates items, or replaces the content of existing ones."""
+    items = call.children("Items")
+    # The streams were lifted out of the request, or, where that could not be done, are still in it.
+    blobs = iter(call.request.blobs)
+
+    def handle(node: Element) -> Iterator[Element]:
+        data = child(node, "Data")
+        written = (
+            inside(next(blobs)) if call.request.blobs else ((data.text if data is not None else "") or "").encode()
+        )
+        try:
+            content = binascii.a2b_base64(written)
+        except binascii.Error as error:
+            raise EwsError("ErrorCorruptData", f"Data is no base64: {error}") from None
+        parent = child(node, "ParentFolderId")
+        if parent is None:
+            raise EwsError("ErrorInvalidRequest", "ParentFolderId is missing.")
+        mailbox, folder = call.folder_named(parent.get("Id", ""))
+        try:
+            row = _upload(call, node, mailbox, folder.id, content)
+        except ValueError as error:
+            raise EwsError("ErrorCorruptData", f"The item's stream cannot be read: {error}") from None
+        yield m("ItemId", Id=str(ObjectId(mailbox.guid, row.id)), ChangeKey=item_change_key(row))
+
+    return call.answer_each(items, handle, together=True)
+
+
+def _upload(call: Call, node: Element, mailbox: Mailbox, folder: bytes, content: bytes) -> Row:
+    action, associated, target = node.get("CreateAction"), flag(node.get("IsAssociated")), child(node, "ItemId")
+    if action == "CreateNew":
+        if target is not None:
+            raise EwsError("ErrorInvalidRequest", "CreateNew takes no ItemId.")
+        return mailbox.items.upload(folder, content, associated=associated)
+    if target is None:
+        raise EwsError("ErrorInvalidRequest", f"{action} needs an ItemId.")
+    there, item = call.item(target)
+    with mailbox.transaction():
+        try:
+            if there is not mailbox:
+                raise NotFoundError("the item is in another mailbox")
+            row = mailbox.items.row(item.entry)
+            if row.folder_id != folder:
+                raise NotFoundError("the item is in another folder")
+        except NotFoundError:
+            if action == "Update":
+                raise
+            return mailbox.items.upload(folder, content, associated=associated)
+        key = target.get("ChangeKey")
+        if key and read_change_key(key) != row.change_key:
+            raise EwsError("ErrorIrresolvableConflict")
+        return mailbox.items.upload_over(item.entry, content)

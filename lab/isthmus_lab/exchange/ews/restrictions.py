@@ -1,0 +1,149 @@
+"""Restrictions of FindItem and FindFolder as the store understands them ([MS-OXWSSRCH] 2.2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from isthmus_lab.mapi import tags
+from isthmus_lab.mapi.tags import PropertyKey
+from isthmus_lab.store import And, Bitmask, Compare, Contains, Exists, Not, Or, Restriction
+from isthmus_lab.store.restriction import OtherProperty
+from isthmus_lab.store.restriction import matches as leaf_matches
+
+from . import extended
+from .errors import EwsError
+from .names import Element, child, elements, local
+from .shapes import ALL, uri_of
+from .values import BOOLEAN, INTEGER, TEXT, Text, text_of
+
+_SIGNS: Final[dict[str, Literal["=", "!=", "<", "<=", ">", ">="]]] = {
+    "IsEqualTo": "=",
+    "IsNotEqualTo": "!=",
+    "IsGreaterThan": ">",
+    "IsGreaterThanOrEqualTo": ">=",
+    "IsLessThan": "<",
+    "IsLessThanOrEqualTo": "<=",
+}
+# Booleans that are a bit of a property.
+_BITS: Final[dict[str, tuple[PropertyKey, int]]] = {
+    "message:IsRead": (tags.PidTagMessageFlags, tags.MSGFLAG_READ),
+    "item:IsDraft": (tags.PidTagMessageFlags, tags.MSGFLAG_UNSENT),
+    "item:IsSubmitted": (tags.PidTagMessageFlags, tags.MSGFLAG_SUBMIT),
+    "item:IsFromMe": (tags.PidTagMessageFlags, tags.MSGFLAG_FROMME),
+    "item:IsUnmodified": (tags.PidTagMessageFlags, tags.MSGFLAG_UNMODIFIED),
+    "calendar:IsMeeting": (tags.PidLidAppointmentStateFlags, 1),
+    "calendar:IsCancelled": (tags.PidLidAppointmentStateFlags, 4),
+}
+# What is searched for in fields that are more than one property.
+_STANDS_FOR: Final[dict[str, tuple[PropertyKey, Text]]] = {
+    "message:ToRecipients": (tags.PidTagDisplayTo, TEXT),
+    "message:CcRecipients": (tags.PidTagDisplayCc, TEXT),
+    "message:BccRecipients": (tags.PidTagDisplayBcc, TEXT),
+    "folder:DisplayName": (tags.PidTagDisplayName, TEXT),
+    "folder:FolderClass": (tags.PidTagContainerClass, TEXT),
+    "folder:TotalCount": (tags.PidTagContentCount, INTEGER),
+    "folder:UnreadCount": (tags.PidTagContentUnreadCount, INTEGER),
+    "folder:ChildFolderCount": (tags.PidTagFolderChildCount, INTEGER),
+}
+_MODES: Final[dict[str, Literal["full", "prefix", "substring"]]] = {
+    "FullString": "full",
+    "Prefixed": "prefix",
+    "Substring": "substring",
+    "PrefixOnWords": "substring",
+    "ExactPhrase": "substring",
+}
+
+
+def read(node: Element) -> Restriction:
+    """A search expression element. Raises EwsError ErrorUnsupportedPathForQuery and others."""
+    name, inside = local(node), elements(node)
+    if name in ("And", "Or"):
+        parts = tuple(read(each) for each in inside)
+        return And(parts) if name == "And" else Or(parts)
+    if name == "Not":
+        return Not(read(inside[0]))
+    if name in _SIGNS:
+        return _comparison(_SIGNS[name], inside[0], elements(inside[1])[0])
+    key, _ = key_of(inside[0])
+    match name:
+        case "Exists":
+            return Exists(key)
+        case "Contains":
+            return _contains(node, key, inside[1])
+        case "Excludes":
+            mask = inside[1].get("Value", "0")
+            return Bitmask(key, int(mask, 16 if mask[:2].lower() == "0x" else 10), is_zero=True)
+    raise EwsError("ErrorInvalidRestriction", f"{name} is not supported.")
+
+
+def key_of(path: Element) -> tuple[PropertyKey, Text]:
+    """The property that a path stands for in a restriction or sort order, and how its values are written."""
+    if local(path) == "ExtendedFieldURI":
+        key = extended.key_of(path)
+        return key, text_of(tags.property_type(key))
+    uri = uri_of(path)
+    if uri in _STANDS_FOR:
+        return _STANDS_FOR[uri]
+    if uri in _BITS and uri != "message:IsRead":
+        return _BITS[uri][0], INTEGER
+    if uri == "message:IsRead":
+        return tags.PidTagRead, BOOLEAN
+    found = ALL.get(uri)
+    if found is None or found.key is None:
+        raise EwsError("ErrorUnsupportedPathForQuery", f"{uri} cannot be used in a restriction or sort order.")
+    return found.key, found.text or TEXT
+
+
+def matches(restriction: Restriction, value: Callable[[PropertyKey], Any]) -> bool:
+    """Whether an object with these values meets the restriction."""
+    match restriction:
+        case And(parts):
+            return all(matches(each, value) for each in parts)
+        case Or(parts):
+            return any(matches(each, value) for each in parts)
+        case Not(part):
+            return not matches(part, value)
+        case leaf:
+            properties = {leaf.key: value(leaf.key)}
+            if isinstance(leaf, Compare) and isinstance(leaf.value, OtherProperty):
+                properties[leaf.value.key] = value(leaf.value.key)
+            return leaf_matches(leaf, properties)
+
+
+def _comparison(sign: Literal["=", "!=", "<", "<=", ">", ">="], path: Element, other: Element) -> Restriction:
+    uri = "" if local(path) == "ExtendedFieldURI" else uri_of(path)
+    if local(other) != "Constant":
+        return Compare(key_of(path)[0], sign, OtherProperty(key_of(other)[0]))
+    written = other.get("Value", "")
+    try:
+        if uri in _BITS and sign in ("=", "!="):
+            key, mask = _BITS[uri]
+            return Bitmask(key, mask, is_zero=BOOLEAN.parse(written) == (sign == "!="))
+        key, text = key_of(path)
+        compared = Compare(key, sign, text.parse(written))
+    except ValueError as error:
+        raise EwsError("ErrorInvalidValueForProperty", f"{uri or path.attrib}: {error}") from None
+    # A real store takes an item without the property as different from every value.
+    return Or((compared, Not(Exists(key)))) if sign == "!=" else compared
+
+
+def _contains(node: Element, key: PropertyKey, constant: Element) -> Restriction:
+    ignore_case = "IgnoreCase" in (node.get("ContainmentComparison") or "Exact")
+    mode = _MODES[node.get("ContainmentMode") or "FullString"]
+    return Contains(key, constant.get("Value", ""), mode, ignore_case)
+
+
+def sort_order(node: Element | None) -> list[tuple[PropertyKey, bool]]:
+    """A SortOrder element as (property, descending) pairs."""
+    order = []
+    for each in elements(node):
+        path = next(iter(elements(each)))
+        order.append((key_of(path)[0], each.get("Order") == "Descending"))
+    return order
+
+
+def restriction_in(request: Element) -> Restriction | None:
+    """The request's Restriction, None without one."""
+    node = child(request, "Restriction")
+    return None if node is None else read(elements(node)[0])

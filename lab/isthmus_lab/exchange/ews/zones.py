@@ -1,0 +1,118 @@
+"""Time zones by the names Windows gives them, as Exchange stores them ([MS-OXOCAL] 2.2.1.41)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from tzlocal.windows_tz import win_tz
+
+from .errors import EwsError
+
+_RULE: Final = struct.Struct("<BBHHH14xiii8H8H")
+_SYSTEM_TIME_FIELDS: Final = 8
+
+
+@dataclass(frozen=True)
+class Switch:
+    """When clocks change in every year: in a month, on the nth (5: last) weekday (0: Sunday), at an hour and minute."""
+
+    month: int
+    nth: int
+    weekday: int
+    hour: int
+    minute: int
+
+    def system_time(self) -> tuple[int, ...]:
+        """As a SYSTEMTIME of a recurring date: year 0, the week in the place of the day."""
+        return (0, self.month, self.weekday, self.nth, self.hour, self.minute, 0, 0)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A zone's rules in one year; offsets are minutes to add to local time to get UTC, as Windows counts them."""
+
+    standard: int
+    daylight: int
+    to_standard: Switch | None
+    to_daylight: Switch | None
+
+
+def names() -> list[str]:
+    """The Windows names of all known zones."""
+    return sorted(win_tz)
+
+
+def zone(name: str) -> ZoneInfo:
+    """The zone of a Windows (or IANA) name. Raises EwsError ErrorTimeZone."""
+    try:
+        return ZoneInfo(win_tz.get(name, name))
+    except (KeyError, ValueError, OSError):
+        raise EwsError("ErrorTimeZone", f"The time zone {name!r} is not known.") from None
+
+
+def display_name(name: str) -> str:
+    """What people read: the offset and the name, e.g. ``(UTC+01:00) W. Europe Standard Time``."""
+    minutes = -rules(name).standard
+    if minutes == 0:
+        return f"(UTC) {name}"
+    return f"(UTC{'+' if minutes > 0 else '-'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}) {name}"
+
+
+@cache
+def rules(name: str, year: int = 2024) -> Rules:
+    """The rules of that year, read from the time zone database."""
+    where = zone(name)
+    instants = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(366 * 24)]
+    offsets = [where.utcoffset(each.astimezone(where)) or timedelta() for each in instants]
+    changes = [at for at in range(1, len(instants)) if offsets[at] != offsets[at - 1]]
+    minutes = sorted({int(each.total_seconds() // 60) for each in offsets})
+    if len(changes) != 2 or len(minutes) != 2:
+        only = int(offsets[0].total_seconds() // 60)
+        return Rules(-only, -only, None, None)
+    switches = {}
+    for at in changes:
+        # The clock shows this just before it changes, which is how the rule is written.
+        local = (instants[at] + offsets[at - 1]).replace(tzinfo=None)
+        switches[offsets[at] > offsets[at - 1]] = _switch(local)
+    return Rules(-minutes[0], -minutes[1], switches[False], switches[True])
+
+
+def _switch(local: datetime) -> Switch:
+    day: date = local.date()
+    last = (day + timedelta(days=7)).month != day.month
+    return Switch(local.month, 5 if last else (day.day - 1) // 7 + 1, (day.weekday() + 1) % 7, local.hour, local.minute)
+
+
+@cache
+def definition(name: str) -> bytes:
+    """PidLidAppointmentTimeZoneDefinition…: the name, and one rule in force since 1601."""
+    rule = rules(name)
+    key = name.encode("utf-16-le")
+    none = (0,) * _SYSTEM_TIME_FIELDS
+    packed = _RULE.pack(
+        2,
+        1,
+        0x3E,
+        2,  # TZRULE_FLAG_EFFECTIVE_TZREG
+        1601,
+        rule.standard,
+        0,
+        rule.daylight - rule.standard,
+        *(rule.to_standard.system_time() if rule.to_standard else none),
+        *(rule.to_daylight.system_time() if rule.to_daylight else none),
+    )
+    head = struct.pack("<BBHHH", 2, 1, 6 + len(key), 2, len(name)) + key + struct.pack("<H", 1)
+    return head + packed
+
+
+def key_name(blob: bytes) -> str | None:
+    """The Windows name in a time zone definition; None for one that cannot be read."""
+    if len(blob) < 8 or blob[0] != 2:
+        return None
+    (length,) = struct.unpack_from("<H", blob, 6)
+    return blob[8 : 8 + 2 * length].decode("utf-16-le", "replace")

@@ -1,0 +1,76 @@
+"""Delivery: an internet message becomes an item in somebody's Inbox."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from isthmus_lab.mapi import tags
+from isthmus_lab.mapi.bag import Bag
+from isthmus_lab.mapi.mime import bag_from_mime
+from isthmus_lab.store import Compare, Store
+
+from ..directory import Directory, Recipient
+
+
+def deliverer(store: Store, directory: Directory) -> Callable[[Recipient, bytes, uuid.UUID, bool], None]:
+    """What transport calls to put a message into a mailbox."""
+
+    def deliver(owner: Recipient, content: bytes, key: uuid.UUID, look_first: bool) -> None:
+        assert owner.mailbox is not None  # routing found one
+        mailbox = store.mailbox(owner.mailbox)
+        if look_first and mailbox.items.search(Compare(tags.PidTagSearchKey, "=", key.bytes), limit=1):
+            return
+        bag = bag_from_mime(content)
+        bag[tags.PidTagSearchKey] = key.bytes
+        _resolve(directory, bag)
+        _received_by(bag, owner)
+        mailbox.items.add(mailbox.folders.role("inbox").id, bag, delivered=True)
+
+    return deliver
+
+
+def _resolve(directory: Directory, bag: Bag) -> None:
+    """People of the own organisation become X500 recipients, as everything that stays inside one is."""
+    for each in bag.recipients:
+        smtp = each.get(tags.PidTagSmtpAddress) or each.get(tags.PidTagEmailAddress)
+        known = directory.by_address(smtp) if smtp else None
+        if known is not None and known.legacy_dn and known.target_address is None:
+            each[tags.PidTagAddressType] = "EX"
+            each[tags.PidTagEmailAddress] = known.legacy_dn
+            each[tags.PidTagSmtpAddress] = known.smtp or smtp
+            each[tags.PidTagDisplayName] = known.name
+    for kind, address, smtp_key, name in (
+        (
+            tags.PidTagSenderAddressType,
+            tags.PidTagSenderEmailAddress,
+            tags.PidTagSenderSmtpAddress,
+            tags.PidTagSenderName,
+        ),
+        (
+            tags.PidTagSentRepresentingAddressType,
+            tags.PidTagSentRepresentingEmailAddress,
+            tags.PidTagSentRepresentingSmtpAddress,
+            tags.PidTagSentRepresentingName,
+        ),
+    ):
+        smtp = bag.get(smtp_key) or bag.get(address)
+        known = directory.by_address(smtp) if smtp else None
+        if known is not None and known.legacy_dn and known.target_address is None:
+            bag.set({kind: "EX", address: known.legacy_dn, smtp_key: known.smtp or smtp, name: known.name})
+
+
+def _received_by(bag: Bag, owner: Recipient) -> None:
+    own = ("EX", owner.legacy_dn) if owner.legacy_dn else ("SMTP", owner.smtp)
+    bag.set(
+        {
+            tags.PidTagReceivedByName: owner.name,
+            tags.PidTagReceivedByAddressType: own[0],
+            tags.PidTagReceivedByEmailAddress: own[1],
+            tags.PidTagReceivedBySmtpAddress: owner.smtp,
+            tags.PidTagReceivedRepresentingName: owner.name,
+            tags.PidTagReceivedRepresentingAddressType: own[0],
+            tags.PidTagReceivedRepresentingEmailAddress: own[1],
+            tags.PidTagReceivedRepresentingSmtpAddress: owner.smtp,
+        }
+    )

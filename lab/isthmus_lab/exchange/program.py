@@ -1,0 +1,42 @@
+"""An Exchange server as a program that somebody supervises."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import sys
+import urllib.error
+import urllib.request
+from functools import partial
+from pathlib import Path
+
+from isthmus_lab.program import Program
+
+from .settings import Settings
+
+
+def program(settings: Settings, folder: Path, authority: Path) -> Program:
+    """Writes the configuration into ``folder`` and says how to start the server.
+
+    The ports in ``settings`` must be fixed ones; ``authority`` is the PEM file that signed the server's certificate.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "exchange.json"
+    config.touch(mode=0o600)  # the forest's password is in it
+    values = json.loads(settings.model_dump_json())
+    values["forest"]["password"] = settings.forest.password.get_secret_value()
+    config.write_text(json.dumps(values, indent=2, ensure_ascii=False))
+    return Program(
+        name=f"exchange-{settings.organisation}",
+        command=(sys.executable, "-m", "isthmus_lab.exchange", "--config", str(config)),
+        folder=folder,
+        ready=partial(_not_ready, f"https://{settings.listen}:{settings.https_port}/healthz", authority),
+    )
+
+
+def _not_ready(url: str, authority: Path) -> str | None:
+    try:
+        with urllib.request.urlopen(url, timeout=2, context=ssl.create_default_context(cafile=authority)):  # noqa: S310
+            return None
+    except (urllib.error.URLError, OSError) as error:
+        return f"{url} does not answer: {error}"

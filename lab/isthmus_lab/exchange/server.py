@@ -1,0 +1,88 @@
+"""One Exchange server: its parts put together, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import ssl
+from contextlib import AsyncExitStack, suppress
+
+import structlog
+from aiohttp import web
+
+from isthmus_lab.store import Store
+
+from .directory import Directory
+from .ews.call import Services
+from .mail.delivery import deliverer
+from .mail.queue import Queue
+from .mail.smtp import Door, listen
+from .mail.transport import Transport
+from .settings import Settings
+from .web import Web
+
+_log = structlog.get_logger()
+
+
+async def serve(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT; then finishes the requests at hand and closes everything."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        ports = await start(settings, stack)
+        if settings.ready_file is not None:
+            settings.ready_file.write_text(json.dumps(ports))
+        _log.info("serving", organisation=settings.organisation, address=settings.listen, **ports)
+        await stopping.wait()
+        _log.info("stopping", organisation=settings.organisation)
+
+
+async def start(settings: Settings, stack: AsyncExitStack) -> dict[str, int]:
+    """Starts the server; closing the stack stops it. Returns the ports it took."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(settings.certificate, settings.key)
+    store = Store(settings.store / "mailboxes")
+    stack.callback(store.close)
+    queue = Queue(settings.store / "queue.sqlite")
+    stack.callback(queue.close)
+    directory = Directory(settings.forest)
+    stack.callback(directory.close)
+    transport = Transport(
+        queue,
+        directory,
+        host_name=settings.host_name,
+        accepted_domains=settings.accepted_domains,
+        connectors=settings.connectors,
+        retry_seconds=settings.retry_seconds,
+        deliver=deliverer(store, directory),
+    )
+    ports: dict[str, int] = {}
+
+    def public_url() -> str:
+        return f"https://{settings.url_host or settings.listen}:{ports['https_port']}"
+
+    pages = Web(Services(settings, directory, store, transport), public_url)
+    stack.callback(pages.close)
+    runner = web.AppRunner(pages.app, access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+
+    carrying = asyncio.create_task(transport.run())
+    stack.push_async_callback(_cancel, carrying)
+    door = Door(settings.host_name, transport.accepted, transport.submit)
+    smtp = await listen(door, settings.host_name, settings.listen, settings.smtp_port, tls)
+    stack.push_async_callback(smtp.wait_closed)
+    stack.callback(smtp.close)
+    site = web.TCPSite(runner, settings.listen, settings.https_port, ssl_context=tls)
+    await site.start()
+    ports["https_port"] = runner.addresses[0][1]
+    ports["smtp_port"] = smtp.sockets[0].getsockname()[1]
+    return ports
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
