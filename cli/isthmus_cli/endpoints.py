@@ -38,18 +38,25 @@ def endpoints_of(ports: dict[str, int]) -> Endpoints:
     )
 
 
-def endpoints(data: Path) -> Endpoints:
-    """The endpoints of the system to talk to. Ends the program with a remedy when none is known."""
+def known_endpoints(data: Path) -> Endpoints | None:
+    """The endpoints of the system to talk to, None when there is none. The environment goes before the folder."""
     given = {name: os.environ.get(f"ISTHMUS_{name.upper()}") for name in ("kafka", "accountmap", "portal")}
     if all(given.values()):
         return Endpoints(**{name: str(address) for name, address in given.items()})
     state = data / "system.json"
     if not state.exists():
-        missing = ", ".join(f"ISTHMUS_{name.upper()}" for name, address in given.items() if not address)
-        fail(
-            f"there is no system in {data}: start one with 'isthmus up', name its folder with --data, "
-            f"or set {missing} for one that runs elsewhere",
-            Exit.UNREACHABLE,
-        )
+        return None
     local = endpoints_of(json.loads(state.read_text(encoding="utf-8"))["ports"])
     return replace(local, **{name: address for name, address in given.items() if address})
+
+
+def endpoints(data: Path) -> Endpoints:
+    """The same, but ends the program with a remedy when there is none."""
+    found = known_endpoints(data)
+    if found is None:
+        fail(
+            f"there is no system in {data}: start one with 'isthmus up', name its folder with --data, or set "
+            "ISTHMUS_KAFKA, ISTHMUS_ACCOUNTMAP and ISTHMUS_PORTAL for one that runs elsewhere",
+            Exit.UNREACHABLE,
+        )
+    return found

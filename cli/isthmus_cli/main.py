@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from .commands import project, status, switch, system
+from .commands import plan, project, status, switch, system
 
 app = typer.Typer(
     name="isthmus",
@@ -18,6 +18,7 @@ app = typer.Typer(
 _MIGRATION, _SYSTEM = "A migration", "The system on this machine"
 
 app.command(rich_help_panel=_MIGRATION)(project.init)
+app.command(rich_help_panel=_MIGRATION)(plan.plan)
 app.command(rich_help_panel=_MIGRATION)(project.apply)
 app.command(rich_help_panel=_MIGRATION)(status.status)
 app.command(rich_help_panel=_MIGRATION)(switch.switch)
