@@ -34,8 +34,8 @@ def plan(
 ) -> None:
     """Read both forests and say what would happen: who matches whom, what would be created and changed.
 
-    Nothing is written. Pairs that a running system has found already are taken as they are. Whoever matches nobody or two is listed with the reason. Exit code 1 when something stands in
-    the way.
+    Nothing is written. Pairs that a running system has found already are taken as they are. Whoever matches nobody or
+    two is listed with the reason. Exit code 1 when something stands in the way.
     """
     project = read_project(path)
     try:

@@ -1,0 +1,1 @@
+"""``isthmus demo``: a migration to watch, and what it checks at the end."""

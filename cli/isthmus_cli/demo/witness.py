@@ -1,0 +1,120 @@
+"""What is in a mailbox, as a client sees it that nobody here wrote: exchangelib.
+
+The services have a client, a ledger and a proof of their own. What the demo claims must not rest on any of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import requests.adapters
+from exchangelib import (
+    BASIC,
+    DELEGATE,
+    IMPERSONATION,
+    Account,
+    Configuration,
+    Credentials,
+    ExtendedProperty,
+    HTMLBody,
+    Mailbox,
+    Message,
+    Version,
+)
+from exchangelib.items import ASSOCIATED, ITEM_CLASSES, SHALLOW
+from exchangelib.protocol import BaseProtocol
+from exchangelib.version import EXCHANGE_2016
+
+
+class SearchKey(ExtendedProperty):  # type: ignore[misc]
+    """PidTagSearchKey, which an item keeps when it is exported and uploaded ([MS-OXCPRPT] 2.2.1.9)."""
+
+    property_tag = 0x300B
+    property_type = "Binary"
+
+
+for _item_class in ITEM_CLASSES:
+    if not any(field.name == "search_key" for field in _item_class.FIELDS):
+        _item_class.register("search_key", SearchKey)
+
+
+class _OwnAuthorities(requests.adapters.HTTPAdapter):
+    """Verifies each server's certificate with the CA file that was given for it."""
+
+    ca_files: ClassVar[dict[str, str]] = {}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        ca_file = next((path for prefix, path in self.ca_files.items() if url.startswith(prefix)), verify)
+        super().cert_verify(conn, url, ca_file, cert)
+
+
+BaseProtocol.HTTP_ADAPTER_CLS = _OwnAuthorities
+BaseProtocol.USERAGENT = "isthmus-demo"
+
+_opening = threading.Lock()
+
+Content = Counter[tuple[str, bool, bytes, str]]
+"""How often a mailbox holds (path of the folder, associated, search key, subject)."""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """How to look at an organisation's mailboxes. ``user`` may impersonate everybody."""
+
+    name: str
+    ews: str
+    ca_file: Path
+    user: str
+    password: str
+
+    def mailbox(self, address: str) -> Account:
+        """The mailbox of this address, by impersonation."""
+        return self._open(address, self.user, self.password, IMPERSONATION)
+
+    def own_mailbox(self, address: str, user: str, password: str) -> Account:
+        """The mailbox of this address, opened by its owner."""
+        return self._open(address, user, password, DELEGATE)
+
+    def _open(self, address: str, user: str, password: str, access: str) -> Account:
+        _OwnAuthorities.ca_files[self.ews] = str(self.ca_file)
+        with _opening:  # exchangelib's cache of protocols is filled by one thread at a time
+            configuration = Configuration(
+                service_endpoint=self.ews,
+                credentials=Credentials(user, password),
+                auth_type=BASIC,
+                version=Version(build=EXCHANGE_2016),
+                max_connections=4,
+            )
+            return Account(address, config=configuration, autodiscover=False, access_type=access)
+
+
+def content(account: Account) -> Content:
+    """Everything below the top of the mailbox."""
+    found: Content = Counter()
+    root = account.msg_folder_root
+    for folder in [root, *root.walk()]:
+        path = folder.absolute.removeprefix(root.absolute) or "/"
+        for associated, depth in ((False, SHALLOW), (True, ASSOCIATED)):
+            for item in folder.all().only("search_key", "subject").depth(depth):
+                found[path, associated, item.search_key or b"", item.subject or ""] += 1
+    return found
+
+
+def send(account: Account, recipients: list[str], subject: str) -> None:
+    """Send a mail from this mailbox."""
+    Message(
+        account=account,
+        subject=subject,
+        body=HTMLBody("<p>A mail to see where mail goes.</p>"),
+        to_recipients=[Mailbox(email_address=address) for address in recipients],
+    ).send()
+
+
+def subjects(account: Account, prefix: str) -> Counter[str]:
+    """Subjects in the inbox that begin with ``prefix``, and how often."""
+    items = account.inbox.filter(subject__startswith=prefix).only("subject")
+    return Counter(item.subject for item in items)
