@@ -139,7 +139,7 @@ class Aggregation:
         for key, value in self._throughput.items():
             partition, resolution, start = map(int, key.split("/"))
             board.throughput.put(partition, resolution, start, *value)
-        board.changed()
+        board.publish()
         self._filled = True
         self._log.info("the tables are read back", mailboxes=len(board.mailboxes))
 
