@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from .commands import plan, project, status, switch, system
+from .demo.story import demo
 
 app = typer.Typer(
     name="isthmus",
@@ -27,3 +28,4 @@ app.command(rich_help_panel=_SYSTEM)(system.up)
 app.command(rich_help_panel=_SYSTEM)(system.down)
 app.command(rich_help_panel=_SYSTEM)(system.ps)
 app.command(rich_help_panel=_SYSTEM)(system.logs)
+app.command(rich_help_panel=_SYSTEM)(demo)

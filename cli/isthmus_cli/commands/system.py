@@ -10,11 +10,12 @@ from typing import Annotated
 
 import psutil
 import typer
-from isthmus_lab.lab import LabOptions
+from isthmus_lab.lab import LabError, LabOptions
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ..output import Exit, console, fail, print_json
+from ..portal import PortalError
 from ..runner.kafka import KafkaError
 from ..runner.postgres import PostgresError
 from ..runner.services import readiness
@@ -139,7 +140,7 @@ def failing_clearly() -> Iterator[None]:
     """Ends the program with the message of an expected failure instead of a traceback."""
     try:
         yield
-    except (RunnerError, SupervisorError, KafkaError, PostgresError) as error:
+    except (RunnerError, SupervisorError, KafkaError, PostgresError, LabError, PortalError) as error:
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename or 'the system'}: {error.strerror or error}")

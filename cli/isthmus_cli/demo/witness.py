@@ -118,3 +118,13 @@ def subjects(account: Account, prefix: str) -> Counter[str]:
     """Subjects in the inbox that begin with ``prefix``, and how often."""
     items = account.inbox.filter(subject__startswith=prefix).only("subject")
     return Counter(item.subject for item in items)
+
+
+def message_ids(account: Account) -> Counter[str]:
+    """The Message-ID of every mail in every mail folder but those that its owner sent, and how often."""
+    found: Counter[str] = Counter()
+    own = {account.sent.id, account.drafts.id, account.outbox.id}
+    for folder in account.msg_folder_root.walk():
+        if folder.id not in own and (folder.folder_class or "").startswith("IPF.Note"):
+            found.update(item.message_id for item in folder.all().only("message_id") if isinstance(item, Message))
+    return found

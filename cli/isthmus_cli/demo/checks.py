@@ -1,0 +1,180 @@
+"""What the demo claims, each claim checked from outside: by exchangelib, by the account map, by mail that is sent.
+
+A check returns a Finding and never raises for what it finds; what it could not look at is not all right either.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from isthmus_accounts import AccountMap, Identity
+
+from .witness import Content, Organisation, content, message_ids, send, subjects
+
+Result = TypeVar("Result")
+
+_THREADS = 4
+_ARRIVAL_SECONDS = 60.0
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of a check: a sentence with its figures, and, when it is not all right, what is wrong."""
+
+    claim: str
+    figures: str
+    problems: list[str]
+
+    @property
+    def right(self) -> bool:
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person of the demo: the same address on both sides, and where their mailbox is now."""
+
+    name: str
+    source_address: str
+    target_address: str
+    switched: bool
+
+
+async def everybody_is_matched(accountmap: str, addresses: Sequence[str]) -> Finding:
+    """Every person of the source has a counterpart in the target."""
+    async with AccountMap(accountmap) as accounts:
+        batch = await accounts.resolve_batch([Identity(smtp_address=address) for address in addresses])
+    problems = []
+    for address, pair in zip(addresses, batch.pairs, strict=True):
+        if pair is None:
+            problems.append(f"{address} is unknown to the account map")
+        elif not pair.target.object_guid:
+            problems.append(f"{address} has no counterpart in the target")
+        elif not pair.target.mailbox_guid:
+            problems.append(f"{address} has a counterpart without a mailbox")
+    return Finding("Everybody has a counterpart in the target", f"{len(addresses)} people", problems)
+
+
+def everything_is_there_once(source: Organisation, target: Organisation, people: Sequence[Person]) -> Finding:
+    """Every item of every folder of every mailbox is in the target, exactly once.
+
+    Who is not switched has the same items in the same folders on both sides. Who is switched works in the target: items
+    may be in other folders there by now, and new ones came; what the source holds must be there once all the same.
+    """
+
+    def look(person: Person) -> tuple[int, int, list[str]]:
+        before = content(source.mailbox(person.source_address))
+        after = content(target.mailbox(person.target_address))
+        folders = {folder for folder, *_ in before}
+        compare = _kept if person.switched else _equal
+        return before.total(), len(folders), [f"{person.name}: {problem}" for problem in compare(before, after)]
+
+    looked = _for_each(people, look)
+    items, folders = sum(count for count, _, _ in looked), sum(count for _, count, _ in looked)
+    problems = [problem for _, _, found in looked for problem in found]
+    figures = f"{items:,} items in {folders:,} folders of {len(people)} mailboxes".replace(",", " ")
+    return Finding("Every item of every folder is in the target exactly once", figures, problems)
+
+
+def _equal(before: Content, after: Content) -> list[str]:
+    problems = [f"{path}: {subject!r} is missing" for path, _, _, subject in (before - after)]
+    problems += [f"{path}: {subject!r} is there and should not be" for path, _, _, subject in (after - before)]
+    return problems
+
+
+def _kept(before: Content, after: Content) -> list[str]:
+    there = _by_key(after)
+    subjects_of = {key: subject for _, _, key, subject in before}
+    return [
+        f"{subjects_of[key]!r} is there {there[key]} times instead of {count}"
+        for key, count in _by_key(before).items()
+        if there[key] != count
+    ]
+
+
+def _by_key(found: Content) -> Counter[bytes]:
+    keys: Counter[bytes] = Counter()
+    for (_, _, key, _), count in found.items():
+        keys[key] += count
+    return keys
+
+
+def mail_reaches_everybody(
+    source: Organisation,
+    target: Organisation,
+    senders: Sequence[tuple[Organisation, dict[str, Any]]],
+    people: Sequence[Person],
+) -> Finding:
+    """A mail from each organisation to each person arrives where their mailbox is now, once, and nowhere else."""
+    token = f"Where does mail go? {secrets.token_hex(6)}"
+    wanted = []
+    for organisation, sender in senders:
+        account = organisation.own_mailbox(sender["address"], sender["user"], sender["password"])
+        subject = f"{token} from {organisation.name}"
+        wanted.append(subject)
+        send(account, [person.source_address for person in people], subject)
+    deadline = time.monotonic() + _ARRIVAL_SECONDS
+
+    def look(person: Person) -> list[str]:
+        here = target.mailbox(person.target_address) if person.switched else source.mailbox(person.source_address)
+        there = source.mailbox(person.source_address) if person.switched else target.mailbox(person.target_address)
+        arrived = subjects(here, token)
+        while set(arrived) != set(wanted) and time.monotonic() < deadline:
+            time.sleep(0.5)
+            arrived = subjects(here, token)
+        problems = [f"{subject!r} arrived {arrived[subject]} times" for subject in wanted if arrived[subject] != 1]
+        # A mailbox that is not switched is copied within seconds, so its mail is in the target too, as a copy.
+        stray = subjects(there, token) if person.switched else Counter()
+        problems += [f"{subject!r} arrived in the mailbox that is not in use" for subject in stray]
+        return [f"{person.name}: {problem}" for problem in problems]
+
+    problems = [problem for found in _for_each(people, look) for problem in found]
+    switched = sum(person.switched for person in people)
+    figures = f"{len(wanted)} mails each to {switched} switched and {len(people) - switched} other people"
+    return Finding("Mail from both organisations reaches everybody where they are now", figures, problems)
+
+
+def nothing_sent_was_lost(
+    source: Organisation, target: Organisation, people: Sequence[Person], journal: Iterable[dict[str, Any]]
+) -> Finding:
+    """What people sent while others were moved is in its recipients' mailboxes, whatever folder it is in by now, once.
+
+    ``journal`` is what the lab's people at work wrote down; a message whose sending they are not sure of is left out.
+    """
+    sent: dict[str, set[str]] = {}
+    for entry in journal:
+        if entry["action"] == "sent":
+            for recipient in entry["to"]:
+                sent.setdefault(recipient.lower(), set()).add(entry["message_id"])
+    recipients = [person for person in people if person.source_address.lower() in sent]
+
+    def look(person: Person) -> tuple[int, list[str]]:
+        mailbox = target.mailbox(person.target_address) if person.switched else source.mailbox(person.source_address)
+        held = message_ids(mailbox)
+        expected = sent[person.source_address.lower()]
+        return len(expected), [
+            f"{person.name}: {mail} is there {held[mail]} times" for mail in expected if held[mail] != 1
+        ]
+
+    looked = _for_each(recipients, look)
+    problems = [problem for _, found in looked for problem in found]
+    figures = f"{sum(count for count, _ in looked)} mails to {len(recipients)} people"
+    return Finding("Nothing that people sent meanwhile was lost or doubled", figures, problems)
+
+
+def _for_each(people: Sequence[Person], look: Callable[[Person], Result]) -> list[Result]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(look, people))
+
+
+def shown(problems: Sequence[str]) -> list[str]:
+    """The first few problems, and how many more there are."""
+    more = len(problems) - _SHOWN
+    return [*problems[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
