@@ -7,6 +7,7 @@ handled but not yet committed come again then, which the folds do not mind.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
@@ -53,6 +54,10 @@ TOPICS: tuple[Topic[Any], ...] = (
     SWITCH_PROGRESS,
 )
 _EXPIRY_SECONDS = 600
+
+# Faust tells each start and stop of its many parts; what matters of it we say ourselves.
+logging.getLogger("faust").setLevel(logging.WARNING)
+logging.getLogger("mode").setLevel(logging.WARNING)
 
 
 class Aggregation:
