@@ -154,8 +154,8 @@ async def test_a_relay_that_wakes_up_late_can_no_longer_send(system: System) -> 
 
 async def test_a_broker_that_goes_away_while_events_are_said(system_with_broker: System, broker: Broker) -> None:
     system = system_with_broker
-    system.worker("relay", "relay")
-    system.worker("consume", "consumer")
+    relay = system.worker("relay", "relay")
+    consumer = system.worker("consume", "consumer")
     said = 0
     for outage in (broker.stop, broker.kill):
         for step in range(60):
@@ -172,6 +172,9 @@ async def test_a_broker_that_goes_away_while_events_are_said(system_with_broker:
     await until(all_heard, "all numbers heard")
     await until(lambda: _is_empty(system), "the outbox is empty")
     assert await system.heard() == {key: list(range(said)) for key in KEYS}
+    broker.kill()
+    await system.say(b"ada", said)
+    assert (relay.stop(), consumer.stop()) == (0, 0)
 
 
 async def _is_empty(system: System) -> bool:

@@ -16,7 +16,8 @@ from isthmus_events.topics import Topic
 class Consumer:
     """Calls `handle(connection, event)` once for each event of `topics`, in order within a partition.
 
-    The handler's writes through `connection` and the memory that the event was handled are one transaction. Instances
+    The handler's writes through `connection` and the memory that the event was handled are one transaction; it takes
+    no second connection of the pool, which other handlers' transactions may have used up. Instances
     with the same `group` share the partitions. A message that cannot be decoded goes to the table dead_letter. When the
     handler raises, it is tried again, with growing pauses for about a minute, then the event goes to dead_letter too;
     TryLater, a lost database connection and any other OSError are waited for without end.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
@@ -20,9 +21,10 @@ _HEARTBEAT_MS = 1_500
 _REBALANCE_MS = 20_000
 """How long the broker waits for members to end their work before it gives partitions away without them."""
 
-_END_SECONDS = 15.0
+_END_SECONDS = 12.0
 """How long we wait for work to end: less than the broker does."""
 
+_LEAVE_SECONDS = 2.0
 _NEVER_MS = 24 * 3600 * 1000
 """A worker is alive while its heartbeats come; how long one event takes is no sign of death."""
 
@@ -72,7 +74,9 @@ async def take_part(
         await member.failure
     finally:
         await member.end_all()
-        await consumer.stop()  # leaves the group, so that its partitions go to others at once
+        # Leaves the group, so that its partitions go to others at once; without a broker there is nothing to leave.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(consumer.stop(), _LEAVE_SECONDS)
 
 
 class _Member(ConsumerRebalanceListener):  # type: ignore[misc]

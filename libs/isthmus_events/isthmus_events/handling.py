@@ -43,7 +43,7 @@ _AWAY = (
 )
 """Nothing is wrong with the event when one of these is raised: it is tried until it goes through."""
 
-_FINISH_SECONDS = 5.0
+_FINISH_SECONDS = 3.0
 """An event that is being handled when its partition is given back may take this long to be done."""
 
 
@@ -79,16 +79,20 @@ class Handling:
                 f"the position of {self._group} on {partition.topic}/{partition.partition}",
                 lambda partition=partition: self._seek(consumer, partition),  # type: ignore[misc]
             )
-        while True:
-            found = await consumer.getmany(*partitions, timeout_ms=5_000, max_records=500)
-            for partition, records in found.items():
-                for start in range(0, len(records), self._batch):
-                    chunk = records[start : start + self._batch]
-                    await finish(self._handle(chunk, handle, hold), _FINISH_SECONDS)
-                    self._measure(consumer, partition, chunk[-1].offset + 1)
+        try:
+            while True:
+                found = await consumer.getmany(*partitions, timeout_ms=5_000, max_records=500)
+                for partition, records in found.items():
+                    for start in range(0, len(records), self._batch):
+                        chunk = records[start : start + self._batch]
+                        await finish(self._handle(chunk, handle, hold), _FINISH_SECONDS)
+                        self._measure(consumer, partition, chunk[-1].offset + 1)
+                for partition in partitions:
+                    # Transaction markers take offsets too, and come without an event.
+                    self._measure(consumer, partition, await consumer.position(partition))
+        finally:
             for partition in partitions:
-                # Transaction markers take offsets too, and come without an event.
-                self._measure(consumer, partition, await consumer.position(partition))
+                metrics.lag.remove(self._group, partition.topic, partition.partition)
 
     async def _seek(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
         place = (self._group, partition.topic, partition.partition)
@@ -117,7 +121,8 @@ class Handling:
         elif 0 < position < first:
             log.warning("events expired before they were read", lost=first - position)
         consumer.seek(partition, max(position, first))
-        self._measure(consumer, partition, max(position, first))
+        lag = metrics.lag.labels(self._group, partition.topic, partition.partition)
+        lag.set(end - max(position, first))
 
     def _measure(self, consumer: AIOKafkaConsumer, partition: TopicPartition, position: int) -> None:
         end = consumer.highwater(partition)

@@ -18,7 +18,7 @@ from isthmus_events.group import take_part
 from isthmus_events.handling import Handling, OwnershipLost
 from isthmus_events.topics import Topic
 
-_LOST_SECONDS = 10.0
+_LOST_SECONDS = 5.0
 _WATCH_SECONDS = 1.0
 
 _HOLD = "SELECT true FROM partition_owner WHERE consumer_group = $1 AND partition = $2 AND epoch = $3 FOR SHARE"
@@ -54,7 +54,7 @@ class Ownership:
     For each partition gained: its epoch in table partition_owner is raised, `on_gained(lease)` is awaited, and the
     partition's events of all topics go to `handle(connection, lease, event)` as in `Consumer`: one transaction with the
     remembered position, in which the lease is held. Before a partition goes to another worker `lost` is set and
-    `on_lost(lease)` is awaited, for at most 10 s; it ends all work on the partition. A worker that is cut off from
+    `on_lost(lease)` is awaited, for at most 5 s; it ends all work on the partition. A worker that is cut off from
     Kafka notices a newer owner within 2 s and calls on_lost then.
     """
 

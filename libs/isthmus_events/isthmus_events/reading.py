@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -56,7 +57,8 @@ async def reader(bootstrap: str, topic: Topic[Any]) -> AsyncIterator[Reader]:
         await consumer.start()
         yield Reader(topic, consumer, await consumer.end_offsets(consumer.assignment()))
     finally:
-        await consumer.stop()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(consumer.stop(), 2)
 
 
 def newest(events: dict[bytes, Event], event: Event) -> bool:
