@@ -9,6 +9,10 @@ from ldap3.utils.conv import escape_filter_chars
 Filter = NewType("Filter", str)
 
 
+def _escaped(value: str | bytes) -> str:
+    return str(escape_filter_chars(value if isinstance(value, str) else bytes(value)))
+
+
 def equals(attribute: str, value: str | bytes) -> Filter:
     """The attribute has this value."""
     return Filter(f"({attribute}={_escaped(value)})")
@@ -53,7 +57,3 @@ WATCHED = any_of(
     equals("objectClass", "contact"),
     equals("objectClass", "organizationalUnit"),
 )
-
-
-def _escaped(value: str | bytes) -> str:
-    return str(escape_filter_chars(value if isinstance(value, str) else bytes(value)))
