@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+HTTPS_PORT, SMTP_PORT = 8443, 2525
+"""Of the Exchange servers; each has a loopback address of its own, so the ports are always free."""
+
 ADMINISTRATIVE_GROUP = "Exchange Administrative Group (FYDIBOHF23SPDLT)"
 
 
@@ -26,6 +29,10 @@ class Organisation:
     @property
     def title(self) -> str:
         return self.name.capitalize()
+
+    @property
+    def accepted_domains(self) -> tuple[str, ...]:
+        return (self.mail_domain, f"old.{self.mail_domain}", self.redirection_domain)
 
     @property
     def base(self) -> str:

@@ -15,7 +15,10 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-LISTENING_PORTS = (389, 636, 3268, 3269)
+from isthmus_lab.organisation import HTTPS_PORT, SMTP_PORT
+
+LISTENING_PORTS = (389, 636, 3268, 3269, HTTPS_PORT, SMTP_PORT)
+"""What an organisation listens on: its forest and its Exchange server share the address."""
 SHIFT = 10_000
 
 

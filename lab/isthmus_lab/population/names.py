@@ -43,13 +43,13 @@ CULTURES = (
         "es",
         ("Álvaro", "Begoña", "César", "Dolores", "Íñigo", "Joaquín", "Lucía", "María José", "Nuria", "Óscar", "Ramón",
          "Sofía", "Ximena"),
-        ("Álvarez", "Castañeda", "de la Peña", "Echeverría", "Fernández Muñoz", "Ibáñez", "Ordóñez", "Quiñones", "Rubio",
-         "Zúñiga"),
+        ("Álvarez", "Castañeda", "de la Peña", "Echeverría", "Fernández Muñoz", "Ibáñez", "Ordóñez", "Quiñones",
+         "Rubio", "Zúñiga"),
     ),
     Culture(
         "en",
-        ("Åsa", "Bjørn", "Ewa", "Gergő", "Hánga", "Łukasz", "Małgorzata", "Ólafur", "Petra", "Šárka", "Tomáš", "Vojtěch",
-         "Zoë", "Þóra", "Čeněk"),
+        ("Åsa", "Bjørn", "Ewa", "Gergő", "Hánga", "Łukasz", "Małgorzata", "Ólafur", "Petra", "Šárka", "Tomáš",
+         "Vojtěch", "Zoë", "Þóra", "Čeněk"),
         ("Ångström", "Dvořáková", "Grzegorzewski", "Halldórsdóttir", "Kovács", "Nyström", "Őri", "Świątek", "Škvor",
          "Tørnquist", "Żółkiewski", "Đorđević"),
     ),
@@ -70,21 +70,19 @@ CULTURES = (
 WEIGHTS = (30, 25, 12, 8, 10, 6, 4, 2, 2)
 
 # What Unicode cannot take apart into a letter and an accent.
-_ROMAN = {
-    "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "þ": "th", "Þ": "Th", "ı": "i", "æ": "ae",
-    "佐": "sa", "藤": "to", "高": "taka", "橋": "hashi", "渡": "wata", "辺": "nabe", "小": "ko", "林": "bayashi",
-    "健": "ken", "太": "ta", "美": "mi", "咲": "saki", "直": "nao", "樹": "ki", "由": "yu", "子": "ko",
-} | dict(zip(
-    "абвгдезийклмнопрстуфхыэьъ", ["a", "b", "v", "g", "d", "e", "z", "i", "i", "k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "f", "kh", "y", "e", ""] + [""], strict=True
-)) | {"ж": "zh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch", "ю": "yu", "я": "ya"} | dict(zip(
-    "αβγδεζηθικλμνξοπρσςτυφχψω", ["a", "v", "g", "d", "e", "z", "i", "th", "i", "k", "l", "m", "n", "x", "o", "p", "r", "s", "s", "t", "y", "f", "ch", "ps", "o"], strict=True
-))  # fmt: skip
+_LETTERS = """
+ß=ss ø=o ł=l đ=d þ=th ı=i æ=ae
+а=a б=b в=v г=g д=d е=e ж=zh з=z и=i к=k л=l м=m н=n о=o п=p р=r с=s т=t у=u ф=f х=kh ц=ts ч=ch ш=sh щ=shch ы=y э=e
+ю=yu я=ya ь= ъ=
+α=a β=v γ=g δ=d ε=e ζ=z η=i θ=th ι=i κ=k λ=l μ=m ν=n ξ=x ο=o π=p ρ=r σ=s ς=s τ=t υ=y φ=f χ=ch ψ=ps ω=o
+佐=sa 藤=to 高=taka 橋=hashi 渡=wata 辺=nabe 小=ko 林=bayashi 健=ken 太=ta 美=mi 咲=saki 直=nao 樹=ki 由=yu 子=ko
+"""
+_ROMAN = {letter: roman for letter, _, roman in (pair.partition("=") for pair in _LETTERS.split())}
 
 
 def ascii_name(name: str) -> str:
     """Lower-case ASCII letters, digits, dots and hyphens that a name can be written with in an address."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)).lower()
-    # Composed before: a letter such as й is found whole in neither form, and й without its breve is и.
     roman = "".join(_ROMAN.get(c, c) for c in plain)
     kept = (c if c.isascii() and (c.isalnum() or c in ".-") else "-" if c.isspace() else "" for c in roman)
     return re.sub("-+", "-", "".join(kept)).strip("-.")

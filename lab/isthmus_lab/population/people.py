@@ -12,6 +12,7 @@ from random import Random
 
 from isthmus_lab.organisation import Organisation
 from isthmus_lab.population.names import ascii_name, draw_name
+from isthmus_lab.population.seeds import seeded
 
 DEPARTMENTS = {
     "Management": ("Managing Director", ("Assistant to the Board", "Chief of Staff")),
@@ -27,8 +28,9 @@ OFFICES = ("Bergen", "Córdoba", "Dresden", "Leeds", "Liège", "Łódź", "Malm�
 ROOM_NAMES = ("Aquarium", "Bibliothek", "Café Noir", "Drawing Office", "Ηλιος", "Nordlys", "Pavilion", "Quayside")
 SUPPLIERS = (
     ("Harbour & Sons Freight", "harbour-freight.example"), ("Cartiera Bianchi", "bianchi.example"),
-    ("Nordwind Energie", "nordwind.example"), ("Piątek Tools", "piatek.example"), ("Meridian Travel", "meridian.example"),
-    ("Okafor Consulting", "okafor.example"), ("Tanaka Precision", "tanaka.example"), ("Vogt Labortechnik", "vogt.example"),
+    ("Nordwind Energie", "nordwind.example"), ("Piątek Tools", "piatek.example"),
+    ("Meridian Travel", "meridian.example"), ("Okafor Consulting", "okafor.example"),
+    ("Tanaka Precision", "tanaka.example"), ("Vogt Labortechnik", "vogt.example"),
 )  # fmt: skip
 
 
@@ -47,6 +49,8 @@ class Person:
     title: str
     office: str
     phone: str
+    principal: str
+    """userPrincipalName: what they log on with."""
     address: str
     """Primary SMTP address."""
     mailbox: uuid.UUID
@@ -101,7 +105,7 @@ def populate(organisation: Organisation, size: int, seed: int, known: Sequence[P
 
     `known` are people of the other organisation who have an account and a mailbox here already.
     """
-    random = Random(f"people/{seed}/{organisation.name}")
+    random = seeded("people", seed, organisation.name)
     taken: set[str] = {"administrator", "guest", "krbtgt", "postmaster"}
     departments = list(DEPARTMENTS)[: max(2, min(len(DEPARTMENTS), size // 4 + 1))]
     people: list[Person] = []
@@ -109,7 +113,7 @@ def populate(organisation: Organisation, size: int, seed: int, known: Sequence[P
         department = departments[number % len(departments)]
         people.append(_person(organisation, random, taken, department, first=number < len(departments), number=number))
     people = _with_managers(people, departments)
-    people += [_arrived(person, random, taken) for person in known]
+    people += [_arrived(organisation, person, random, taken) for person in known]
     rooms = tuple(
         _room(organisation, random, taken, name) for name in ROOM_NAMES[: max(1, min(len(ROOM_NAMES), size // 8))]
     )
@@ -155,6 +159,7 @@ def _person(
         title=head if first else random.choice(others),
         office=random.choice(OFFICES),
         phone=f"+49 30 5550 {1000 + number}",
+        principal=f"{alias}@{organisation.mail_domain}",
         address=f"{alias}@{organisation.mail_domain}",
         mailbox=uuid.UUID(int=random.getrandbits(128), version=4),
     )
@@ -172,13 +177,14 @@ def _with_managers(people: list[Person], departments: Sequence[str]) -> list[Per
     ]
 
 
-def _arrived(person: Person, random: Random, taken: set[str]) -> Person:
+def _arrived(organisation: Organisation, person: Person, random: Random, taken: set[str]) -> Person:
     """The account here of somebody who works in the other organisation: same address, other mailbox, no manager yet."""
     alias, account = _names(taken, person.given, person.surname)
     return replace(
         person,
         alias=alias,
         account=account,
+        principal=f"{alias}@{organisation.mail_domain}",
         mailbox=uuid.UUID(int=random.getrandbits(128), version=4),
         manager=None,
         also_in_alpha=True,
@@ -198,6 +204,7 @@ def _room(organisation: Organisation, random: Random, taken: set[str], name: str
         title="",
         office=random.choice(OFFICES),
         phone="",
+        principal=f"{alias}@{organisation.mail_domain}",
         address=f"{alias}@{organisation.mail_domain}",
         mailbox=uuid.UUID(int=random.getrandbits(128), version=4),
         room_capacity=random.choice((4, 6, 8, 12, 20, 40)),

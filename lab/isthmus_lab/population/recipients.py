@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from random import Random
 
 from isthmus_lab.forests.objects import Change, Entry, escape_rdn, quoted_password
 from isthmus_lab.organisation import ALPHA, Organisation
 from isthmus_lab.population.people import Group, Outsider, Person, Population
+from isthmus_lab.population.seeds import seeded
 
 Attributes = dict[str, list[str | bytes]]
 
@@ -72,7 +72,7 @@ def _recipient(organisation: Organisation, alias: str, display_name: str, addres
 
 def _proxies(organisation: Organisation, person: Person) -> list[str | bytes]:
     """The primary address, and what years of reorganisation leave behind: old addresses, an old X500 address."""
-    random = Random(f"proxies/{organisation.name}/{person.alias}")
+    random = seeded("proxies", organisation.name, person.alias)
     found = [f"SMTP:{person.address}"]
     if not person.address.endswith(f"@{organisation.mail_domain}"):
         found.append(f"smtp:{person.alias}@{organisation.mail_domain}")
@@ -103,7 +103,7 @@ def _user(organisation: Organisation, person: Person, password: str) -> Attribut
         **_mailbox(organisation, person),
         "objectClass": ["user"],
         "sAMAccountName": [person.account],
-        "userPrincipalName": [f"{person.alias}@{organisation.mail_domain}"],
+        "userPrincipalName": [person.principal],
         "givenName": [person.given],
         "sn": [person.surname],
         "department": [person.department],
@@ -127,7 +127,7 @@ def _room(organisation: Organisation, room: Person) -> Attributes:
         **_mailbox(organisation, room),
         "objectClass": ["user"],
         "sAMAccountName": [room.account],
-        "userPrincipalName": [f"{room.alias}@{organisation.mail_domain}"],
+        "userPrincipalName": [room.principal],
         "userAccountControl": [str(DISABLED | NEVER_EXPIRES)],
         "msExchRecipientTypeDetails": [ROOM_MAILBOX],
         "msExchRecipientDisplayType": ["7"],
