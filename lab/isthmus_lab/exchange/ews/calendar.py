@@ -69,6 +69,8 @@ def _state(mask: int) -> Build:
 def _type(view: View) -> str:
     if view.value(tags.PidLidIsException):
         return "Exception"
+    if view.instead:
+        return "Occurrence"
     return "RecurringMaster" if view.value(tags.PidLidRecurring) else "Single"
 
 

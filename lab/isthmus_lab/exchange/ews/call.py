@@ -34,6 +34,7 @@ from isthmus_lab.store import (
 from ..directory import Directory, DirectoryError, Recipient
 from ..mail.transport import Transport
 from ..settings import Settings
+from . import recurrence
 from .errors import EwsError, EwsWarning
 from .fields import Draft, View
 from .ids import ObjectId
@@ -134,11 +135,13 @@ class Call:
         mailbox = self.mailbox()
         return mailbox, mailbox.folders.role(default)
 
-    def item(self, node: Element) -> tuple[Mailbox, ObjectId]:
+    def item(self, node: Element, *, occurrences: bool = False) -> tuple[Mailbox, ObjectId]:
         """The mailbox and id that an ItemId names; whether the item is there shows when it is used."""
         if local(node) not in ("ItemId", "ParentItemId"):
             raise EwsError("ErrorInvalidOperation", f"{local(node)} does not name an item here.")
         item_id = ObjectId.parse(node.get("Id", ""))
+        if item_id.occurrence and not occurrences:
+            raise EwsError("ErrorInvalidOperation", "Occurrences of a series can be read here, not changed.")
         if item_id.is_folder or item_id.path:
             raise EwsError("ErrorCannotUseFolderIdForItemId", "The id is not an item's.")
         return self.mailbox(item_id.mailbox), item_id
@@ -161,13 +164,18 @@ class Call:
         found = self.services.directory.by_address(address)
         return None if found is None else recipient_properties(found)
 
-    def view(self, mailbox: Mailbox, row: Row, *, body: str = "Best") -> View:
-        """An item to be shown; its content is read when a field needs it."""
+    def view(
+        self, mailbox: Mailbox, row: Row, *, body: str = "Best", occurrence: recurrence.Occurrence | None = None
+    ) -> View:
+        """An item to be shown, or an occurrence of it; its content is read when a field needs it."""
 
         def load() -> Bag:
             return mailbox.items.get(row.id).bag
 
-        return View(row, load, id=str(ObjectId(mailbox.guid, row.id)), body=body, smtp_of=self.smtp_of)
+        shown, instead = ObjectId(mailbox.guid, row.id), {}
+        if occurrence is not None:
+            shown, instead = shown._replace(occurrence=occurrence.original), recurrence.as_item(occurrence)
+        return View(row, load, id=str(shown), body=body, smtp_of=self.smtp_of, instead=instead)
 
     def draft(self, bag: Bag) -> Draft:
         """An item to be filled from elements."""

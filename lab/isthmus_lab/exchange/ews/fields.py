@@ -6,8 +6,9 @@ needs no more than the property's key and how its value is written; the others s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from isthmus_lab.mapi import tags
@@ -69,10 +70,11 @@ _ONLY_ROW: Final = frozenset(
 class View:
     """An item as a request sees it: its row, and its bag once something needs it. ``row`` is None for an attached item.
 
-    ``smtp_of`` finds the SMTP address of a legacyExchangeDN, ``body`` is the wanted BodyType (Best, HTML, Text).
+    ``smtp_of`` finds the SMTP address of a legacyExchangeDN, ``body`` is the wanted BodyType (Best, HTML, Text);
+    ``instead`` has what an occurrence has instead of its series.
     """
 
-    __slots__ = ("_bag", "_load", "body", "id", "row", "smtp_of")
+    __slots__ = ("_bag", "_load", "body", "id", "instead", "row", "smtp_of")
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class View:
         id: str = "",  # noqa: A002 - the EWS id
         body: str = "Best",
         smtp_of: Callable[[str], str | None] = lambda _: None,
+        instead: Mapping[PropertyKey, Any] = MappingProxyType({}),
     ) -> None:
         self.row = row
         self._load = load
@@ -89,6 +92,7 @@ class View:
         self.id = id
         self.body = body
         self.smtp_of = smtp_of
+        self.instead = instead
 
     @property
     def bag(self) -> Bag:
@@ -104,6 +108,8 @@ class View:
 
     def value(self, key: PropertyKey) -> Any:
         """The property's value, None when the item does not have it."""
+        if key in self.instead:
+            return self.instead[key]
         if self.row is not None and (self._bag is None or key in _ONLY_ROW):
             name = ROW.get(key)
             if name is not None:

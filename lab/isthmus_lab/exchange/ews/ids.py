@@ -1,8 +1,9 @@
 """The ids that EWS gives out: a mailbox, an object in it, and for attachments where in the object they are.
 
 They are laid out as Exchange lays them out, so that tools which look inside them find what they expect: a compression
-byte (0), a type byte (3: by mailbox GUID), the GUID in letters with its length before it, an instruction byte, the
-entry id with its length, and for an attachment a count and each step's key with its length; all in base64.
+byte (0), a type byte (3: by mailbox GUID), the GUID in letters with its length before it, an instruction byte (1 for
+an occurrence of a series), the entry id with its length, and for an attachment a count and each step's key with its
+length; all in base64.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .kinds import kind_of
 
 _HEAD: Final = struct.Struct("<BBH36sBH")
 _LENGTH: Final = struct.Struct("<H")
+_INSTANCE: Final = struct.Struct("<Q")
 _CHANGE: Final = struct.Struct("<ii")
 _FOLDER_TYPE: Final = 1
 
@@ -28,14 +30,17 @@ class ObjectId(NamedTuple):
     """What an id names. ``entry`` has 46 bytes for a folder and 70 for an item ([MS-OXCDATA] 2.2.4).
 
     ``path`` is empty but for attachments: the number of the attachment, and of the attachments inside it on the way.
+    ``occurrence`` is 0 but for one of a series: the FILETIME at which it would begin by the series' rule.
     """
 
     mailbox: UUID
     entry: bytes
     path: tuple[int, ...] = ()
+    occurrence: int = 0
 
     def __str__(self) -> str:
-        raw = _HEAD.pack(0, 3, 36, str(self.mailbox).encode(), 0, len(self.entry)) + self.entry
+        entry = self.entry + _INSTANCE.pack(self.occurrence) if self.occurrence else self.entry
+        raw = _HEAD.pack(0, 3, 36, str(self.mailbox).encode(), bool(self.occurrence), len(entry)) + entry
         if self.path:
             steps = b"".join(_LENGTH.pack(4) + number.to_bytes(4, "little") for number in self.path)
             raw += bytes([len(self.path)]) + steps
@@ -48,14 +53,17 @@ class ObjectId(NamedTuple):
             raise EwsError("ErrorInvalidIdEmpty", "Id must be non-empty.")
         try:
             raw = base64.b64decode(written, validate=True)
-            compression, kind, _, guid, _, length = _HEAD.unpack_from(raw)
+            compression, kind, _, guid, instruction, length = _HEAD.unpack_from(raw)
             entry, rest = raw[_HEAD.size : _HEAD.size + length], raw[_HEAD.size + length :]
-            if (compression, kind) != (0, 3) or len(entry) != length:
+            if (compression, kind) != (0, 3) or len(entry) != length or instruction not in (0, 1):
                 raise ValueError("not a mailbox id")
+            occurrence = 0
+            if instruction == 1:
+                entry, (occurrence,) = entry[:-8], _INSTANCE.unpack(entry[-8:])
             path = tuple(int.from_bytes(rest[at + 2 : at + 6], "little") for at in range(1, len(rest), 6))
             if rest and len(rest) != 1 + 6 * rest[0]:
                 raise ValueError("not an attachment id")
-            return cls(UUID(guid.decode("ascii")), entry, path)
+            return cls(UUID(guid.decode("ascii")), entry, path, occurrence)
         except (ValueError, struct.error):
             raise EwsError("ErrorInvalidIdMalformed") from None
 

@@ -1,26 +1,307 @@
-"""Series: recurrence patterns of calendar items ([MS-OXOCAL] 2.2.1.44)."""
+"""Series in EWS: the Recurrence element, first and last occurrence, exceptions ([MS-OXWSMTGS] 2.2.4)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from isthmus_lab.mapi import tags
+from isthmus_lab.mapi.bag import filetime, from_filetime
+from isthmus_lab.mapi.tags import PropertyKey
+
+from . import zones
 from .errors import EwsError
-from .fields import Draft, View
-from .names import Element
+from .fields import Draft, View, array
+from .ids import ObjectId
+from .names import Element, elements, local, t, text
+from .series import End, Frequency, Instance, Series
+
+_DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_MONTHS: Final = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+_WEEKS: Final = ("First", "Second", "Third", "Fourth", "Last")
+_SETS: Final = {0x7F: "Day", 0x3E: "Weekday", 0x41: "WeekendDay"}
+_TYPES: Final = {Frequency.DAILY: 1, Frequency.WEEKLY: 2, Frequency.MONTHLY: 3, Frequency.YEARLY: 4}
+_FOR_EVER: Final = 0x0CB34557A3DD4000
+"""PidLidClipEnd of a series without end: 4500-08-31 23:59 ([MS-OXOCAL] 2.2.1.15)."""
 
 
-def build(_view: View) -> Element | None:
-    return None
+class Occurrence(NamedTuple):
+    """One occurrence in absolute time, as FILETIMEs; ``original`` is when the rule has it."""
+
+    start: int
+    end: int
+    original: int
+    subject: str | None
+    location: str | None
+    changed: bool
 
 
-def store(_draft: Draft, _node: Element) -> None:
-    raise EwsError("ErrorInvalidPropertySet", "Recurrence is not supported yet.")
+def series_of(view: View) -> Series | None:
+    """The series of an appointment; None for a single one, or one whose blob nobody can read."""
+    blob = view.value(tags.PidLidAppointmentRecur) if view.value(tags.PidLidRecurring) else None
+    try:
+        return Series.parse(blob) if blob else None
+    except ValueError:
+        return None
 
 
-def clear(_draft: Draft) -> None:
-    return None
+def expand(view: View, begin: int, end: int) -> Iterator[Occurrence]:
+    """The occurrences that touch a span of time, in the order of the rule."""
+    series = series_of(view)
+    if series is None:
+        return
+    zone = _zone(view)
+    for each in series.occurrences(from_filetime(end) + timedelta(days=1)):
+        found = _absolute(series, each, zone)
+        if found.start < end and found.end > begin:
+            yield found
 
 
-first = last = modified = deleted = build
+def at(view: View, original: int) -> Occurrence | None:
+    """The occurrence that the rule has at this time; None when there is none, or it was deleted."""
+    day = 864_000_000_000
+    # Times of the rule are whole minutes, ids are made of them: equality is exact.
+    moved = (each for each in expand(view, 0, original + 366 * day) if each.original == original)
+    return next(moved, None)
 
 
-def complete(_draft: Draft) -> None:
-    return None
+def as_item(found: Occurrence) -> dict[PropertyKey, Any]:
+    """What an occurrence has instead of its series."""
+    values: dict[PropertyKey, Any] = {
+        tags.PidLidAppointmentStartWhole: found.start,
+        tags.PidLidAppointmentEndWhole: found.end,
+        tags.PidLidExceptionReplaceTime: found.original,
+        tags.PidLidIsException: found.changed,
+        tags.PidLidAppointmentRecur: None,
+    }
+    if found.subject is not None:
+        values[tags.PidTagSubject] = found.subject
+    if found.location is not None:
+        values[tags.PidLidLocation] = found.location
+    return values
+
+
+# --- shown --------------------------------------------------------------------------------------------------------
+
+
+def build(view: View) -> Element | None:
+    """The Recurrence element."""
+    series = series_of(view)
+    if series is None:
+        return None
+    node = t("Recurrence", _pattern(series))
+    start = t("StartDate", series.first.isoformat())
+    if series.end is End.NEVER:
+        node.append(t("NoEndRecurrence", start))
+    elif series.end is End.DATE:
+        node.append(array("EndDateRecurrence", [start, t("EndDate", series.last.isoformat())]))
+    else:
+        node.append(array("NumberedRecurrence", [start, t("NumberOfOccurrences", str(series.count))]))
+    return node
+
+
+def _pattern(series: Series) -> Element:
+    interval = t("Interval", str(series.every))
+    if series.frequency is Frequency.DAILY:
+        return t("DailyRecurrence", interval)
+    if series.frequency is Frequency.WEEKLY:
+        names = " ".join(name for bit, name in enumerate(_DAYS) if series.weekdays >> bit & 1)
+        parts = [interval, t("DaysOfWeek", names), t("FirstDayOfWeek", _DAYS[series.first_weekday % 7])]
+        return array("WeeklyRecurrence", parts)
+    if series.nth:
+        names = _SETS.get(series.weekdays) or _DAYS[(series.weekdays & -series.weekdays).bit_length() - 1]
+        when = [t("DaysOfWeek", names), t("DayOfWeekIndex", _WEEKS[min(series.nth, 5) - 1])]
+        kind = "Relative"
+    else:
+        when, kind = [t("DayOfMonth", str(series.day))], "Absolute"
+    if series.frequency is Frequency.YEARLY:
+        return array(f"{kind}YearlyRecurrence", [*when, t("Month", _MONTHS[series.first.month - 1])])
+    return array(f"{kind}MonthlyRecurrence", [interval, *when])
+
+
+def first(view: View) -> Element | None:
+    """The FirstOccurrence element."""
+    series = series_of(view)
+    if series is None:
+        return None
+    found = next(series.occurrences(datetime.max), None)
+    return None if found is None else _info("FirstOccurrence", view, _absolute(series, found, _zone(view)))
+
+
+def last(view: View) -> Element | None:
+    """The LastOccurrence element; a series without end has none."""
+    series = series_of(view)
+    if series is None or series.end is End.NEVER:
+        return None
+    found = list(series.occurrences(datetime.max))
+    return _info("LastOccurrence", view, _absolute(series, found[-1], _zone(view))) if found else None
+
+
+def modified(view: View) -> Element | None:
+    """The ModifiedOccurrences element."""
+    series = series_of(view)
+    if series is None or not series.exceptions:
+        return None
+    zone = _zone(view)
+    changed = [_info("Occurrence", view, _absolute(series, each, zone)) for each in series.exceptions]
+    return array("ModifiedOccurrences", changed)
+
+
+def deleted(view: View) -> Element | None:
+    """The DeletedOccurrences element."""
+    series = series_of(view)
+    if series is None or not series.deleted:
+        return None
+    zone = _zone(view)
+    starts = [_ticks(datetime.combine(day, datetime.min.time()), series.start, zone) for day in series.deleted]
+    return array("DeletedOccurrences", [t("DeletedOccurrence", t("Start", _shown(each))) for each in starts])
+
+
+def _info(name: str, view: View, found: Occurrence) -> Element:
+    own = ObjectId.parse(view.id)._replace(occurrence=found.original)
+    times = [t("Start", _shown(found.start)), t("End", _shown(found.end)), t("OriginalStart", _shown(found.original))]
+    return array(name, [t("ItemId", Id=str(own)), *times])
+
+
+# --- stored -------------------------------------------------------------------------------------------------------
+
+
+def store(draft: Draft, node: Element) -> None:
+    """Makes a series of an appointment from a Recurrence element; its times come from :func:`complete`."""
+    pattern, range_ = elements(node)
+    try:
+        series = _read_range(_read_pattern(pattern), range_)
+    except (ValueError, IndexError) as error:
+        raise EwsError("ErrorCalendarInvalidRecurrence", f"The recurrence cannot be read: {error}") from None
+    draft.set(tags.PidLidRecurring, True)
+    draft.set(tags.PidLidAppointmentRecur, series.normalised().pack())
+
+
+def clear(draft: Draft) -> None:
+    """Makes a single appointment of a series."""
+    draft.set(tags.PidLidRecurring, False)
+    for key in (
+        tags.PidLidAppointmentRecur,
+        tags.PidLidRecurrenceType,
+        tags.PidLidAppointmentTimeZoneDefinitionRecur,
+        tags.PidLidClipStart,
+        tags.PidLidClipEnd,
+    ):
+        draft.set(key, None)
+
+
+def complete(draft: Draft) -> None:
+    """Brings series and times together when one of them changed ([MS-OXOCAL] 2.2.1.14, .15, .44)."""
+    causes = {
+        tags.PidLidAppointmentRecur,
+        tags.PidLidAppointmentStartWhole,
+        tags.PidLidAppointmentEndWhole,
+        tags.PidLidAppointmentTimeZoneDefinitionStartDisplay,
+    }
+    bag = draft.bag
+    start, end = bag[tags.PidLidAppointmentStartWhole], bag[tags.PidLidAppointmentEndWhole]
+    if not bag.get(tags.PidLidRecurring):
+        draft.set(tags.PidLidClipStart, start)
+        draft.set(tags.PidLidClipEnd, end)
+        return
+    if not causes & draft.changed.keys():
+        return
+    view = View(None, lambda: bag)
+    zone = _zone(view)
+    local_start = from_filetime(start).astimezone(zone)
+    series = replace(
+        Series.parse(bag[tags.PidLidAppointmentRecur]),
+        start=local_start.hour * 60 + local_start.minute,
+        length=(end - start) // 600_000_000,
+        deleted=(),
+        exceptions=(),
+    )
+    draft.set(tags.PidLidAppointmentRecur, series.pack())
+    draft.set(tags.PidLidRecurrenceType, _TYPES[series.frequency])
+    first_one = next(iter(expand(view, 0, _FOR_EVER)))
+    draft.set(tags.PidLidAppointmentStartWhole, first_one.start)
+    draft.set(tags.PidLidAppointmentEndWhole, first_one.end)
+    draft.set(tags.PidLidClipStart, filetime(datetime.combine(series.first, datetime.min.time(), UTC)))
+    if series.end is End.NEVER:
+        draft.set(tags.PidLidClipEnd, _FOR_EVER)
+    else:
+        draft.set(tags.PidLidClipEnd, filetime(datetime.combine(series.last, datetime.min.time(), UTC)))
+    shown = bag.get(tags.PidLidAppointmentTimeZoneDefinitionStartDisplay)
+    if shown:
+        draft.set(tags.PidLidAppointmentTimeZoneDefinitionRecur, shown)
+
+
+def _read_pattern(node: Element) -> Series:
+    every = int(text(node, "Interval") or 1)
+    names = (text(node, "DaysOfWeek") or "").split()
+    bits = sum(_BITS[name] for name in names)
+    week = text(node, "DayOfWeekIndex")
+    nth = _WEEKS.index(week) + 1 if week else 0
+    day = int(text(node, "DayOfMonth") or 0)
+    today = date.min
+    match local(node):
+        case "DailyRecurrence":
+            return Series(Frequency.DAILY, every, today)
+        case "WeeklyRecurrence":
+            begin = _DAYS.index(text(node, "FirstDayOfWeek") or "Sunday")
+            return Series(Frequency.WEEKLY, every, today, weekdays=bits, first_weekday=begin)
+        case "AbsoluteMonthlyRecurrence" | "RelativeMonthlyRecurrence":
+            return Series(Frequency.MONTHLY, every, today, weekdays=bits, day=day, nth=nth)
+        case "AbsoluteYearlyRecurrence" | "RelativeYearlyRecurrence":
+            month = _MONTHS.index(text(node, "Month") or "") + 1
+            return Series(Frequency.YEARLY, 12, date(1, month, 1), weekdays=bits, day=day, nth=nth)
+    raise ValueError(f"{local(node)} is not supported")
+
+
+_BITS: Final = {name: 1 << bit for bit, name in enumerate(_DAYS)} | {name: bits for bits, name in _SETS.items()}
+
+
+def _read_range(series: Series, node: Element) -> Series:
+    begin = _date(text(node, "StartDate"))
+    if series.frequency is Frequency.YEARLY:
+        month = series.first.month
+        begin = begin if begin.month == month else date(begin.year + (begin.month > month), month, 1)
+    series = replace(series, first=begin)
+    match local(node):
+        case "EndDateRecurrence":
+            return replace(series, end=End.DATE, last=_date(text(node, "EndDate")))
+        case "NumberedRecurrence":
+            return replace(series, end=End.COUNT, count=int(text(node, "NumberOfOccurrences") or 0))
+    return series
+
+
+def _date(written: str | None) -> date:
+    return date.fromisoformat((written or "")[:10])
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+def _zone(view: View) -> ZoneInfo:
+    raw = view.value(tags.PidLidAppointmentTimeZoneDefinitionRecur) or view.value(
+        tags.PidLidAppointmentTimeZoneDefinitionStartDisplay
+    )
+    name = zones.key_name(raw) if raw else None
+    try:
+        return zones.zone(name) if name else ZoneInfo("UTC")
+    except EwsError:
+        return ZoneInfo("UTC")
+
+
+def _absolute(series: Series, found: Instance, zone: ZoneInfo) -> Occurrence:
+    start, end, original = (_ticks(each, 0, zone) for each in (found.start, found.end, found.original))
+    return Occurrence(start, end, original, found.subject, found.location, found in series.exceptions)
+
+
+def _ticks(local_time: datetime, minutes: int, zone: ZoneInfo) -> int:
+    return filetime((local_time + timedelta(minutes=minutes)).replace(tzinfo=zone).astimezone(UTC))
+
+
+def _shown(ticks: int) -> str:
+    return from_filetime(ticks).strftime("%Y-%m-%dT%H:%M:%SZ")

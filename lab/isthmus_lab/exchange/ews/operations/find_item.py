@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from isthmus_lab.mapi import tags
-from isthmus_lab.store import And, Compare, Mailbox, Row
+from isthmus_lab.store import And, Compare, Mailbox
 
+from .. import recurrence
 from ..call import Call, operation
 from ..errors import EwsError
+from ..fields import View
 from ..names import Element, child, m, t
 from ..paging import Window
 from ..restrictions import restriction_in, sort_order
@@ -16,6 +18,7 @@ from ..shapes import Shape, show
 from ..soap import Answer
 from ..values import parse_time
 
+_DAY = 864_000_000_000
 _PAGE = 1000
 """Exchange answers at most so many items at once (EWSFindCountLimit)."""
 
@@ -35,10 +38,9 @@ def find_item(call: Call) -> Answer:
     def handle(node: Element) -> Iterator[Element]:
         mailbox, folder = call.folder(node)
         if calendar is not None:
-            rows = _view(mailbox, folder.id, calendar)
-            most = int(calendar.get("MaxEntriesReturned", _PAGE))
-            attributes = {"TotalItemsInView": str(len(rows)), "IncludesLastItemInRange": "true"}
-            rows = rows[:most]
+            views = _view(call, mailbox, folder.id, calendar)
+            attributes = {"TotalItemsInView": str(len(views)), "IncludesLastItemInRange": "true"}
+            views = views[: int(calendar.get("MaxEntriesReturned", _PAGE))]
         else:
             total = mailbox.items.find(folder.id, restriction, limit=0, associated=associated).total
             start, end = window.of(total)
@@ -46,21 +48,31 @@ def find_item(call: Call) -> Answer:
             page = mailbox.items.find(
                 folder.id, restriction, sort=order, offset=start, limit=end - start, associated=associated
             )
-            rows, attributes = page.rows, window.attributes(start, end, total)
+            views = [call.view(mailbox, row, body=shape.body) for row in page.rows]
+            attributes = window.attributes(start, end, total)
         root = m("RootFolder", **attributes)
         listed = t("Items")
-        listed.extend(show(call.view(mailbox, row, body=shape.body), shape, light=True) for row in rows)
+        listed.extend(show(view, shape, light=True) for view in views)
         root.append(listed)
         yield root
 
     return call.answer_each(call.children("ParentFolderIds"), handle)
 
 
-def _view(mailbox: Mailbox, folder: bytes, view: Element) -> list[Row]:
-    """The appointments that touch the time of a CalendarView, by their start; a series is listed once."""
-    start, end = parse_time(view.get("StartDate", "")), parse_time(view.get("EndDate", ""))
-    if end < start:
+def _view(call: Call, mailbox: Mailbox, folder: bytes, span: Element) -> list[View]:
+    """The appointments and occurrences that touch the time of a CalendarView, by their start."""
+    begin, end = parse_time(span.get("StartDate", "")), parse_time(span.get("EndDate", ""))
+    if end < begin:
         raise EwsError("ErrorCalendarEndDateIsEarlierThanStartDate", "EndDate is earlier than StartDate.")
-    begins = tags.PidLidAppointmentStartWhole
-    once = And((Compare(begins, "<", end), Compare(tags.PidLidAppointmentEndWhole, ">", start)))
-    return mailbox.items.find(folder, once, sort=[(begins, False)]).rows
+    # A series may end later than it says: its clip is a local day, an exception may lie a little behind it.
+    may_touch = And(
+        (Compare(tags.PidLidAppointmentStartWhole, "<", end), Compare(tags.PidLidClipEnd, ">", begin - 2 * _DAY))
+    )
+    found = []
+    for row in mailbox.items.find(folder, may_touch).rows:
+        if row.recurring:
+            series = call.view(mailbox, row)
+            found += [call.view(mailbox, row, occurrence=each) for each in recurrence.expand(series, begin, end)]
+        elif row.end > begin:
+            found.append(call.view(mailbox, row))
+    return sorted(found, key=lambda view: int(view.value(tags.PidLidAppointmentStartWhole) or 0))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .. import recurrence
 from ..call import Call, operation
+from ..errors import EwsError
 from ..names import Element, child, m
 from ..shapes import Shape, show
 from ..soap import Answer
@@ -16,8 +18,12 @@ def get_item(call: Call) -> Answer:
     shape = Shape.parse(child(call.element, "ItemShape"))
 
     def handle(node: Element) -> Iterator[Element]:
-        mailbox, item = call.item(node)
-        row = mailbox.items.row(item.entry)
-        yield m("Items", show(call.view(mailbox, row, body=shape.body), shape))
+        mailbox, item = call.item(node, occurrences=True)
+        row, occurrence = mailbox.items.row(item.entry), None
+        if item.occurrence:
+            occurrence = recurrence.at(call.view(mailbox, row), item.occurrence)
+            if occurrence is None:
+                raise EwsError("ErrorCalendarOccurrenceIsDeletedFromRecurrence", "The series has no such occurrence.")
+        yield m("Items", show(call.view(mailbox, row, body=shape.body, occurrence=occurrence), shape))
 
     return call.answer_each(call.children("ItemIds"), handle, on_error=("Items",))
