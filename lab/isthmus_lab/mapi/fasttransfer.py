@@ -8,6 +8,7 @@ namedPropInfo   = guid(16) (0x00 number(4) | 0x01 name in UTF-16 with a zero)
 value           = as wide as its type | length(4) bytes | count(4) *value          all numbers little-endian
 """
 
+from codecs import utf_16_le_decode
 from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct
@@ -213,7 +214,7 @@ def _read_properties(data: bytes, at: int, properties: Properties) -> tuple[int,
             stop = at + length
             if stop > end or length < 2 or length & 1 or data[stop - 2 : stop] != b"\0\0":
                 raise _error(start, f"property {describe(key)} is cut off or not a text: {length} bytes")
-            properties[key] = data[at : stop - 2].decode("utf-16-le", "surrogatepass")
+            properties[key] = utf_16_le_decode(data[at : stop - 2], "surrogatepass", True)[0]
             at = stop
         elif kind in _FIXED:
             form = _FIXED[kind]

@@ -23,7 +23,7 @@ from isthmus_lab.store.sync import Sync
 _PRAGMAS = """
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
-    PRAGMA wal_autocheckpoint = 8000;
+    PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -4096;
     PRAGMA temp_store = MEMORY;
@@ -154,7 +154,7 @@ def create(path: Path, guid: UUID, locale: str) -> None:
     draft.unlink(missing_ok=True)
     connection = sqlite3.connect(draft, isolation_level=None)
     try:
-        connection.execute("PRAGMA page_size = 8192")
+        connection.execute("PRAGMA page_size = 16384")
         connection.executescript(files("isthmus_lab.store").joinpath("schema.sql").read_text())
         now = filetime(datetime.now(UTC))
         numbers = {role.role: number for number, role in enumerate(roles.ROLES, start=1)}

@@ -1,0 +1,181 @@
+"""Mail addresses as properties: senders, recipients, one-off entry ids."""
+
+from email.utils import formataddr, getaddresses
+from typing import NamedTuple
+from uuid import UUID
+
+from isthmus_lab.mapi import tags
+from isthmus_lab.mapi.bag import Properties
+from isthmus_lab.mapi.tags import PropertyKey
+from isthmus_lab.mapi.text import header_text
+
+_ONE_OFF = UUID("a41f2b81-a3be-1910-9d6e-00dd010f5402").bytes_le
+_UNICODE_PLAIN = 0x9001  # flags: text is UTF-16, no rich text for this recipient
+
+
+class Address(NamedTuple):
+    name: str  # the address itself where there is no name
+    address: str
+
+
+def parse(values: list[str]) -> list[Address]:
+    """The addresses in header values; what is no address is left out."""
+    found = []
+    for name, address in getaddresses([value.replace("\r", "").replace("\n", "") for value in values]):
+        address = header_text(address).strip().strip("<>'\"")
+        if address:
+            found.append(Address(header_text(name).strip().strip("'\"") or address, address))
+    return found
+
+
+def one_off_entry_id(name: str, address: str, kind: str = "SMTP") -> bytes:
+    """An address that is in no address book as an entry id, [MS-OXCDATA] 2.2.5.1."""
+    texts = "".join(f"{text}\0" for text in (name, kind, address))
+    head = b"\0\0\0\0" + _ONE_OFF + b"\0\0" + _UNICODE_PLAIN.to_bytes(2, "little")
+    return head + texts.encode("utf-16-le", "replace")
+
+
+def search_key(address: str, kind: str = "SMTP") -> bytes:
+    """The key that finds the same address again, [MS-OXCPRPT] 2.2.1.9: `SMTP:SOMEBODY@EXAMPLE` with a zero."""
+    return f"{kind}:{address}".upper().encode("utf-8", "replace") + b"\0"
+
+
+def recipient(who: Address, kind: int) -> Properties:
+    """The property list of a recipient; `kind` is PidTagRecipientType."""
+    return {
+        tags.PidTagRecipientType: kind,
+        tags.PidTagObjectType: 6,
+        tags.PidTagDisplayType: 0,
+        tags.PidTagDisplayName: who.name,
+        tags.PidTagTransmittableDisplayName: who.name,
+        tags.PidTagRecipientDisplayName: who.name,
+        tags.PidTagAddressType: "SMTP",
+        tags.PidTagEmailAddress: who.address,
+        tags.PidTagSmtpAddress: who.address,
+        tags.PidTagEntryId: one_off_entry_id(who.name, who.address),
+        tags.PidTagSearchKey: search_key(who.address),
+        tags.PidTagResponsibility: False,
+    }
+
+
+def sender(who: Address) -> Properties:
+    """Who handed the message over."""
+    return {
+        tags.PidTagSenderName: who.name,
+        tags.PidTagSenderAddressType: "SMTP",
+        tags.PidTagSenderEmailAddress: who.address,
+        tags.PidTagSenderSmtpAddress: who.address,
+        tags.PidTagSenderEntryId: one_off_entry_id(who.name, who.address),
+        tags.PidTagSenderSearchKey: search_key(who.address),
+    }
+
+
+def represented_sender(who: Address) -> Properties:
+    """In whose name the message is."""
+    return {
+        tags.PidTagSentRepresentingName: who.name,
+        tags.PidTagSentRepresentingAddressType: "SMTP",
+        tags.PidTagSentRepresentingEmailAddress: who.address,
+        tags.PidTagSentRepresentingSmtpAddress: who.address,
+        tags.PidTagSentRepresentingEntryId: one_off_entry_id(who.name, who.address),
+        tags.PidTagSentRepresentingSearchKey: search_key(who.address),
+    }
+
+
+def reply_to(whos: list[Address]) -> Properties:
+    """Where replies go: a FlatEntryList, [MS-OXCDATA] 2.3.3, and the names."""
+    entries = b""
+    for who in whos:
+        entry = one_off_entry_id(who.name, who.address)
+        entries += len(entry).to_bytes(4, "little") + entry + b"\0" * (-len(entry) % 4)
+    return {
+        tags.PidTagReplyRecipientNames: "; ".join(who.name for who in whos),
+        tags.PidTagReplyRecipientEntries: (
+            len(whos).to_bytes(4, "little") + len(entries).to_bytes(4, "little") + entries
+        ),
+    }
+
+
+def reply_to_of(properties: Properties) -> list[Address]:
+    """The one-off addresses of a reply list; others (of an address book) are left out."""
+    raw, at, found = properties.get(tags.PidTagReplyRecipientEntries, b""), 8, []
+    while at + 4 <= len(raw):
+        length = int.from_bytes(raw[at : at + 4], "little")
+        entry = raw[at + 4 : at + 4 + length]
+        if entry[4:20] == _ONE_OFF and int.from_bytes(entry[22:24], "little") & 0x8000:
+            texts = entry[24:].decode("utf-16-le", "replace").split("\0")
+            if len(texts) > 2:
+                found.append(Address(texts[0], texts[2]))
+        at += 4 + length + -length % 4
+    return found
+
+
+def smtp_of(
+    properties: Properties, smtp: PropertyKey, kind: PropertyKey, address: PropertyKey, name: PropertyKey
+) -> Address | None:
+    """The address that a group of properties holds; a legacy EX one only when there is no SMTP one."""
+    found = properties.get(smtp) or properties.get(address)
+    if not found:
+        return None
+    if properties.get(kind, "SMTP") not in ("SMTP", "") and not properties.get(smtp):
+        return Address(str(properties.get(name) or found), encapsulated(str(properties.get(kind)), str(found)))
+    return Address(str(properties.get(name) or found), str(found))
+
+
+def encapsulated(kind: str, address: str) -> str:
+    """An address that is not SMTP in one that is: IMCEAEX-_O=…@, as Exchange writes it."""
+    text = "".join(
+        letter
+        if (letter.isascii() and letter.isalnum()) or letter in "-="
+        else "_"
+        if letter == "/"
+        else f"+{ord(letter):02X}"
+        for letter in address
+    )
+    return f"IMCEA{kind}-{text}@invalid"
+
+
+def recipients_of(recipients: list[Properties], kind: int) -> list[Address]:
+    """The recipients of one kind."""
+    found = []
+    for each in recipients:
+        if each.get(tags.PidTagRecipientType, 1) & 0x0F == kind:
+            who = smtp_of(
+                each,
+                tags.PidTagSmtpAddress,
+                tags.PidTagAddressType,
+                tags.PidTagEmailAddress,
+                tags.PidTagDisplayName,
+            )
+            if who:
+                found.append(who)
+    return found
+
+
+def sender_of(properties: Properties) -> Address | None:
+    return smtp_of(
+        properties,
+        tags.PidTagSenderSmtpAddress,
+        tags.PidTagSenderAddressType,
+        tags.PidTagSenderEmailAddress,
+        tags.PidTagSenderName,
+    )
+
+
+def represented_sender_of(properties: Properties) -> Address | None:
+    return smtp_of(
+        properties,
+        tags.PidTagSentRepresentingSmtpAddress,
+        tags.PidTagSentRepresentingAddressType,
+        tags.PidTagSentRepresentingEmailAddress,
+        tags.PidTagSentRepresentingName,
+    )
+
+
+def header(who: Address) -> str:
+    """The address as a header has it, non-ASCII names as encoded words."""
+    name = "" if who.name == who.address else who.name.replace("\r", " ").replace("\n", " ")
+    try:
+        return formataddr((name, who.address), "utf-8")
+    except UnicodeEncodeError:  # an address with non-ASCII letters, which SMTPUTF8 alone allows
+        return f"{formataddr((name, ''), 'utf-8')} <{who.address}>" if name else who.address
