@@ -10,6 +10,7 @@ What to do with it is decided in isthmus_sync.directory, from values.
 
 from isthmus_sync.directory import DirectoryObject, Link
 
+from isthmus_directory import filters
 from isthmus_directory.changes import Bookmark, Changes, changes, here
 from isthmus_directory.connection import Forest
 from isthmus_directory.errors import (
@@ -47,6 +48,7 @@ __all__ = [
     "create",
     "delete",
     "exchange_facts",
+    "filters",
     "here",
     "modify",
     "notify",

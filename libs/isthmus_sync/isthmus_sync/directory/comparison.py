@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`decisions`: one for each pair whose source takes part, by name. `matched`: the pairs found just now.
+    """`around`: what the decisions were made from. `decisions`: one for each pair whose source takes part, by name.
+    `matched`: the pairs found just now.
     `refused`: what a person must decide. `left_out`: how many objects of the source take no part, by reason.
-    `without_source`, `without_target`: pairs one of whose objects is gone."""
+    `without_source`: pairs whose source object is gone or takes part no longer. `without_target`: pairs whose target
+    object was deleted there; what somebody deleted is not made again without being asked."""
 
+    around: Surroundings
     decisions: list[Decision]
     matched: list[Match]
     refused: list[Refused]
@@ -54,7 +57,9 @@ def compare(
             reasons[reason] += 1
         else:
             taking_part.append(obj)
-    twins = Twins(known)
+    # A counterpart that was deleted is remembered, in case it comes back, but nothing can be linked to it.
+    gone = {pair.source_guid: pair for pair in known if pair.target_guid and target_index.get(pair.target_guid) is None}
+    twins = Twins(replace(pair, target_guid=None) if pair.source_guid in gone else pair for pair in known)
     matching = match(
         [obj for obj in taking_part if twins.by_guid(Side.SOURCE, obj.guid) is None], target_index, twins, project
     )
@@ -63,36 +68,22 @@ def compare(
     for obj in matching.unmatched:
         twins.put(Pair(pair_id(project.project, obj.guid), obj.guid))
     around = Surroundings(project, source_index, target_index, twins, facts)
-    result = Comparison([], matching.matches, matching.refused, dict(reasons))
+    result = Comparison(around, [], matching.matches, matching.refused, dict(reasons))
     pairs = [(obj, twins.by_guid(Side.SOURCE, obj.guid)) for obj in sorted(taking_part, key=lambda obj: obj.dn)]
     for obj, pair in pairs:
-        if pair is not None:
-            decision = decide_and_note(pair, obj, around)
-            if decision is None:
-                result.without_target.append(pair)
-            else:
-                result.decisions.append(decision)
+        if obj.guid in gone:
+            result.without_target.append(gone[obj.guid])
+        elif pair is not None:
+            result.decisions.append(decide_and_note(pair, obj, around))
     here = {obj.guid for obj in taking_part}
     result.without_source.extend(pair for pair in known if pair.source_guid not in here)
     return result
 
 
-def decide_and_note(pair: Pair, source: DirectoryObject, around: Surroundings) -> Decision | None:
-    """Decide for a pair, and note the names a creation takes so that the next one takes others.
-
-    None for a pair whose target object is gone: it was deleted there, and what somebody deleted is not made again
-    without being asked.
-    """
-    target = around.target.get(pair.target_guid)
-    if pair.target_guid is not None and target is None:
-        return None
-    decision = decide(pair, source, target, around)
+def decide_and_note(pair: Pair, source: DirectoryObject, around: Surroundings) -> Decision:
+    """Decide for a pair, and note the names a creation takes so that the next one takes others."""
+    decision = decide(pair, source, around.target.get(pair.target_guid), around)
     if decision.creation is not None:
         attributes = {name.lower(): values for name, values in decision.creation.attributes.items()}
         around.target.put(DirectoryObject(pair.id, decision.creation.dn, attributes))
     return decision
-
-
-def with_agreed(pair: Pair, decision: Decision) -> Pair:
-    """The pair as it is once a decision was carried out."""
-    return replace(pair, agreed=decision.agreed)

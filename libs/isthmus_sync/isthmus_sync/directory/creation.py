@@ -45,8 +45,9 @@ def naming(source: DirectoryObject, target: Index, project: Project) -> tuple[st
     assert project.target.create is not None  # the project's own check
     create, base, kind = project.target.create, project.target.directory.base, source.kind
     where = {Kind.GROUP: create.groups_ou, Kind.CONTACT: create.contacts_ou}.get(kind, create.users_ou)
-    wanted = (source.text("cn") or source.text("displayName") or alias(source))[:_LONGEST_CN]
-    short = wanted[: _LONGEST_CN - len(alias(source)) - 3]
+    stems = dict(naming_stems(source))
+    wanted = stems["cn"]
+    short = wanted[: max(_LONGEST_CN - len(alias(source)) - 3, 8)]
     dn = _free(
         (f"CN={names.escape_rdn(cn)},{where}" for cn in _numbered(wanted, f"{short} ({alias(source)})")),
         lambda name: target.taken("dn", name) is None,
@@ -54,9 +55,8 @@ def naming(source: DirectoryObject, target: Index, project: Project) -> tuple[st
     if kind is Kind.CONTACT:
         return dn, {}
     longest = 256 if kind is Kind.GROUP else _LONGEST_SAM
-    stem = (source.text("sAMAccountName") or alias(source)).translate(_FORBIDDEN_IN_SAM).strip(". ")
     sam = _free(
-        _numbered_within(stem, longest),
+        _numbered_within(stems["sAMAccountName"], longest),
         lambda name: target.taken("sAMAccountName", name) is None,
     )
     attributes: dict[str, str] = {"sAMAccountName": sam}
@@ -65,12 +65,21 @@ def naming(source: DirectoryObject, target: Index, project: Project) -> tuple[st
         # every other kind. Active Directory stores the type as a signed number.
         attributes["groupType"] = str(_UNIVERSAL - (source.number("groupType") & SECURITY_ENABLED))
         return dn, {name: as_values(value) for name, value in attributes.items()}
-    left = source.text("userPrincipalName").partition("@")[0] or alias(source)
     attributes["userPrincipalName"] = _free(
-        (f"{name}@{names.realm(base)}" for name in _numbered(left)),
+        (f"{name}@{names.realm(base)}" for name in _numbered(stems["userPrincipalName"])),
         lambda name: target.taken("userPrincipalName", name) is None,
     )
     return dn, {name: as_values(value) for name, value in attributes.items()}
+
+
+def naming_stems(source: DirectoryObject) -> Iterator[tuple[str, str]]:
+    """What the new object's unique names begin with, by attribute."""
+    yield "cn", (source.text("cn") or source.text("displayName") or alias(source))[:_LONGEST_CN]
+    if source.kind is not Kind.CONTACT:
+        account = source.text("sAMAccountName") or alias(source)
+        yield "sAMAccountName", account.translate(_FORBIDDEN_IN_SAM).strip(". ")
+    if source.kind.is_account:
+        yield "userPrincipalName", source.text("userPrincipalName").partition("@")[0] or alias(source)
 
 
 def free_alias(source: DirectoryObject, target: Index, own: frozenset[bytes]) -> str:

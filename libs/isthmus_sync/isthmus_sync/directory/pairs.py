@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from uuid import NAMESPACE_OID, uuid5
 
@@ -22,6 +22,15 @@ class Agreed:
 
     values: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def but_for(self, attributes: Collection[str], before: Agreed) -> Agreed:
+        """The same, with what was agreed `before` for these attributes: those whose change was not carried out."""
+        return Agreed(
+            {n: v for n, v in self.values.items() if n not in attributes}
+            | {n: v for n, v in before.values.items() if n in attributes},
+            {n: v for n, v in self.sets.items() if n not in attributes}
+            | {n: v for n, v in before.sets.items() if n in attributes},
+        )
 
     def to_json(self) -> str:
         return json.dumps(

@@ -1,0 +1,298 @@
+"""Decisions carried out: objects created and changed in both forests, then written down and told.
+
+Everything here may be cut short at any moment and done again: a decision is made from what the forests hold, so what
+was written already is not written twice, and an object that was created without our learning of it is found again by
+the source's legacyExchangeDN among its addresses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+from isthmus_directory import Forest, Reading, WriteRefused, create, modify, read_guids
+from isthmus_sync.directory import (
+    Agreed,
+    Decision,
+    DirectoryObject,
+    Modification,
+    Side,
+    Surroundings,
+    applied,
+    collection_of,
+    decide,
+)
+from isthmus_sync.directory.pairs import fingerprint
+
+from isthmus_dirsync import metrics, records, telling
+from isthmus_dirsync.records import Record
+from isthmus_dirsync.telling import News
+
+if TYPE_CHECKING:
+    from isthmus_project import Project
+    from isthmus_service import Pool
+
+T = TypeVar("T")
+
+_AT_ONCE = 200
+"""Decisions written down in one transaction; what a crash costs is looking at them again."""
+_MOST_REPEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both forests and what is read of their objects."""
+
+    forests: Mapping[Side, Forest]
+    readings: Mapping[Side, Reading]
+
+    async def read(self, side: Side, guids: Iterable[bytes]) -> list[DirectoryObject]:
+        """Objects by GUID, those that exist."""
+        reading = self.readings[side]
+        return await read_guids(self.forests[side], guids, reading.attributes, reading.times)
+
+
+@dataclass(slots=True)
+class Done:
+    """What came of writing a decision: the modifications that were written, the attributes (in lower case) that were
+    refused, and why."""
+
+    changes: dict[Side, tuple[Modification, ...]] = field(default_factory=lambda: dict.fromkeys(Side, ()))
+    refused: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+    def refuse(self, change: Modification, error: WriteRefused) -> None:
+        self.refused.add(change.attribute.lower())
+        self.problems.append(f"{change.attribute}: {error}")
+
+
+class Carrier:
+    """Carries decisions of one project out. `known` are its records by pair id, kept up to date."""
+
+    def __init__(self, project: Project, sides: Sides, pool: Pool) -> None:
+        self._project = project
+        self._sides = sides
+        self._pool = pool
+        self._log = structlog.get_logger("dirsync").bind(project=project.project)
+        self._writes: dict[bytes, tuple[str, int]] = {}
+
+    async def carry_out(
+        self,
+        decisions: Sequence[Decision],
+        known: Mapping[bytes, Record],
+        around: Surroundings,
+        members: Mapping[str, frozenset[bytes]],
+    ) -> bool:
+        """Carry out decisions, in the order: create, then change, so that links find what they name.
+
+        Returns whether anything was created. Raises DirectoryUnavailable when a forest goes away in between.
+        """
+        created = [decision for decision in decisions if decision.creation is not None]
+        made: list[Decision] = []
+        failed: dict[bytes, str] = {}
+        for portion in _portions(created, _AT_ONCE):
+            made += await self._create(portion, around, failed)
+        # Only now, when all of them exist, are links and the source's side decided.
+        again = []
+        for decision in made:
+            pair = around.twins.by_id(decision.pair.id)
+            assert pair is not None
+            if (target := around.target.get(pair.target_guid)) is not None:
+                again.append(decide(pair, decision.source, target, around))
+        rest = [
+            decide(d.pair, d.source, d.target, around) if d.held and made else d
+            for d in decisions
+            if d.creation is None
+        ]
+        own = {d.pair.id for d in made}
+        for portion in _portions([*again, *rest], _AT_ONCE):
+            await self._change(portion, known, own, members)
+        refusals = [d for d in created if d.pair.id in failed]
+        for portion in _portions(refusals, _AT_ONCE):
+            await self._note_failures(portion, known, failed)
+        return bool(made)
+
+    async def _create(
+        self, decisions: Sequence[Decision], around: Surroundings, failed: dict[bytes, str]
+    ) -> list[Decision]:
+        """Create objects in the target, note them, and read them back. Returns the decisions that were carried out."""
+        forest = self._sides.forests[Side.TARGET]
+
+        async def one(decision: Decision) -> tuple[Decision, bytes] | None:
+            assert decision.creation is not None
+            try:
+                guid = await create(forest, decision.creation)
+            except WriteRefused as error:
+                self._log.warning("not created", source=decision.source.dn, reason=str(error))
+                failed[decision.pair.id] = str(error)
+                return None
+            metrics.writes.labels(forest.name, "create").inc()
+            return decision, guid
+
+        done = [result for result in await _all(one, decisions) if result is not None]
+        news = News()
+        new_records: list[Record] = []
+        for decision, guid in done:
+            assert decision.creation is not None
+            pair = replace(decision.pair, target_guid=guid, agreed=Agreed())
+            around.twins.put(pair)
+            new_records.append(Record(pair, True, False, False, 0, True, "", None))
+            news.wrote(
+                pair.id, Side.TARGET, telling.CREATED, decision.creation.dn, sorted(decision.creation.attributes)
+            )
+        async with self._pool.acquire() as connection, connection.transaction():
+            await records.save_pairs(connection, self._project.project, new_records)
+            await telling.tell(connection, news)
+        for obj in await self._sides.read(Side.TARGET, [guid for _, guid in done]):
+            around.target.put(obj)
+        for decision, _ in done:
+            around.target.drop(decision.pair.id)  # the place-holder of the names that the object now has itself
+        return [decision for decision, _ in done]
+
+    async def _change(
+        self,
+        decisions: Sequence[Decision],
+        known: Mapping[bytes, Record],
+        created: set[bytes],
+        members: Mapping[str, frozenset[bytes]],
+    ) -> None:
+        """Change objects, and write down and tell what came of it."""
+        done: dict[bytes, Done] = {}
+
+        async def one(decision: Decision) -> None:
+            done[decision.pair.id] = await self._write(decision)
+
+        await _all(one, decisions)
+        news = News()
+        changed: list[Record] = []
+        for decision in decisions:
+            before = known.get(decision.pair.id)
+            record = self._outcome(decision, done[decision.pair.id], before, created, members, news)
+            if record != before:
+                changed.append(record)
+        if changed or news.changed:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await records.save_pairs(connection, self._project.project, changed)
+                await telling.tell(connection, news)
+
+    async def _write(self, decision: Decision) -> Done:
+        """Write what a decision changes on both objects. One refused attribute does not keep back the others."""
+        done = Done()
+        if decision.idle:
+            self._writes.pop(decision.pair.id, None)
+            return done
+        if stubborn := self._stubborn(decision):
+            done.problems.append(stubborn)
+            done.refused.update(change.attribute.lower() for side in Side for change in decision.modifications[side])
+            return done
+        # The active side first: it stops sending its mail on before the other one starts to, so mail never circles.
+        for side in (decision.pair.active, decision.pair.active.other):
+            changes = decision.modifications[side]
+            obj = decision.source if side is Side.SOURCE else decision.target
+            if not changes or obj is None:
+                continue
+            forest = self._sides.forests[side]
+            try:
+                await modify(forest, obj.guid, obj.dn, changes)
+                done.changes[side] = changes
+            except WriteRefused as error:
+                if len(changes) == 1:
+                    done.refuse(changes[0], error)
+                else:
+                    done.changes[side] = await self._write_singly(forest, obj, changes, done)
+            metrics.writes.labels(forest.name, "change").inc()
+        for problem in done.problems:
+            self._log.warning("not changed", source=decision.source.dn, reason=problem)
+        return done
+
+    async def _write_singly(
+        self, forest: Forest, obj: DirectoryObject, changes: Sequence[Modification], done: Done
+    ) -> tuple[Modification, ...]:
+        written: list[Modification] = []
+        for change in changes:
+            try:
+                await modify(forest, obj.guid, obj.dn, [change])
+                written.append(change)
+            except WriteRefused as error:
+                done.refuse(change, error)
+        return tuple(written)
+
+    def _outcome(
+        self,
+        decision: Decision,
+        done: Done,
+        before: Record | None,
+        created: set[bytes],
+        members: Mapping[str, frozenset[bytes]],
+        news: News,
+    ) -> Record:
+        """The record of a pair after its decision was carried out as far as it was."""
+        pair = decision.pair
+        source = applied(decision.source, done.changes[Side.SOURCE])
+        target = applied(decision.target, done.changes[Side.TARGET]) if decision.target else None
+        message = telling.observed(pair.id, source, target, collection_of(self._project, decision.source, members))
+        observed = message.SerializeToString(deterministic=True)
+        if before is None or observed != before.observed:
+            news.observed[pair.id] = message
+        redirected = before.redirected if before else 0
+        carried = decision.redirected and not done.refused & {"targetaddress", "proxyaddresses"}
+        if carried and redirected != pair.active:
+            redirected = int(pair.active)
+            news.redirected[pair.id] = pair.active
+        for side, obj in ((Side.SOURCE, source), (Side.TARGET, target)):
+            if done.changes[side] and obj is not None:
+                names = [change.attribute for change in done.changes[side]]
+                news.wrote(pair.id, side, telling.UPDATED, obj.dn, names)
+        return Record(
+            replace(pair, agreed=decision.agreed.but_for(done.refused, pair.agreed)),
+            pair.id in created or (before is not None and before.created),
+            source_gone=False,
+            target_gone=False,
+            redirected=redirected,
+            unfinished=bool(done.refused or decision.held),
+            problem="; ".join([*done.problems, *decision.problems]),
+            observed=observed,
+        )
+
+    async def _note_failures(
+        self, decisions: Sequence[Decision], known: Mapping[bytes, Record], failed: Mapping[bytes, str]
+    ) -> None:
+        """Write down objects that could not be created; they are tried again."""
+        noted = [Record(d.pair, False, False, False, 0, True, failed[d.pair.id], None) for d in decisions]
+        news = [record for record in noted if record != known.get(record.pair.id)]
+        async with self._pool.acquire() as connection, connection.transaction():
+            await records.save_pairs(connection, self._project.project, news)
+
+    def _stubborn(self, decision: Decision) -> str | None:
+        """Whether the same writes were made again and again and the forest shows something else: somebody else sets
+        the values back, or the server stores them differently. Going on would only make noise."""
+        texts = [change.spoken().encode() for side in Side for change in decision.modifications[side]]
+        print_ = fingerprint(tuple(texts))
+        last, times = self._writes.get(decision.pair.id, ("", 0))
+        times = times + 1 if last == print_ else 1
+        self._writes[decision.pair.id] = print_, times
+        if times <= _MOST_REPEATS:
+            return None
+        names = sorted({change.attribute for side in Side for change in decision.modifications[side]})
+        return (
+            f"written {_MOST_REPEATS} times and still different: {', '.join(names)}; another tool sets "
+            "them back, or the forest does not keep them; exclude them or stop the other tool"
+        )
+
+
+async def _all(work: Callable[[Decision], Awaitable[T]], items: Iterable[Decision]) -> list[T]:
+    """`work` for every item at the same time; when one raises, the others end first."""
+    results = await asyncio.gather(*(work(item) for item in items), return_exceptions=True)
+    done: list[T] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        done.append(result)
+    return done
+
+
+def _portions(items: Sequence[Decision], size: int) -> Iterable[Sequence[Decision]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -1,0 +1,154 @@
+"""A few objects looked at again: those that changed, with what matters for them, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from isthmus_directory import read_where
+from isthmus_sync.directory import (
+    Decision,
+    DirectoryObject,
+    ExchangeFacts,
+    Index,
+    Pair,
+    Refused,
+    Side,
+    Surroundings,
+    Twins,
+    decide_and_note,
+    left_out,
+    match,
+    pair_id,
+)
+
+from isthmus_dirsync import records
+from isthmus_dirsync.carrying_out import Sides
+from isthmus_dirsync.neighbourhood import address_holders, counterparts
+from isthmus_dirsync.records import Record
+
+if TYPE_CHECKING:
+    from isthmus_project import Project
+    from isthmus_service import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """A pair whose object on the side `lost` is gone or takes part no longer, and why. `source` and `target` are the
+    objects as far as they are there."""
+
+    record: Record
+    lost: Side
+    source: DirectoryObject | None
+    target: DirectoryObject | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found: decisions to carry out, with what they were made from."""
+
+    around: Surroundings
+    known: Mapping[bytes, Record]
+    decisions: list[Decision]
+    refused: list[Refused]
+    looked_at: list[bytes]
+    parted: list[Parted] = field(default_factory=list)
+
+
+async def look_again(
+    project: Project,
+    sides: Sides,
+    facts: ExchangeFacts,
+    pool: Pool,
+    changed: Mapping[Side, Iterable[bytes]],
+    also: Sequence[Record],
+    active: Callable[[Pair], Side],
+) -> Look:
+    """Read the objects with these GUIDs and the pairs `also`, each with its counterpart, and decide."""
+    source_guids, target_guids = set(changed[Side.SOURCE]), set(changed[Side.TARGET])
+    async with pool.acquire() as connection:
+        touched = await records.pairs_of(connection, project.project, source_guids, target_guids)
+    of_source = {record.pair.source_guid: record for record in (*also, *touched)}
+    sources = {obj.guid: obj for obj in await sides.read(Side.SOURCE, source_guids | of_source.keys())}
+    targets = {
+        obj.guid: obj
+        for obj in await sides.read(
+            Side.TARGET, [record.pair.target_guid for record in of_source.values() if record.pair.target_guid]
+        )
+    }
+    taking_part = {guid: obj for guid, obj in sources.items() if left_out(obj, project.directory.scope) is None}
+    fresh = [obj for guid, obj in taking_part.items() if guid not in of_source]
+    couples = [
+        (obj, targets.get(of_source[guid].pair.target_guid or b""))
+        for guid, obj in taking_part.items()
+        if guid in of_source
+    ]
+    source_index = Index(sources.values())
+    target_index = Index(targets.values())
+    in_target = [*counterparts(fresh, project), *address_holders((t, s) for s, t in couples if t is not None)]
+    for side, index, wanted in (
+        (Side.TARGET, target_index, in_target),
+        (Side.SOURCE, source_index, [*address_holders(couples)]),
+    ):
+        reading = sides.readings[side]
+        for obj in await read_where(sides.forests[side], wanted, reading.attributes, reading.times) if wanted else ():
+            index.put(obj)
+
+    known = await _known(project, pool, of_source.values(), source_index, target_index)
+    twins = Twins(_linkable(record, active) for record in known.values())
+    matching = match(fresh, target_index, twins, project)
+    for found in matching.matches:
+        twins.put(Pair(pair_id(project.project, found.source.guid), found.source.guid, found.target.guid))
+    for obj in matching.unmatched:
+        twins.put(Pair(pair_id(project.project, obj.guid), obj.guid))
+    around = Surroundings(project, source_index, target_index, twins, facts)
+    look = Look(around, known, [], matching.refused, [*source_guids])
+    for obj in sorted(taking_part.values(), key=lambda obj: obj.dn):
+        pair = twins.by_guid(Side.SOURCE, obj.guid)
+        record = of_source.get(obj.guid)
+        if record is not None:
+            pair = replace(record.pair, active=active(record.pair))
+            if pair.target_guid is not None and pair.target_guid not in targets:
+                look.parted.append(
+                    Parted(record, Side.TARGET, obj, None, f"its object in {project.target.name} was deleted")
+                )
+                continue
+        if pair is not None:
+            twins.put(pair)
+            look.decisions.append(decide_and_note(pair, obj, around))
+    for guid, record in of_source.items():
+        if guid not in taking_part:
+            target = targets.get(record.pair.target_guid or b"")
+            look.parted.append(source_parted(record, sources.get(guid), target, project))
+    return look
+
+
+def source_parted(
+    record: Record, source: DirectoryObject | None, target: DirectoryObject | None, project: Project
+) -> Parted:
+    """A pair whose source object is gone, or is there and takes part no longer."""
+    reason = "it was deleted" if source is None else left_out(source, project.directory.scope) or ""
+    return Parted(record, Side.SOURCE, source, target, reason)
+
+
+async def _known(
+    project: Project, pool: Pool, first: Iterable[Record], source_index: Index, target_index: Index
+) -> dict[bytes, Record]:
+    """The records of every pair that the objects at hand belong to or link to, by pair id."""
+    guids: dict[Side, set[bytes]] = {}
+    for side, index in ((Side.SOURCE, source_index), (Side.TARGET, target_index)):
+        guids[side] = {obj.guid for obj in index}
+        for obj in index:
+            for links in obj.links.values():
+                guids[side].update(link.guid for link in links)
+    async with pool.acquire() as connection:
+        found = await records.pairs_of(connection, project.project, guids[Side.SOURCE], guids[Side.TARGET])
+    return {record.pair.id: record for record in (*first, *found)}
+
+
+def _linkable(record: Record, active: Callable[[Pair], Side]) -> Pair:
+    """The pair for those who link to it: nothing can be linked to an object that was deleted."""
+    pair = replace(record.pair, active=active(record.pair))
+    return replace(pair, target_guid=None) if record.target_gone else pair

@@ -1,0 +1,13 @@
+"""What dirsync counts for Prometheus."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+writes = Counter("isthmus_dirsync_writes_total", "Objects written", ["forest", "action"])
+looked_at = Counter("isthmus_dirsync_pairs_looked_at_total", "Pairs decided about", ["project"])
+runs = Histogram(
+    "isthmus_dirsync_run_seconds",
+    "Time of a run that found something to look at",
+    ["project", "kind"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)
+failing = Gauge("isthmus_dirsync_failing", "1 while a project's directories cannot be synchronised", ["project"])

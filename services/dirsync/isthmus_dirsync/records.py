@@ -1,0 +1,187 @@
+"""What dirsync remembers, in PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from isthmus_directory import Bookmark
+from isthmus_service import Connection
+from isthmus_sync.directory import Agreed, Pair, Refused, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a project has come; bookmarks are None before the first comparison."""
+
+    compared_revision: int
+    source: Bookmark | None
+    target: Bookmark | None
+    members: Mapping[str, frozenset[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A pair with what was done about it; see migrations/0001_pairs.sql."""
+
+    pair: Pair
+    created: bool
+    source_gone: bool
+    target_gone: bool
+    redirected: int
+    unfinished: bool
+    problem: str
+    observed: bytes | None
+
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> Record:
+        pair = Pair(
+            row["id"],
+            row["source_guid"],
+            row["target_guid"],
+            Side(row["active"]),
+            Agreed.from_json(row["agreed"]),
+        )
+        return cls(
+            pair,
+            row["created"],
+            row["source_gone"],
+            row["target_gone"],
+            row["redirected"],
+            row["unfinished"],
+            row["problem"],
+            row["observed"],
+        )
+
+
+async def load_progress(connection: Connection, project: str) -> Progress:
+    row = await connection.fetchrow("SELECT * FROM progress WHERE project = $1", project)
+    if row is None:
+        return Progress(0, None, None, {})
+    members = {group: frozenset(map(bytes.fromhex, guids)) for group, guids in json.loads(row["members"]).items()}
+    source, target = row["source_bookmark"], row["target_bookmark"]
+    return Progress(
+        row["compared_revision"],
+        Bookmark.from_json(source) if source else None,
+        Bookmark.from_json(target) if target else None,
+        members,
+    )
+
+
+async def save_progress(connection: Connection, project: str, progress: Progress) -> None:
+    await connection.execute(
+        """
+        INSERT INTO progress (project, compared_revision, source_bookmark, target_bookmark, members)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (project) DO UPDATE
+        SET compared_revision = $2, source_bookmark = $3, target_bookmark = $4, members = $5
+        """,
+        project,
+        progress.compared_revision,
+        progress.source.to_json() if progress.source else None,
+        progress.target.to_json() if progress.target else None,
+        json.dumps({group: sorted(guid.hex() for guid in guids) for group, guids in progress.members.items()}),
+    )
+
+
+async def all_pairs(connection: Connection, project: str) -> list[Record]:
+    return [Record.of(row) for row in await connection.fetch("SELECT * FROM pair WHERE project = $1", project)]
+
+
+async def pairs_of(
+    connection: Connection, project: str, source_guids: Iterable[bytes], target_guids: Iterable[bytes]
+) -> list[Record]:
+    """The pairs of which either object is named."""
+    rows = await connection.fetch(
+        "SELECT * FROM pair WHERE project = $1 AND (source_guid = ANY($2) OR target_guid = ANY($3))",
+        project,
+        list(source_guids),
+        list(target_guids),
+    )
+    return [Record.of(row) for row in rows]
+
+
+async def pairs_by_id(connection: Connection, project: str, ids: Iterable[bytes]) -> list[Record]:
+    rows = await connection.fetch("SELECT * FROM pair WHERE project = $1 AND id = ANY($2)", project, list(ids))
+    return [Record.of(row) for row in rows]
+
+
+async def unfinished_pairs(connection: Connection, project: str) -> list[Record]:
+    rows = await connection.fetch("SELECT * FROM pair WHERE project = $1 AND unfinished", project)
+    return [Record.of(row) for row in rows]
+
+
+async def save_pairs(connection: Connection, project: str, records: Sequence[Record]) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO pair (id, project, source_guid, target_guid, created, source_gone, target_gone, active,
+                          redirected, agreed, unfinished, problem, observed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        ON CONFLICT (id) DO UPDATE
+        SET target_guid = $4, created = $5, source_gone = $6, target_gone = $7, active = $8, redirected = $9,
+            agreed = $10, unfinished = $11, problem = $12, observed = $13
+        """,
+        [
+            (
+                record.pair.id,
+                project,
+                record.pair.source_guid,
+                record.pair.target_guid,
+                record.created,
+                record.source_gone,
+                record.target_gone,
+                int(record.pair.active),
+                record.redirected,
+                record.pair.agreed.to_json(),
+                record.unfinished,
+                record.problem,
+                record.observed,
+            )
+            for record in records
+        ],
+    )
+
+
+async def refused_guids(connection: Connection, project: str) -> list[bytes]:
+    rows = await connection.fetch("SELECT source_guid FROM refused WHERE project = $1", project)
+    return [row["source_guid"] for row in rows]
+
+
+async def save_refused(
+    connection: Connection, project: str, looked_at: Iterable[bytes] | None, refused: Sequence[Refused]
+) -> None:
+    """Note what is refused now, and forget it of those that were looked at and are not; None: all were."""
+    await connection.execute(
+        "DELETE FROM refused WHERE project = $1 AND ($2::bytea[] IS NULL OR source_guid = ANY($2)) "
+        "AND source_guid <> ALL($3)",
+        project,
+        None if looked_at is None else list(looked_at),
+        [each.source.guid for each in refused],
+    )
+    await connection.executemany(
+        """
+        INSERT INTO refused (project, source_guid, dn, reason) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (project, source_guid) DO UPDATE SET dn = $3, reason = $4
+        """,
+        [(project, each.source.guid, each.source.dn, each.reason) for each in refused],
+    )
+
+
+async def counts(connection: Connection, project: str) -> Mapping[str, Any]:
+    """Figures for DirectoryStatus, and the newest problem."""
+    row = await connection.fetchrow(
+        """
+        SELECT count(*) AS pairs, count(*) FILTER (WHERE created) AS created, count(*) FILTER (WHERE NOT created)
+                   AS matched, count(*) FILTER (WHERE problem <> '') AS errors,
+               (SELECT count(*) FROM refused WHERE project = $1) AS ambiguous,
+               coalesce(max(problem) FILTER (WHERE problem <> ''), '') AS problem,
+               (SELECT dn || ': ' || reason FROM refused WHERE project = $1 ORDER BY since DESC LIMIT 1) AS refusal
+        FROM pair WHERE project = $1 AND NOT source_gone
+        """,
+        project,
+    )
+    assert row is not None
+    return dict(row)

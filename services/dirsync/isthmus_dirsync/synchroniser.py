@@ -1,0 +1,339 @@
+"""The synchronisation of one project: one full comparison, then whatever changes, for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import structlog
+from isthmus_directory import (
+    BookmarkUnusable,
+    Changes,
+    DirectoryError,
+    Forest,
+    changes,
+    collection_members,
+    exchange_facts,
+    filters,
+    here,
+    notify,
+    read_where,
+    reading,
+    survey,
+)
+from isthmus_sync.directory import Decision, ExchangeFacts, Pair, Side, Surroundings, objection
+
+from isthmus_dirsync import metrics, records, telling
+from isthmus_dirsync.carrying_out import Carrier, Sides
+from isthmus_dirsync.looking_again import Look, Parted, look_again, source_parted
+from isthmus_dirsync.parting import part, to_delete
+from isthmus_dirsync.records import Progress, Record
+from isthmus_dirsync.telling import News
+
+if TYPE_CHECKING:
+    from isthmus.accounts.v1.accounts_pb2 import Pair as PairMessage
+    from isthmus_events import Table
+    from isthmus_project import Project
+    from isthmus_service import Connection, Pool
+
+_RETRY_SECONDS = 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_STATUS_SECONDS = 1.0
+_GATHER_SECONDS = 0.05
+"""Changes come in groups; waiting for the rest of them saves looking twice."""
+
+
+class Stopped(Exception):  # noqa: N818
+    """The guard stopped a run before it wrote anything."""
+
+
+class Synchroniser:
+    """Keeps the directories of one project in step until it is cancelled.
+
+    `accounts` is the account map's topic, which says whose mailbox is used; `lock` the connection that holds the
+    project's advisory lock, without which nothing may be written.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        revision: int,
+        secrets_dir: Path,
+        pool: Pool,
+        accounts: Table[PairMessage],
+        lock: Connection,
+    ) -> None:
+        self._project = project
+        self._revision = revision
+        self._pool = pool
+        self._accounts = accounts
+        self._lock = lock
+        self._forests = {
+            Side.SOURCE: Forest(project.source, secrets_dir),
+            Side.TARGET: Forest(project.target, secrets_dir),
+        }
+        self._log = structlog.get_logger("dirsync").bind(project=project.project)
+        self._wake = asyncio.Event()
+        self._flipped: set[bytes] = set()
+        self._seen_active: dict[bytes, Side] = {}
+        self._retry_at = 0.0
+        self._state, self._problem = "initial", ""
+        self._sides: Sides | None = None
+        self._carrier: Carrier | None = None
+        self._facts: ExchangeFacts | None = None
+
+    async def run(self) -> None:
+        """Synchronise until cancelled. Whatever goes wrong is told, waited for, and tried again."""
+        async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+            for forest in self._forests.values():
+                await stack.enter_async_context(forest)
+                tasks.create_task(notify(forest, self._wake))
+            tasks.create_task(self._hear_of_switches())
+            tasks.create_task(self._tell_status())
+            pause = _FIRST_PAUSE
+            while True:
+                if self._lock.is_closed():
+                    raise ConnectionError(f"the lock of project {self._project.project} was lost with its connection")
+                try:
+                    await self._run_once()
+                    self._state, self._problem, pause = "in step", "", _FIRST_PAUSE
+                    metrics.failing.labels(self._project.project).set(0)
+                except (DirectoryError, Stopped, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                    self._state, self._problem = "failing", str(error)
+                    metrics.failing.labels(self._project.project).set(1)
+                    self._log.warning("directories are not in step", reason=str(error), again_in_seconds=pause)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._project.directory.interval_seconds)
+                    await asyncio.sleep(_GATHER_SECONDS)
+                self._wake.clear()
+
+    async def _run_once(self) -> None:
+        if self._sides is None:
+            readings = {side: await reading(forest, self._project) for side, forest in self._forests.items()}
+            self._sides = Sides(self._forests, readings)
+            self._carrier = Carrier(self._project, self._sides, self._pool)
+        async with self._pool.acquire() as connection:
+            progress = await records.load_progress(connection, self._project.project)
+        if progress.source is None or progress.target is None or progress.compared_revision != self._revision:
+            await self._compare_all()
+            return
+        try:
+            came = {
+                Side.SOURCE: await self._changes(Side.SOURCE, progress),
+                Side.TARGET: await self._changes(Side.TARGET, progress),
+            }
+        except BookmarkUnusable as error:
+            self._log.warning("everything is compared anew", reason=str(error))
+            await self._compare_all()
+            return
+        if any(each.moved for each in came.values()):
+            self._log.info("an organisational unit was moved or renamed: everything is compared anew")
+            await self._compare_all()
+            return
+        await self._follow(progress, came)
+
+    async def _changes(self, side: Side, progress: Progress) -> Changes:
+        assert self._sides is not None
+        bookmark = progress.source if side is Side.SOURCE else progress.target
+        assert bookmark is not None
+        return await changes(self._forests[side], bookmark, self._sides.readings[side].attributes)
+
+    # --- everything -------------------------------------------------------------------------------------------------
+
+    async def _compare_all(self) -> None:
+        """Read both forests whole, compare, and carry out what differs."""
+        began = time.monotonic()
+        name = self._project.project
+        if self._state != "in step":
+            self._state = "initial"
+        # The bookmarks first: what changes while we read is looked at again.
+        bookmarks = {side: await here(forest) for side, forest in self._forests.items()}
+        async with self._pool.acquire() as connection:
+            known = {record.pair.id: record for record in await records.all_pairs(connection, name)}
+        pairs = [replace(record.pair, active=self._active(record.pair)) for record in known.values()]
+        found = await survey(self._forests[Side.SOURCE], self._forests[Side.TARGET], self._project, pairs)
+        comparison, around = found.comparison, found.comparison.around
+        self._facts = found.facts
+        self._log.info(
+            "compared", pairs=len(comparison.decisions), matched=len(comparison.matched), create=comparison.created,
+            refused=len(comparison.refused), left_out=dict(comparison.left_out),
+        )  # fmt: skip
+        parted = [
+            source_parted(
+                known[pair.id], around.source.get(pair.source_guid), around.target.get(pair.target_guid), self._project
+            )
+            for pair in comparison.without_source
+        ]
+        parted += [
+            Parted(
+                known[pair.id], Side.TARGET, around.source.get(pair.source_guid), None,
+                f"its object in {self._project.target.name} was deleted",
+            )
+            for pair in comparison.without_target
+        ]  # fmt: skip
+        await self._carry_out(comparison.decisions, parted, known, around, found.members)
+        progress = Progress(self._revision, bookmarks[Side.SOURCE], bookmarks[Side.TARGET], found.members)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await records.save_refused(connection, name, None, comparison.refused)
+            await records.save_progress(connection, name, progress)
+        self._flipped.clear()
+        seconds = time.monotonic() - began
+        metrics.runs.labels(name, "full").observe(seconds)
+        self._log.info("in step", seconds=round(seconds, 2))
+        for problem in found.problems:
+            self._log.warning("project", problem=problem)
+
+    # --- what changed -----------------------------------------------------------------------------------------------
+
+    async def _follow(self, progress: Progress, came: Mapping[Side, Changes]) -> None:
+        """Look at what changed since the bookmarks, at switched people, and now and then at what was left unfinished."""
+        began, name = time.monotonic(), self._project.project
+        flipped, self._flipped = self._flipped, set()
+        try:
+            retry = began >= self._retry_at
+            async with self._pool.acquire() as connection:
+                also = await records.pairs_by_id(connection, name, flipped)
+                if retry:
+                    also += await records.unfinished_pairs(connection, name)
+                    self._retry_at = began + _RETRY_SECONDS
+            if not also and not any(each.changed or each.deleted for each in came.values()):
+                if any(each.bookmark != before for each, before in self._with_bookmarks(came, progress)):
+                    await self._save(progress, came)
+                return
+            changed = {side: set(came[side].changed) | set(came[side].deleted) for side in Side}
+            members, regrouped = await self._regrouped(progress, came[Side.SOURCE])
+            changed[Side.SOURCE] |= regrouped
+            if changed[Side.TARGET]:
+                # Somebody may have mended what kept an object of the source from being matched.
+                async with self._pool.acquire() as connection:
+                    changed[Side.SOURCE].update(await records.refused_guids(connection, name))
+            changed[Side.TARGET] |= await self._groups_of_deleted(came[Side.SOURCE].deleted)
+            if await self._look(changed, also, members):
+                async with self._pool.acquire() as connection:
+                    waiting = await records.unfinished_pairs(connection, name)
+                await self._look({Side.SOURCE: (), Side.TARGET: ()}, waiting, members)
+            await self._save(replace(progress, members=members), came)
+        except BaseException:
+            self._flipped |= flipped
+            raise
+        metrics.runs.labels(name, "changes").observe(time.monotonic() - began)
+
+    async def _look(
+        self, changed: Mapping[Side, object], also: Sequence[Record], members: Mapping[str, frozenset[bytes]]
+    ) -> bool:
+        """Look at some objects again and carry out what they need. Returns whether anything was created."""
+        assert self._sides is not None
+        if self._facts is None:
+            self._facts = await exchange_facts(self._forests[Side.TARGET], self._project.target)
+        look: Look = await look_again(
+            self._project,
+            self._sides,
+            self._facts,
+            self._pool,
+            changed,
+            also,
+            self._active,  # type: ignore[arg-type]
+        )
+        created = await self._carry_out(look.decisions, look.parted, look.known, look.around, members)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await records.save_refused(connection, self._project.project, look.looked_at, look.refused)
+        return created
+
+    async def _regrouped(self, progress: Progress, came: Changes) -> tuple[Mapping[str, frozenset[bytes]], set[bytes]]:
+        """The members of the collections' groups, and who came or went: only when something changed that may matter."""
+        if not any(collection.group for collection in self._project.collections):
+            return {}, set()
+        if not came.changed and not came.deleted:
+            return progress.members, set()
+        members, _ = await collection_members(self._forests[Side.SOURCE], self._project)
+        moved: set[bytes] = set()
+        for group in members.keys() | progress.members.keys():
+            moved |= members.get(group, frozenset()) ^ progress.members.get(group, frozenset())
+        return members, moved
+
+    async def _groups_of_deleted(self, deleted: Sequence[bytes]) -> set[bytes]:
+        """Groups of the target with the counterpart of a deleted object: no directory says that a group changed because
+        a member was deleted."""
+        assert self._sides is not None
+        if not deleted:
+            return set()
+        async with self._pool.acquire() as connection:
+            touched = await records.pairs_of(connection, self._project.project, deleted, ())
+        guids = [record.pair.target_guid for record in touched if record.pair.target_guid]
+        objects = await self._sides.read(Side.TARGET, guids)
+        wanted = [filters.equals("member", obj.dn) for obj in objects]
+        found = await read_where(self._forests[Side.TARGET], wanted, ["objectClass"]) if wanted else []
+        return {obj.guid for obj in found}
+
+    # --- both -------------------------------------------------------------------------------------------------------
+
+    async def _carry_out(
+        self,
+        decisions: Sequence[Decision],
+        parted: Sequence[Parted],
+        known: Mapping[bytes, Record],
+        around: Surroundings,
+        members: Mapping[str, frozenset[bytes]],
+    ) -> bool:
+        assert self._carrier is not None
+        metrics.looked_at.labels(self._project.project).inc(len(decisions))
+        stop = objection(decisions, len(to_delete(parted)), self._project.directory.guard)
+        if stop:
+            raise Stopped(stop)
+        created = await self._carrier.carry_out(decisions, known, around, members)
+        if parted:
+            news = News()
+            parted_now = await part(parted, self._forests, self._project, news)
+            async with self._pool.acquire() as connection, connection.transaction():
+                await records.save_pairs(connection, self._project.project, parted_now)
+                await telling.tell(connection, news)
+        return created
+
+    async def _save(self, progress: Progress, came: Mapping[Side, Changes]) -> None:
+        progress = replace(progress, source=came[Side.SOURCE].bookmark, target=came[Side.TARGET].bookmark)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await records.save_progress(connection, self._project.project, progress)
+
+    @staticmethod
+    def _with_bookmarks(came: Mapping[Side, Changes], progress: Progress) -> list[tuple[Changes, object]]:
+        return [(came[Side.SOURCE], progress.source), (came[Side.TARGET], progress.target)]
+
+    def _active(self, pair: Pair) -> Side:
+        """Whose mailbox is used: what the account map says, else what it said last."""
+        said = self._accounts.get(pair.id)
+        return Side(said.active_side) if said is not None and said.active_side else pair.active
+
+    async def _hear_of_switches(self) -> None:
+        """Note the pairs whose active side changed."""
+        async with self._pool.acquire() as connection:
+            for record in await records.all_pairs(connection, self._project.project):
+                self._seen_active[record.pair.id] = record.pair.active
+        async for event in self._accounts:
+            side = Side(event.data.active_side) if event.data.active_side else Side.SOURCE
+            if self._seen_active.get(event.key, Side.SOURCE) is not side:
+                self._seen_active[event.key] = side
+                self._flipped.add(event.key)
+                self._wake.set()
+
+    async def _tell_status(self) -> None:
+        """Say how things stand whenever that changes."""
+        told: object = None
+        while True:
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                async with self._pool.acquire() as connection, connection.transaction():
+                    figures = await records.counts(connection, self._project.project)
+                    now = (self._state, self._problem, figures)
+                    if now != told:
+                        name = self._project.project
+                        await telling.tell_status(connection, name, self._state, figures, self._problem)
+                told = now
+            await asyncio.sleep(_STATUS_SECONDS)
