@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from isthmus.events.v1.mailbox_pb2 import MailboxProgress
-from isthmus_events import ALL_TOPICS, Event, UndecodableError
+from isthmus_events import ALL_TOPICS, Event, UndecodableError, asyncapi
 from isthmus_events.event import decode, headers
 from isthmus_events.finishing import finish
 from isthmus_events.handling import is_repeat
@@ -163,3 +164,24 @@ async def test_work_that_does_not_end_is_cancelled_in_the_end() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended
+
+
+def test_the_asyncapi_document_describes_every_topic() -> None:
+    description = asyncapi.document()
+    assert description["channels"].keys() == {topic.name for topic in ALL_TOPICS}
+
+    def references(value: object) -> Iterator[str]:
+        if isinstance(value, dict):
+            yield from [value["$ref"]] if "$ref" in value else []
+            value = list(value.values())
+        for item in value if isinstance(value, list) else []:
+            yield from references(item)
+
+    for reference in references(description):
+        found = description
+        for name in reference.removeprefix("#/").split("/"):
+            found = found[name]
+    pairs = description["components"]["messages"]["isthmus.events.v1.PairObserved"]["payload"]["schema"]
+    assert "message PairObserved {\n  Pair pair = 1;\n}" in pairs
+    assert "  repeated string smtp_addresses = 7;" in pairs
+    assert "enum Side {\n  SIDE_UNSPECIFIED = 0;" in pairs
