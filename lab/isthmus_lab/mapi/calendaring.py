@@ -3,6 +3,7 @@
 A part that says nothing we keep as properties (a series, another method, a broken one) stays a file of the message.
 """
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from email.message import Message
 from typing import Any
@@ -130,7 +131,7 @@ def _attendees(event: Component, bag: Bag) -> None:
     named = {str(each[tags.PidTagSmtpAddress]).lower() for each in bag.recipients}
     attendees = event.get("ATTENDEE", [])
     for attendee in attendees if isinstance(attendees, list) else [attendees]:
-        address = str(attendee).removeprefix("mailto:").removeprefix("MAILTO:")
+        address = re.sub(r"(?i)^mailto:|\s", "", str(attendee))
         role, kind = attendee.params.get("ROLE", ""), attendee.params.get("CUTYPE", "")
         if address.lower() not in named:
             who = addresses.Address(str(attendee.params.get("CN", address)), address)
@@ -207,12 +208,9 @@ def _people(bag: Bag, event: Event, method: str, status: str | None) -> None:
     if method == "PUBLISH":
         return
     for organiser in organisers:
-        address = vCalAddress(f"mailto:{organiser.address}")
-        address.params["CN"] = vText(organiser.name)
-        event.add("ORGANIZER", address)
+        event.add("ORGANIZER", _cal_address(organiser))
     for who, kind in attendees:
-        address = vCalAddress(f"mailto:{who.address}")
-        address.params["CN"] = vText(who.name)
+        address = _cal_address(who)
         address.params["ROLE"] = vText("OPT-PARTICIPANT" if kind == 2 else "REQ-PARTICIPANT")
         address.params["PARTSTAT"] = vText(status or "NEEDS-ACTION")
         if kind == 3:
@@ -220,3 +218,9 @@ def _people(bag: Bag, event: Event, method: str, status: str | None) -> None:
         if not status:
             address.params["RSVP"] = vText("TRUE")
         event.add("ATTENDEE", address)
+
+
+def _cal_address(who: addresses.Address) -> vCalAddress:
+    address = vCalAddress("mailto:" + re.sub(r"\s", "", who.address))
+    address.params["CN"] = vText(re.sub(r"[\x00-\x1f\"]", " ", who.name))
+    return address

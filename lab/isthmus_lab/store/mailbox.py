@@ -1,5 +1,6 @@
 """One mailbox: a SQLite file with folders and items."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -154,7 +155,7 @@ def create(path: Path, guid: UUID, locale: str) -> None:
     draft.unlink(missing_ok=True)
     connection = sqlite3.connect(draft, isolation_level=None)
     try:
-        connection.execute("PRAGMA page_size = 16384")
+        connection.executescript("PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
         connection.executescript(files("isthmus_lab.store").joinpath("schema.sql").read_text())
         now = filetime(datetime.now(UTC))
         numbers = {role.role: number for number, role in enumerate(roles.ROLES, start=1)}
@@ -184,4 +185,6 @@ def create(path: Path, guid: UUID, locale: str) -> None:
         raise StoreError(f"mailbox {guid} could not be created in {draft}: {error}") from error
     finally:
         connection.close()
+    with draft.open("rb") as written:
+        os.fsync(written.fileno())
     draft.replace(path)

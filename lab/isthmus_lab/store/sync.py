@@ -55,11 +55,13 @@ class Sync:
                 if len(told) > room:
                     at = at._replace(place=told[room - 1][0] if room else at.place)
                     return ItemChanges(changes, self._pack(folder, scopes, at), last=False)
-                if at.high:
+                now = self._mailbox.last_number
+                if not at.high:
+                    at = _Place(at.base, now + 1, now)
+                elif at.high == now:
+                    return ItemChanges(changes, self._pack(folder, scopes, _Place(now, now, 0)), last=True)
+                else:  # more has happened since part 2 began
                     at = _Place(at.high, at.high, 0)
-                    return ItemChanges(changes, self._pack(folder, scopes, at), last=True)
-                high = self._mailbox.last_number
-                at = _Place(at.base, high + 1, high)
 
     def _changed(self, folder: int, scopes: list[int], at: _Place, limit: int) -> list[tuple[int, ItemChange]]:
         """What the client knows and what changed after the place reached, by change number."""
