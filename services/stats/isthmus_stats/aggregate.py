@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from faust.types import ProcessingGuarantee
+from google.protobuf.message import Message
 from isthmus_events.event import Event, UndecodableError, decode
 from isthmus_events.topics import (
     ACCOUNT_PAIRS,
@@ -53,6 +54,19 @@ TOPICS: tuple[Topic[Any], ...] = (
     MAILBOX_SET_ASIDE,
     SWITCH_PROGRESS,
 )
+TABLES = ("mailboxes", "journals", "projects", "directories", "throughput")
+_APP = "isthmus-stats"
+CHANGELOGS: tuple[Topic[Any], ...] = tuple(
+    Topic(
+        f"{_APP}-{table}-changelog",
+        Message,
+        compacted=True,
+        key="key of the table, as JSON",
+        about=f"Faust's own copy of the table {table}, from which a new worker reads it back.",
+    )
+    for table in TABLES
+)
+"""Faust would create these itself, but on a broker that is slow to show them it then takes them for empty."""
 _EXPIRY_SECONDS = 600
 
 # Faust tells each start and stop of its many parts; what matters of it we say ourselves.
@@ -68,7 +82,7 @@ class Aggregation:
         # Faust wants a folder even when all its stores are in memory.
         self._folder = tempfile.TemporaryDirectory(prefix="isthmus-stats-")
         self._app = faust.App(
-            "isthmus-stats",
+            _APP,
             broker=[f"kafka://{broker}" for broker in service.settings.kafka.split(",")],
             store="memory://",
             datadir=self._folder.name,
@@ -81,11 +95,9 @@ class Aggregation:
             broker_commit_interval=1.0,
             web_enabled=False,
         )
-        self._mailboxes = self._table("mailboxes")
-        self._journals = self._table("journals")
-        self._projects = self._table("projects")
-        self._directories = self._table("directories")
-        self._throughput = self._table("throughput")
+        self._mailboxes, self._journals, self._projects, self._directories, self._throughput = (
+            self._app.Table(name, key_type=str) for name in TABLES
+        )
         self._listen(PROJECTS, self._project)
         self._listen(DIRECTORY_STATUS, self._directory)
         self._listen(ACCOUNT_PAIRS, self._pair)
@@ -96,9 +108,6 @@ class Aggregation:
         self._filled = False
         self._app.on_rebalance_complete.connect(self._recovered)
         service.check("tables", lambda: None if self._filled else "reading the tables back from Kafka")
-
-    def _table(self, name: str) -> Any:
-        return self._app.Table(name, key_type=str)
 
     def _listen(self, topic: Topic[M], fold: Callable[[M, Event], None]) -> None:
         async def agent(stream: Any) -> AsyncIterator[None]:

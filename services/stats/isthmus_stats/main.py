@@ -6,7 +6,7 @@ from isthmus_events.topics import ensure_topics
 from isthmus_service import Service, ServiceSettings, run
 from prometheus_client import REGISTRY
 
-from .aggregate import TOPICS, Aggregation
+from .aggregate import CHANGELOGS, TOPICS, Aggregation
 from .board import Board
 from .metrics import BoardCollector
 from .portal import Portal
@@ -22,7 +22,7 @@ async def serve(service: Service[StatsSettings]) -> None:
     Portal(board, service.stopping).add_to(service.web)
     kafka = service.settings.kafka
     # Faust never looks again for a topic that is not there when it starts.
-    await service.wait_for(f"Kafka at {kafka}", lambda: ensure_topics(kafka, TOPICS))
+    await service.wait_for(f"Kafka at {kafka}", lambda: ensure_topics(kafka, (*TOPICS, *CHANGELOGS)))
     service.spawn("totals", board.keep_fresh())
     service.spawn("aggregation", Aggregation(service, board).run())
     await service.run_until_stopped()
