@@ -9,38 +9,55 @@ been (InDoubtError).
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import ssl
 import time
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 from isthmus_project import Organisation
 
 from . import metrics, soap
 from .budget import Budget
-from .errors import TRANSIENT, AccessError, EwsError, InDoubtError, ServerBusyError, TransientError
+from .errors import AccessError, EwsError, InDoubtError, Kind, ServerBusyError, TransientError
+from .operations import Operation
+
+T = TypeVar("T")
+
+Announce = Callable[[float], Awaitable[None]]
+"""Awaited when a write has its turn, just before it is sent, with the time (seconds since 1970) after which no answer
+is waited for. When it raises, nothing is sent."""
 
 _OLDEST = "Exchange2010_SP2"
 _NEWER = "Exchange2013_SP1"
 _ATTEMPTS = 6
 _LONGEST_WAIT = 20.0
+_CONNECT_SECONDS = 20.0
+_KEEP_ALIVE_SECONDS = 20.0
+"""Shorter than any server's own limit, so that no request goes into a connection that is just being closed."""
+
+_REFUSED_BY_WEB_SERVER = {404: "ErrorMessageSizeExceeded", 413: "ErrorMessageSizeExceeded"}
+"""What IIS says of a request that is larger than it takes (404.13, 413), before EWS has seen it."""
 
 
 @dataclass
 class Counters:
-    """What this client has asked so far."""
+    """What was asked so far; bytes as on the line before TLS, answers after decompression."""
 
     round_trips: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
-    operations: dict[str, int] = field(default_factory=dict)
 
 
 class Client:
-    """EWS at ``url``, as ``user``. Use as an async context manager; it holds a pool of kept-alive connections."""
+    """EWS at ``url``, as ``user``. Use as an async context manager; it holds a pool of kept-alive connections.
+
+    ``answer_seconds`` is how long an answer may take, the transfer included.
+    """
 
     def __init__(
         self,
@@ -51,25 +68,33 @@ class Client:
         name: str,
         tls: ssl.SSLContext | None = None,
         connections: int = 10,
-        timeout: float = 120.0,
+        answer_seconds: float = 100.0,
     ) -> None:
         self.url = url
         self.name = name
-        self.timeout = timeout
+        self.answer_seconds = answer_seconds
         self.budget = Budget(connections)
         self.counters = Counters()
         self.version = _OLDEST
+        self._clock_offset = 0.0
+        self._user = user
         self._session = aiohttp.ClientSession(
             auth=aiohttp.BasicAuth(user, password, encoding="utf-8"),
-            connector=aiohttp.TCPConnector(limit=connections, ssl=tls or ssl.create_default_context()),
-            timeout=aiohttp.ClientTimeout(total=timeout, connect=20),
-            headers={"Content-Type": "text/xml; charset=utf-8", "User-Agent": "isthmus"},
+            connector=aiohttp.TCPConnector(
+                limit=connections, ssl=tls or ssl.create_default_context(), keepalive_timeout=_KEEP_ALIVE_SECONDS
+            ),
+            timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS),
+            headers={
+                "Content-Type": "text/xml; charset=utf-8",
+                "Accept-Encoding": "gzip",
+                "User-Agent": "isthmus",
+            },
             cookie_jar=aiohttp.CookieJar(unsafe=True),
+            read_bufsize=2**18,
         )
-        self._user = user
 
     @classmethod
-    def of(cls, organisation: Organisation, secrets_dir: Path) -> Self:
+    def of(cls, organisation: Organisation, secrets_dir: Path, *, answer_seconds: float = 100.0) -> Self:
         """The client for one side of a project. Raises LookupError for a missing secret or CA file."""
         exchange = organisation.exchange
         return cls(
@@ -79,6 +104,7 @@ class Client:
             name=organisation.name,
             tls=_tls(secrets_dir / exchange.ca_file if exchange.ca_file else None),
             connections=exchange.connections,
+            answer_seconds=answer_seconds,
         )
 
     async def __aenter__(self) -> Self:
@@ -97,6 +123,10 @@ class Client:
         """This client acting for the mailbox with this SMTP address."""
         return Mailbox(self, address)
 
+    def now(self) -> float:
+        """Seconds since 1970 by the server's clock, to the second."""
+        return time.time() + self._clock_offset
+
     async def read(self, operation: str, body: bytes, impersonate: str) -> soap.Element:
         """Ask for something that changes nothing; repeated after transient failures.
 
@@ -114,60 +144,80 @@ class Client:
                 await asyncio.sleep(min(0.25 * 2**attempt, _LONGEST_WAIT))
         raise AssertionError("unreachable")
 
-    async def write(self, operation: str, body: bytes, impersonate: str) -> soap.Element:
+    async def write(
+        self, operation: str, body: bytes, impersonate: str, announce: Announce | None = None
+    ) -> soap.Element:
         """Ask for something that changes the mailbox; made once.
 
         Raises TransientError when it was certainly not carried out, InDoubtError when it may have been, EwsError for
         a fault, AccessError.
         """
-        return await self._ask(operation, body, impersonate)
+        return await self._ask(operation, body, impersonate, announce)
 
-    async def _ask(self, operation: str, body: bytes, impersonate: str) -> soap.Element:
+    async def _ask(
+        self, operation: str, body: bytes, impersonate: str, announce: Announce | None = None
+    ) -> soap.Element:
         async with self.budget.turn():
             metrics.RUNNING.labels(self.name).set(self.budget.running)
+            give_up = time.monotonic() + self.answer_seconds
+            if announce:
+                await announce(time.time() + self.answer_seconds)
             started = time.monotonic()
             outcome = "failed"
             try:
-                root = await self._post(operation, soap.envelope(body, self.version, impersonate), impersonate)
-                # The same for a throttled item within a batch, which looks like a success from outside.
+                if started >= give_up:
+                    raise TransientError(f"{self.name}: this process slept between deciding on {operation} and sending")
+                request = soap.envelope(body, self.version, impersonate)
+                status, answer = await self._post(operation, request, impersonate, give_up - started)
+                root = self._understood(operation, status, answer)
                 self.budget.went_well()
                 outcome = "answered"
                 return root
             except ServerBusyError as busy:
                 outcome = "busy"
-                self.rest(busy)
+                self._rest(busy.back_off)
                 raise
             finally:
                 metrics.REQUESTS.labels(self.name, operation, outcome).inc()
                 metrics.SECONDS.labels(self.name, operation).observe(time.monotonic() - started)
                 metrics.LIMIT.labels(self.name).set(self.budget.limit)
 
-    def rest(self, busy: ServerBusyError) -> None:
+    def _rest(self, seconds: float) -> None:
         """Pause this budget as the server asked."""
-        self.budget.busy(busy.back_off)
-        metrics.REST.labels(self.name).inc(busy.back_off)
+        self.budget.busy(seconds)
+        metrics.REST.labels(self.name).inc(seconds)
 
-    async def _post(self, operation: str, request: bytes, impersonate: str) -> soap.Element:
+    async def _post(self, operation: str, request: bytes, impersonate: str, seconds: float) -> tuple[int, bytes]:
+        """HTTP status and whole answer."""
         self.counters.round_trips += 1
-        self.counters.operations[operation] = self.counters.operations.get(operation, 0) + 1
         self.counters.bytes_sent += len(request)
         metrics.BYTES.labels(self.name, "sent").inc(len(request))
+        headers = {"X-AnchorMailbox": impersonate}
         try:
-            async with self._session.post(self.url, data=request, headers={"X-AnchorMailbox": impersonate}) as response:
+            async with (
+                asyncio.timeout(seconds),
+                self._session.post(self.url, data=request, headers=headers) as response,
+            ):
                 answer = await response.read()
                 status = response.status
+                date = email.utils.parsedate_tz(response.headers.get("Date", ""))
         except aiohttp.ClientConnectorCertificateError as error:
             raise AccessError(
                 f"{self.name}: the certificate of {self.url} is not trusted ({error.certificate_error}): "
                 "set exchange.ca_file to the CA that signed it"
             ) from error
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TransientError(f"{self.name}: no connection to {self.url}: {error}") from error
-        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+        except TimeoutError as error:
+            words = f"{self.name}: no answer to {operation} within {self.answer_seconds:.0f} s"
+            raise InDoubtError(words) from error
+        except (aiohttp.ClientError, OSError) as error:
             raise InDoubtError(f"{self.name}: no answer to {operation}: {error!r}") from error
+        if date:
+            self._clock_offset = email.utils.mktime_tz(date) - time.time()
         self.counters.bytes_received += len(answer)
         metrics.BYTES.labels(self.name, "received").inc(len(answer))
-        return self._understood(operation, status, answer)
+        return status, answer
 
     def _understood(self, operation: str, status: int, answer: bytes) -> soap.Element:
         if status == 401:
@@ -178,25 +228,60 @@ class Client:
             )
         try:
             root = soap.parse(answer)
-        except EwsError as error:
-            if error.code in TRANSIENT:
-                raise TransientError(f"{self.name}: {operation}: {error}") from error
-            raise
         except ValueError as error:
             if status == 503:  # the third shape of throttling: the front end itself, in HTML or nothing
                 raise ServerBusyError(5.0) from error
-            raise InDoubtError(f"{self.name}: HTTP {status} to {operation}: {error}") from error
+            words = f"{self.name}: HTTP {status} to {operation}: {error}"
+            if 400 <= status < 500:
+                raise EwsError(_REFUSED_BY_WEB_SERVER.get(status, "ErrorInvalidRequest"), words) from error
+            raise InDoubtError(words) from error
         if soap.major_version(root) >= 15:
             self.version = _NEWER
+        # A throttled item within a batch looks like a success from outside.
+        for refusal in map(soap.check, soap.response_messages(root)):
+            if refusal is not None and refusal.back_off is not None:
+                self._rest(refusal.back_off)
         return root
 
 
 class Mailbox:
-    """A client that acts for one mailbox. The operations are functions of it."""
+    """A client that acts for one mailbox; ``round_trips`` counts the requests made for it by ``call``."""
 
     def __init__(self, client: Client, address: str) -> None:
         self.client = client
         self.address = address
+        self.round_trips = 0
+
+    def now(self) -> float:
+        """Seconds since 1970 by the server's clock, to the second."""
+        return self.client.now()
+
+    async def call(self, operation: Operation[T], announce: Announce | None = None) -> T:
+        """Carry out an operation. Raises as Client.read or, when it writes, as Client.write."""
+        body = operation.body(self.newer).encode()
+        self.round_trips += 1
+        if not operation.writes:
+            return await self._read(operation, body)
+        root = await self.client.write(operation.name, body, self.address, announce)
+        try:
+            return operation.answer(list(soap.response_messages(root)))
+        except ValueError as error:
+            raise InDoubtError(f"{self.client.name}: the answer to {operation.name} makes no sense: {error}") from error
+
+    async def _read(self, operation: Operation[T], body: bytes) -> T:
+        attempt = 0
+        while True:
+            attempt += 1
+            root = await self.client.read(operation.name, body, self.address)
+            try:
+                return operation.answer(list(soap.response_messages(root)))
+            except EwsError as error:
+                if error.kind not in (Kind.TRANSIENT, Kind.IN_DOUBT) or attempt == _ATTEMPTS:
+                    raise
+                await asyncio.sleep(min(0.25 * 2**attempt, _LONGEST_WAIT))
+            except ValueError as error:
+                words = f"{self.client.name}: the answer to {operation.name} makes no sense: {error}"
+                raise TransientError(words) from error
 
     async def read(self, operation: str, body: str | bytes) -> soap.Element:
         """Client.read for this mailbox."""

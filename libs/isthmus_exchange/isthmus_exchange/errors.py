@@ -1,15 +1,89 @@
-"""What can go wrong when an Exchange server is asked, by what the caller can do about it."""
+"""What can go wrong, told apart by one question: did anything happen on the server?
+
+EwsError          the server refused; nothing happened. Raised for a whole request, a value for one item of several.
+TransientError    no server answered, or not now; nothing happened. ServerBusyError names the rest that is asked for.
+InDoubtError      a write got no answer: it may have happened, be happening, or never happen. Look before trying again.
+AccessError       the account is refused; nothing happened, and nothing will until somebody acts.
+"""
 
 from __future__ import annotations
 
+from enum import Enum
+
+
+class Kind(Enum):
+    """What an EwsError means for the work at hand."""
+
+    # Try again later; the item is as good as any other.
+    TRANSIENT = "transient"
+    # A write may have happened.
+    IN_DOUBT = "in doubt"
+    # The item or folder does not exist (any more).
+    GONE = "gone"
+    # It will fail again until something changes.
+    PERMANENT = "permanent"
+    # Nothing can be done in this mailbox until somebody acts.
+    MAILBOX = "mailbox"
+
+
+BUSY = frozenset({"ErrorServerBusy", "ErrorExceededConnectionCount", "ErrorTooManyObjectsOpened"})
+
+TRANSIENT = BUSY | frozenset(
+    {
+        "ErrorInternalServerTransientError",
+        "ErrorMailboxStoreUnavailable",
+        "ErrorMailboxMoveInProgress",
+        "ErrorADUnavailable",
+        "ErrorADOperation",
+        "ErrorConnectionFailed",
+        "ErrorBatchProcessingStopped",
+        "ErrorMailboxFailover",
+        "ErrorInsufficientResources",
+    }
+)
+"""Codes after which the same item may be tried again, later."""
+
+FATAL_FOR_MAILBOX = frozenset(
+    {
+        "ErrorImpersonateUserDenied",
+        "ErrorImpersonationDenied",
+        "ErrorImpersonationFailed",
+        "ErrorNonExistentMailbox",
+        "ErrorMissingEmailAddress",
+        "ErrorMailboxConfiguration",
+        "ErrorMailboxLogonFailed",
+        "ErrorAccountDisabled",
+        "ErrorQuotaExceeded",
+        "ErrorInvalidServerVersion",
+    }
+)
+"""Codes that hold for the whole mailbox: its owner cannot be impersonated, it is full, or there is none."""
+
+_KINDS = {
+    **dict.fromkeys(TRANSIENT, Kind.TRANSIENT),
+    **dict.fromkeys(FATAL_FOR_MAILBOX, Kind.MAILBOX),
+    **dict.fromkeys(("ErrorTimeoutExpired", "ErrorClientDisconnected"), Kind.IN_DOUBT),
+    **dict.fromkeys(
+        ("ErrorItemNotFound", "ErrorFolderNotFound", "ErrorSyncFolderNotFound", "ErrorParentFolderNotFound"), Kind.GONE
+    ),
+}
+
 
 class EwsError(Exception):
-    """The server answered with a response code other than NoError; ``code`` is that code ([MS-OXWSCDATA] 2.2.5.24)."""
+    """The server answered with a response code other than NoError; ``code`` is that code ([MS-OXWSCDATA] 2.2.5.24).
 
-    def __init__(self, code: str, message: str = "") -> None:
+    ``back_off`` is the rest in seconds that a busy server asks for with it, else None.
+    """
+
+    def __init__(self, code: str, message: str = "", back_off: float | None = None) -> None:
         super().__init__(f"{code}: {message}" if message else code)
         self.code = code
         self.message = message
+        self.back_off = back_off
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.TRANSIENT if self.back_off is not None else _KINDS.get(self.code, Kind.PERMANENT)
 
 
 class TransientError(Exception):
@@ -17,7 +91,7 @@ class TransientError(Exception):
 
 
 class ServerBusyError(TransientError):
-    """The server asks for a pause of ``back_off`` seconds (ErrorServerBusy); the whole budget is paused meanwhile."""
+    """The server asks for a rest of ``back_off`` seconds; the whole budget rests meanwhile."""
 
     def __init__(self, back_off: float) -> None:
         super().__init__(f"the server is busy and asks for {back_off:.1f} s of rest")
@@ -30,34 +104,3 @@ class InDoubtError(Exception):
 
 class AccessError(Exception):
     """The account or its rights are not good enough. Nothing goes on until somebody acts; the message says how."""
-
-
-FATAL_FOR_MAILBOX = frozenset(
-    {
-        "ErrorAccessDenied",
-        "ErrorImpersonateUserDenied",
-        "ErrorImpersonationDenied",
-        "ErrorNonExistentMailbox",
-        "ErrorMailboxMoveInProgress",
-        "ErrorMissingEmailAddress",
-        "ErrorAccountDisabled",
-    }
-)
-"""Codes that hold for the whole mailbox: its owner cannot be impersonated, or there is none."""
-
-BUSY = frozenset({"ErrorServerBusy", "ErrorExceededConnectionCount", "ErrorTooManyObjectsOpened"})
-
-TRANSIENT = BUSY | frozenset(
-    {
-        "ErrorTimeoutExpired",
-        "ErrorInternalServerTransientError",
-        "ErrorMailboxStoreUnavailable",
-        "ErrorADUnavailable",
-        "ErrorADOperation",
-        "ErrorConnectionFailed",
-        "ErrorBatchProcessingStopped",
-        "ErrorMailboxFailover",
-        "ErrorInsufficientResources",
-    }
-)
-"""Codes after which the same item may be tried again, later."""

@@ -1,25 +1,37 @@
-"""Writing ids, reading items and folders: what several operations share."""
+"""Writing ids and shapes, reading items and folders: what several operations share."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
 
-from .model import Folder, FoundItem, ItemRef
-from .names import MESSAGES, SEARCH_KEY, TYPES, T
-from .soap import Element, attribute
+from .errors import EwsError
+from .names import MESSAGES, SEARCH_KEY, TYPES, M, T
+from .soap import Element, attribute, check
+from .values import Folder, Item, ItemId
 
-SEARCH_FOLDER = f"{T}SearchFolder"
+# Every item has these as properties of its row, whatever its class; a server need not open the item to tell them.
+ITEM_SHAPE = (
+    f"<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{SEARCH_KEY}"
+    '<t:ExtendedFieldURI PropertyTag="0x0E08" PropertyType="Integer"/>'
+    '<t:ExtendedFieldURI PropertyTag="0x0E07" PropertyType="Integer"/>'
+    '<t:ExtendedFieldURI PropertyTag="0x3008" PropertyType="SystemTime"/>'
+    "</t:AdditionalProperties></m:ItemShape>"
+)
+_SEARCH_KEY, _SIZE, _FLAGS, _MODIFIED = 0x300B, 0x0E08, 0x0E07, 0x3008
+_READ, _ASSOCIATED = 0x1, 0x40
+"""mfRead and mfFAI of PidTagMessageFlags, [MS-OXCMSG] 2.2.1.6."""
 
-LIST_FIELDS = (
-    '<t:FieldURI FieldURI="item:Size"/><t:FieldURI FieldURI="item:Subject"/><t:FieldURI FieldURI="item:ItemClass"/>'
-    f'<t:FieldURI FieldURI="message:IsRead"/>{SEARCH_KEY}'
+FOLDER_SHAPE = (
+    "<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
+    '<t:FieldURI FieldURI="folder:ParentFolderId"/><t:FieldURI FieldURI="folder:DisplayName"/>'
+    '<t:FieldURI FieldURI="folder:FolderClass"/></t:AdditionalProperties></m:FolderShape>'
 )
 
 
-def item_ids(items: Iterable[ItemRef]) -> str:
-    """<m:ItemIds> of these items, by id alone: what is meant is the item as it is now."""
-    return "<m:ItemIds>" + "".join(f"<t:ItemId Id={attribute(item.id)}/>" for item in items) + "</m:ItemIds>"
+def item_ids(ids: Iterable[str]) -> str:
+    """<t:ItemId> of each, by id alone: what is meant is the item as it is now."""
+    return "".join(f"<t:ItemId Id={attribute(each)}/>" for each in ids)
 
 
 def folder_id(identity: str) -> str:
@@ -32,46 +44,59 @@ def distinguished(role: str) -> str:
     return f"<t:DistinguishedFolderId Id={attribute(role)}/>"
 
 
-def read_item_ref(element: Element) -> ItemRef:
-    """The ItemId inside an item element or a response."""
-    found = element.find(f"{T}ItemId")
-    if found is None:
-        raise ValueError(f"the server's {_local(element)} has no ItemId")
-    return ItemRef(found.get("Id", ""), found.get("ChangeKey", ""))
+def read_item_id(element: Element | None) -> ItemId:
+    """An ItemId element."""
+    if element is None:
+        raise ValueError("the server's answer lacks an ItemId")
+    return ItemId(element.get("Id", ""), element.get("ChangeKey", ""))
 
 
-def read_search_key(item: Element) -> bytes:
-    """PidTagSearchKey of an item that was asked for with SEARCH_KEY; empty when the item has none."""
-    value = item.findtext(f"{T}ExtendedProperty/{T}Value")
-    return base64.b64decode(value) if value else b""
-
-
-def read_found_item(item: Element) -> FoundItem:
-    """An item that was asked for with LIST_FIELDS."""
-    return FoundItem(
-        item=read_item_ref(item),
-        search_key=read_search_key(item),
-        size=int(item.findtext(f"{T}Size") or 0),
-        subject=item.findtext(f"{T}Subject") or "",
-        item_class=item.findtext(f"{T}ItemClass") or "",
-        is_read=item.findtext(f"{T}IsRead") == "true",
+def read_item(element: Element) -> Item:
+    """An item that was asked for with ITEM_SHAPE, of whatever class."""
+    identity = read_item_id(element.find(f"{T}ItemId"))
+    found: dict[int, str] = {}
+    for each in element.iterfind(f"{T}ExtendedProperty"):
+        path = each.find(f"{T}ExtendedFieldURI")
+        if path is not None:
+            found[int(path.get("PropertyTag", "0"), 0)] = each.findtext(f"{T}Value") or ""
+    flags = int(found.get(_FLAGS) or 0)
+    return Item(
+        id=identity.id,
+        change_key=identity.change_key,
+        search_key=base64.b64decode(found.get(_SEARCH_KEY, "")),
+        size=int(found.get(_SIZE) or 0),
+        associated=bool(flags & _ASSOCIATED),
+        is_read=bool(flags & _READ),
+        modified=found.get(_MODIFIED, ""),
     )
 
 
-def read_folder(element: Element, role: str | None = None) -> Folder:
-    """A folder that was asked for with its name, class and parent."""
+def read_folder(element: Element, role: str = "") -> Folder:
+    """A folder that was asked for with FOLDER_SHAPE, of whatever class."""
     identity, parent = element.find(f"{T}FolderId"), element.find(f"{T}ParentFolderId")
     if identity is None:
         raise ValueError(f"the server's {_local(element)} has no FolderId")
     return Folder(
         id=identity.get("Id", ""),
-        change_key=identity.get("ChangeKey", ""),
         parent=parent.get("Id", "") if parent is not None else "",
         name=element.findtext(f"{T}DisplayName") or "",
         folder_class=element.findtext(f"{T}FolderClass") or "",
-        is_search=element.tag == SEARCH_FOLDER,
         role=role,
+        search=element.tag == f"{T}SearchFolder",
     )
+
+
+def new_item_ids(messages: Iterable[Element]) -> list[ItemId | EwsError]:
+    """For each message the id of the item in it, or why there is none."""
+    return [check(message) or read_item_id(message.find(f"{M}Items/*/{T}ItemId")) for message in messages]
+
+
+def read_folder_id(message: Element) -> str:
+    """The id of the only folder that a message is about."""
+    found = message.find(f"{M}Folders/*/{T}FolderId")
+    if found is None:
+        raise ValueError("the server's answer lacks a FolderId")
+    return found.get("Id", "")
 
 
 def _local(element: Element) -> str:

@@ -8,17 +8,27 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
-from .errors import BUSY, EwsError, ServerBusyError
+from .errors import BUSY, TRANSIENT, EwsError, ServerBusyError, TransientError
 from .names import MESSAGES, SOAP, TYPES, E, M, S, T
 
 Element = etree._Element
 
 _DEFAULT_BACK_OFF = 30.0
-_LONGEST_BACK_OFF = 300.0
+_LONGEST_BACK_OFF = 600.0
 _DIGITS = re.compile(r"\d+")
+_DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REFERENCE = re.compile(rb"&#(x[0-9A-Fa-f]+|[0-9]+);")
 
-text = escape
-attribute = quoteattr
+
+def text(value: str) -> str:
+    """A value as the content of an element. What XML has no place for becomes U+FFFD."""
+    return escape(_FORBIDDEN.sub("\ufffd", value))
+
+
+def attribute(value: str) -> str:
+    """A value as an attribute, with its quotes."""
+    return quoteattr(_FORBIDDEN.sub("\ufffd", value))
 
 
 def envelope(body: bytes, version: str, impersonate: str | None) -> bytes:
@@ -27,7 +37,7 @@ def envelope(body: bytes, version: str, impersonate: str | None) -> bytes:
     if impersonate:
         header += (
             "<t:ExchangeImpersonation><t:ConnectingSID>"
-            f"<t:PrimarySmtpAddress>{escape(impersonate)}</t:PrimarySmtpAddress>"
+            f"<t:PrimarySmtpAddress>{text(impersonate)}</t:PrimarySmtpAddress>"
             "</t:ConnectingSID></t:ExchangeImpersonation>"
         )
     return b"".join(
@@ -41,12 +51,10 @@ def envelope(body: bytes, version: str, impersonate: str | None) -> bytes:
 
 
 def parse(answer: bytes) -> Element:
-    """The body of an answer. Raises EwsError or ServerBusyError for a fault, ValueError for what is no EWS answer."""
-    try:
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
-        root = etree.fromstring(answer, parser)
-    except etree.XMLSyntaxError as error:
-        raise ValueError(f"the server's answer is not XML: {error}") from error
+    """The root of an answer of any size. Raises EwsError, ServerBusyError or TransientError for a fault, ValueError for
+    what is no EWS answer.
+    """
+    root = _document(answer)
     body = root.find(f"{S}Body")
     if root.tag != f"{S}Envelope" or body is None or len(body) == 0:
         raise ValueError("the server's answer is not a SOAP envelope")
@@ -68,16 +76,16 @@ def response_messages(root: Element) -> Iterator[Element]:
 
 
 def check(message: Element) -> EwsError | None:
-    """None for a response message that reports success, else its error. Raises ServerBusyError for a throttled one:
-    the rest of the batch was not carried out, and nothing of this budget should be asked for a while."""
-    code = message.findtext(f"{M}ResponseCode") or "ErrorInternalServerError"
-    if message.get("ResponseClass") == "Success" or (message.get("ResponseClass") == "Warning" and code == "NoError"):
+    """None for a response message that reports success, else its error.
+
+    What a server leaves out after a failure comes as a warning (ErrorBatchProcessingStopped).
+    """
+    if message.get("ResponseClass") == "Success":
         return None
-    values = _values(message.find(f"{M}MessageXml"))
-    # The second shape of throttling: ErrorInternalServerError outside, ErrorServerBusy inside.
-    if code in BUSY or values.get("InnerErrorResponseCode") in BUSY:
-        raise ServerBusyError(_back_off(values.get("BackOffMilliseconds")))
-    return EwsError(code, message.findtext(f"{M}MessageText") or "")
+    code = message.findtext(f"{M}ResponseCode") or "ErrorInternalServerError"
+    if code == "NoError":
+        return None
+    return EwsError(code, message.findtext(f"{M}MessageText") or "", _rest(code, message.find(f"{M}MessageXml")))
 
 
 def child(element: Element, tag: str) -> Element:
@@ -97,22 +105,51 @@ def single(root: Element) -> Element:
     raise ValueError("the server's answer holds no response message")
 
 
-def _fault(fault: Element) -> EwsError | ServerBusyError | ValueError:
+def _document(answer: bytes) -> Element:
+    if _DOCTYPE.search(answer, 0, 1024):
+        raise ValueError("the server's answer has a document type")
+    try:
+        return etree.fromstring(answer, _parser())
+    except etree.XMLSyntaxError as error:
+        # Exchange writes characters that XML 1.0 has no place for as references: &#x1; in a subject.
+        cleaned = _REFERENCE.sub(_allowed, answer)
+        if cleaned != answer:
+            return _document(cleaned)
+        raise ValueError(f"the server's answer is not XML: {error}") from None
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
+
+
+def _allowed(reference: re.Match[bytes]) -> bytes:
+    digits = reference[1].decode()
+    number = int(digits[1:], 16) if digits.startswith("x") else int(digits)
+    if number > 0x10FFFF or _FORBIDDEN.match(chr(number)):
+        return "\ufffd".encode()
+    return reference[0]
+
+
+def _fault(fault: Element) -> Exception:
     detail = fault.find("detail")
     code = detail.findtext(f"{E}ResponseCode") if detail is not None else None
-    values = _values(detail.find(f"{T}MessageXml") if detail is not None else None)
+    # A fault about the schema names its code as faultcode only: a:ErrorSchemaValidation.
+    code = code or (fault.findtext("faultcode") or "").rpartition(":")[2] or "Fault"
     words = fault.findtext("faultstring") or ""
-    if code in BUSY:
-        return ServerBusyError(_back_off(values.get("BackOffMilliseconds")))
-    return EwsError(code or (fault.findtext("faultcode") or "").rpartition(":")[2] or "Fault", words)
+    rest = _rest(code, detail.find(f"{T}MessageXml") if detail is not None else None)
+    if rest is not None:
+        return ServerBusyError(rest)
+    return TransientError(f"{code}: {words}") if code in TRANSIENT else EwsError(code, words)
 
 
-def _values(message_xml: Element | None) -> dict[str, str]:
-    if message_xml is None:
-        return {}
-    return {value.get("Name", ""): value.text or "" for value in message_xml.iterfind(f"{T}Value")}
-
-
-def _back_off(milliseconds: str | None) -> float:
-    found = _DIGITS.search(milliseconds or "")
+def _rest(code: str, message_xml: Element | None) -> float | None:
+    """The rest that a busy server asks for; None when it is not busy. One of its shapes is another error outside,
+    ErrorServerBusy inside.
+    """
+    values = (
+        {} if message_xml is None else {each.get("Name"): each.text or "" for each in message_xml.iter(f"{T}Value")}
+    )
+    if code not in BUSY and values.get("InnerErrorResponseCode") not in BUSY:
+        return None
+    found = _DIGITS.search(values.get("BackOffMilliseconds", ""))
     return min(int(found.group()) / 1000, _LONGEST_BACK_OFF) if found else _DEFAULT_BACK_OFF

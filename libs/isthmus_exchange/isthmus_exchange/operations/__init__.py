@@ -1,1 +1,39 @@
-"""One file for each EWS operation, saying only what is special about it."""
+"""The operations of EWS that the per-item path needs: one small file each, named after it."""
+
+from .create_folder import CreateFolder
+from .delete_folder import DeleteFolder
+from .delete_item import DeleteItems
+from .export_items import ExportItems
+from .find_folder import FindFolders, FolderPage
+from .find_item import FindItem
+from .get_folder import GetDistinguishedFolders
+from .get_item import GetItemLabels, Label
+from .move_folder import MoveFolder
+from .move_item import MoveItems
+from .operation import Operation
+from .sync_folder_hierarchy import SyncFolderHierarchy
+from .sync_folder_items import SyncFolderItems
+from .update_folder import RenameFolder
+from .update_item import SetReadFlags
+from .upload_items import UploadItems
+
+__all__ = [
+    "CreateFolder",
+    "DeleteFolder",
+    "DeleteItems",
+    "ExportItems",
+    "FindFolders",
+    "FindItem",
+    "FolderPage",
+    "GetDistinguishedFolders",
+    "GetItemLabels",
+    "Label",
+    "MoveFolder",
+    "MoveItems",
+    "Operation",
+    "RenameFolder",
+    "SetReadFlags",
+    "SyncFolderHierarchy",
+    "SyncFolderItems",
+    "UploadItems",
+]

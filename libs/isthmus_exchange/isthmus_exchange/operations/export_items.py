@@ -1,32 +1,33 @@
-"""ExportItems ([MS-OXWSBTRF] 3.1.4.1): items as opaque streams of full fidelity."""
+"""ExportItems ([MS-OXWSBTRF] 3.1.4.1): each item as an opaque stream of everything in it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..client import Mailbox
 from ..errors import EwsError
-from ..model import ItemRef
 from ..names import M
 from ..shapes import item_ids
-from ..soap import check, response_messages
+from ..soap import Element, check
+from ..values import Exported
+from .operation import Operation
 
-MOST_ITEMS = 100
-"""Microsoft's documentation asks for at most this many in one request."""
+LIMIT = 100
+"""Items that a request should ask for, at most."""
 
 
-async def export_items(mailbox: Mailbox, items: Sequence[ItemRef]) -> list[bytes | EwsError]:
-    """For each item, in order: its stream as base64 text, still encoded because it goes out again as it came, or why
-    the server does not give it."""
-    root = await mailbox.read("ExportItems", f"<m:ExportItems>{item_ids(items)}</m:ExportItems>")
-    answers: list[bytes | EwsError] = []
-    for message in response_messages(root):
-        error = check(message)
-        if error is not None:
-            answers.append(error)
-            continue
-        data = message.findtext(f"{M}Data")
-        answers.append(data.encode("ascii") if data else EwsError("ErrorCorruptData", "the exported stream is empty"))
-    if len(answers) != len(items):
-        raise ValueError(f"{len(items)} items were asked for, {len(answers)} answered")
-    return answers
+@dataclass(frozen=True)
+class ExportItems(Operation["list[Exported | EwsError]"]):
+    """Answers a stream or an error for each id, in the order asked."""
+
+    ids: tuple[str, ...]
+    name = "ExportItems"
+
+    def body(self, _newer: bool, /) -> str:
+        return f"<m:ExportItems><m:ItemIds>{item_ids(self.ids)}</m:ItemIds></m:ExportItems>"
+
+    def answer(self, messages: Sequence[Element]) -> list[Exported | EwsError]:
+        return [
+            check(message) or Exported(asked, (message.findtext(f"{M}Data") or ""))
+            for asked, message in zip(self.ids, messages, strict=True)
+        ]

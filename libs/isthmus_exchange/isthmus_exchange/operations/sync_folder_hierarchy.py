@@ -1,35 +1,39 @@
-"""SyncFolderHierarchy ([MS-OXWSSYNC] 3.1.4.1): what changed in the folder tree since a sync state."""
+"""SyncFolderHierarchy ([MS-OXWSSYNC] 3.1.4.1): what changed in the tree below the visible root."""
 
 from __future__ import annotations
 
-from ..client import Mailbox
-from ..model import FolderChange, FolderChanges
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from ..names import M, T
-from ..shapes import distinguished, read_folder
-from ..soap import child, single, text
-from .get_folders import FOLDER_FIELDS, ROOT
+from ..shapes import FOLDER_SHAPE, read_folder
+from ..soap import Element, text
+from ..values import FolderChanges
+from .operation import Operation, only
 
 
-async def sync_folder_hierarchy(mailbox: Mailbox, state: str) -> FolderChanges:
-    """A page of changes below the top of the mailbox; an empty state asks for every folder.
+@dataclass(frozen=True)
+class SyncFolderHierarchy(Operation[FolderChanges]):
+    """`state` is what the last answer gave, None to begin with."""
 
-    Raises EwsError with ErrorInvalidSyncStateData when the server does not know the state any more.
-    """
-    known = f"<m:SyncState>{text(state)}</m:SyncState>" if state else ""
-    body = (
-        f"<m:SyncFolderHierarchy>{FOLDER_FIELDS}<m:SyncFolderId>{distinguished(ROOT)}</m:SyncFolderId>{known}"
-        "</m:SyncFolderHierarchy>"
-    )
-    message = single(await mailbox.read("SyncFolderHierarchy", body))
-    changes = []
-    for change in child(message, f"{M}Changes"):
-        if change.tag == f"{T}Delete":
-            changes.append(FolderChange(child(change, f"{T}FolderId").get("Id", ""), None))
-        else:
-            folder = read_folder(change[0])
-            changes.append(FolderChange(folder.id, folder))
-    return FolderChanges(
-        changes,
-        state=message.findtext(f"{M}SyncState") or "",
-        last=message.findtext(f"{M}IncludesLastFolderInRange") != "false",
-    )
+    state: str | None
+    name = "SyncFolderHierarchy"
+
+    def body(self, _newer: bool, /) -> str:
+        state = f"<m:SyncState>{text(self.state)}</m:SyncState>" if self.state else ""
+        return (
+            f"<m:SyncFolderHierarchy>{FOLDER_SHAPE}"
+            '<m:SyncFolderId><t:DistinguishedFolderId Id="msgfolderroot"/></m:SyncFolderId>'
+            f"{state}</m:SyncFolderHierarchy>"
+        )
+
+    def answer(self, messages: Sequence[Element]) -> FolderChanges:
+        message = only(messages)
+        changed, deleted = [], []
+        for change in message.iterfind(f"{M}Changes/*"):
+            if change.tag == f"{T}Delete":
+                deleted.append(change[0].get("Id", ""))
+            else:
+                changed.append(read_folder(change[0]))
+        last = (message.findtext(f"{M}IncludesLastFolderInRange") or "") != "false"
+        return FolderChanges(changed, deleted, (message.findtext(f"{M}SyncState") or ""), last)

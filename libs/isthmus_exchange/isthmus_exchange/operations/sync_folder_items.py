@@ -1,54 +1,49 @@
-"""SyncFolderItems ([MS-OXWSSYNC] 3.1.4.2): what changed in a folder since a sync state, ids only."""
+"""SyncFolderItems ([MS-OXWSSYNC] 3.1.4.2): what changed in a folder, hidden items included."""
 
 from __future__ import annotations
 
-from ..client import Mailbox
-from ..model import ItemChange, ItemChanges, Kind
-from ..names import SEARCH_KEY, M, T
-from ..shapes import folder_id, read_item_ref, read_search_key
-from ..soap import Element, child, single, text
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-MOST_CHANGES = 512
-"""What a server gives at most in one answer."""
+from ..names import M, T
+from ..shapes import ITEM_SHAPE, folder_id, read_item, read_item_id
+from ..soap import Element, text
+from ..values import ItemChange, ItemChanges
+from .operation import Operation, only
 
-_SHAPE = (
-    "<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
-    '<t:FieldURI FieldURI="item:Size"/><t:FieldURI FieldURI="item:IsAssociated"/>'
-    f"{SEARCH_KEY}</t:AdditionalProperties></m:ItemShape>"
-)
+LIMIT = 512
+"""Changes that a server gives at once, at most."""
 
 
-async def sync_folder_items(mailbox: Mailbox, folder: str, state: str) -> ItemChanges:
-    """A page of changes of normal and associated items; an empty state asks for every item.
+@dataclass(frozen=True)
+class SyncFolderItems(Operation[ItemChanges]):
+    """`state` is what the last answer for this folder gave, None to begin with."""
 
-    Raises EwsError: ErrorInvalidSyncStateData when the server does not know the state any more,
-    ErrorSyncFolderNotFound when the folder is gone.
-    """
-    known = f"<m:SyncState>{text(state)}</m:SyncState>" if state else ""
-    body = (
-        f"<m:SyncFolderItems>{_SHAPE}<m:SyncFolderId>{folder_id(folder)}</m:SyncFolderId>{known}"
-        f"<m:MaxChangesReturned>{MOST_CHANGES}</m:MaxChangesReturned>"
-        "<m:SyncScope>NormalAndAssociatedItems</m:SyncScope></m:SyncFolderItems>"
-    )
-    message = single(await mailbox.read("SyncFolderItems", body))
-    return ItemChanges(
-        changes=[_change(element) for element in child(message, f"{M}Changes")],
-        state=message.findtext(f"{M}SyncState") or "",
-        last=message.findtext(f"{M}IncludesLastItemInRange") != "false",
-    )
+    folder: str
+    state: str | None
+    name = "SyncFolderItems"
+
+    def body(self, _newer: bool, /) -> str:
+        state = f"<m:SyncState>{text(self.state)}</m:SyncState>" if self.state else ""
+        return (
+            f"<m:SyncFolderItems>{ITEM_SHAPE}"
+            f"<m:SyncFolderId>{folder_id(self.folder)}</m:SyncFolderId>{state}"
+            f"<m:MaxChangesReturned>{LIMIT}</m:MaxChangesReturned>"
+            "<m:SyncScope>NormalAndAssociatedItems</m:SyncScope></m:SyncFolderItems>"
+        )
+
+    def answer(self, messages: Sequence[Element]) -> ItemChanges:
+        message = only(messages)
+        changes = [_change(each) for each in message.iterfind(f"{M}Changes/*")]
+        last = (message.findtext(f"{M}IncludesLastItemInRange") or "") != "false"
+        return ItemChanges(changes, (message.findtext(f"{M}SyncState") or ""), last)
 
 
-def _change(element: Element) -> ItemChange:
-    kind = Kind(str(element.tag).removeprefix(T))
-    if kind is Kind.DELETED:
-        return ItemChange(kind, read_item_ref(element))
-    if kind is Kind.READ_FLAG:
-        return ItemChange(kind, read_item_ref(element), is_read=element.findtext(f"{T}IsRead") == "true")
-    item = element[0]
-    return ItemChange(
-        kind,
-        read_item_ref(item),
-        size=int(item.findtext(f"{T}Size") or 0),
-        associated=item.findtext(f"{T}IsAssociated") == "true",
-        search_key=read_search_key(item),
-    )
+def _change(change: Element) -> ItemChange:
+    if change.tag == f"{T}Delete":
+        return ItemChange(change[0].get("Id", ""))
+    if change.tag == f"{T}ReadFlagChange":
+        item = read_item_id(change.find(f"{T}ItemId"))
+        return ItemChange(item.id, is_read=(change.findtext(f"{T}IsRead") or "") == "true", change_key=item.change_key)
+    found = read_item(change[0])
+    return ItemChange(found.id, found)

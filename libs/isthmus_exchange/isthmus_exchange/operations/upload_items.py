@@ -1,56 +1,41 @@
-"""UploadItems ([MS-OXWSBTRF] 3.1.4.2): exported streams become items.
-
-It is not idempotent: an answer that does not come must be followed by a look at the folder.
-"""
+"""UploadItems ([MS-OXWSBTRF] 3.1.4.2): exported streams become items. Not idempotent: look before sending again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..client import Mailbox
 from ..errors import EwsError
-from ..model import ItemRef
 from ..names import M
-from ..soap import attribute, check, child, response_messages
+from ..shapes import item_ids, read_item_id
+from ..soap import Element, attribute, check
+from ..values import ItemId, Upload
+from .operation import Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A stream for a folder. With ``replaces`` it takes the place of that item, which must be in the folder."""
+@dataclass(frozen=True)
+class UploadItems(Operation["list[ItemId | EwsError]"]):
+    """Answers the id or an error for each item, in the order sent."""
 
-    folder: str
-    data: bytes
-    """Base64, as ExportItems gave it."""
-    associated: bool = False
-    replaces: str | None = None
+    items: tuple[Upload, ...]
+    name = "UploadItems"
+    writes = True
 
+    def body(self, _newer: bool, /) -> str:
+        pieces = ["<m:UploadItems><m:Items>"]
+        for item in self.items:
+            action = "CreateNew" if item.over is None else "Update"
+            over = "" if item.over is None else item_ids([item.over])
+            associated = ' IsAssociated="true"' if item.associated else ""
+            # The base64 is the server's own and needs no escaping.
+            pieces += (
+                f'<t:Item CreateAction="{action}"{associated}><t:ParentFolderId Id={attribute(item.folder)}/>',
+                f"{over}<t:Data>",
+                item.data,
+                "</t:Data></t:Item>",
+            )
+        pieces.append("</m:Items></m:UploadItems>")
+        return "".join(pieces)
 
-async def upload_items(mailbox: Mailbox, uploads: Sequence[Upload]) -> list[ItemRef | EwsError]:
-    """For each upload, in order: the item that it became, or why it did not.
-
-    Raises TransientError when nothing was carried out, InDoubtError when anything may have been.
-    """
-    parts = [b"<m:UploadItems><m:Items>"]
-    for upload in uploads:
-        action = "Update" if upload.replaces else "CreateNew"
-        item = f"<t:ItemId Id={attribute(upload.replaces)}/>" if upload.replaces else ""
-        parts += (
-            f'<t:Item CreateAction="{action}" IsAssociated="{str(upload.associated).lower()}">'
-            f"<t:ParentFolderId Id={attribute(upload.folder)}/>{item}<t:Data>".encode(),
-            upload.data,
-            b"</t:Data></t:Item>",
-        )
-    parts.append(b"</m:Items></m:UploadItems>")
-    root = await mailbox.write("UploadItems", b"".join(parts))
-    answers: list[ItemRef | EwsError] = []
-    for message in response_messages(root):
-        error = check(message)
-        if error is not None:
-            answers.append(error)
-            continue
-        found = child(message, f"{M}ItemId")
-        answers.append(ItemRef(found.get("Id", ""), found.get("ChangeKey", "")))
-    if len(answers) != len(uploads):
-        raise ValueError(f"{len(uploads)} items were uploaded, {len(answers)} answered")
-    return answers
+    def answer(self, messages: Sequence[Element]) -> list[ItemId | EwsError]:
+        return [check(message) or read_item_id(message.find(f"{M}ItemId")) for message in messages]

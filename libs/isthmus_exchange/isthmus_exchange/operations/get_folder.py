@@ -1,0 +1,43 @@
+"""GetFolder ([MS-OXWSFOLD] 3.1.4.6): which folder has which role in this mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import Kind
+from ..names import M
+from ..shapes import FOLDER_SHAPE, distinguished, read_folder
+from ..soap import Element, check, child
+from ..values import Folder
+from .operation import Operation
+
+ROOT = "msgfolderroot"
+_ROLES = (
+    ROOT, "inbox", "drafts", "sentitems", "deleteditems", "outbox", "junkemail",
+    "calendar", "contacts", "tasks", "notes", "journal",
+)  # fmt: skip
+"""The schema of Exchange 2010 names all of them; a name that a server's schema lacks would spoil the whole request."""
+_NEWER_ROLES = (*_ROLES, "syncissues", "conflicts", "localfailures", "serverfailures", "conversationhistory")
+
+
+@dataclass(frozen=True)
+class GetDistinguishedFolders(Operation["dict[str, Folder]"]):
+    """Answers role -> folder for the distinguished folders below msgfolderroot, itself included, that there are."""
+
+    name = "GetFolder"
+
+    def body(self, newer: bool, /) -> str:
+        ids = "".join(distinguished(role) for role in (_NEWER_ROLES if newer else _ROLES))
+        return f"<m:GetFolder>{FOLDER_SHAPE}<m:FolderIds>{ids}</m:FolderIds></m:GetFolder>"
+
+    def answer(self, messages: Sequence[Element], /) -> dict[str, Folder]:
+        roles = _NEWER_ROLES if len(messages) == len(_NEWER_ROLES) else _ROLES
+        found: dict[str, Folder] = {}
+        for role, message in zip(roles, messages, strict=True):
+            error = check(message)
+            if error is None:
+                found[role] = read_folder(child(message, f"{M}Folders")[0], role)
+            elif role == ROOT or error.kind is Kind.MAILBOX:
+                raise error
+        return found

@@ -1,0 +1,38 @@
+"""What every EWS operation is: a request's body and the meaning of its answer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from ..soap import Element, check
+
+T = TypeVar("T")
+
+
+class Operation(ABC, Generic[T]):
+    """One request. `writes` tells whether it changes anything: then a lost answer leaves it in doubt."""
+
+    name: ClassVar[str]
+    writes: ClassVar[bool] = False
+
+    @abstractmethod
+    def body(self, newer: bool, /) -> str:
+        """The operation's element, prefixes m and t declared outside; `newer`: for Exchange 2013 and later."""
+
+    @abstractmethod
+    def answer(self, messages: Sequence[Element], /) -> T:
+        """The answer's meaning. Raises EwsError when a request that asks one thing failed, ValueError when the answer
+        makes no sense.
+        """
+
+
+def only(messages: Sequence[Element]) -> Element:
+    """The message of a request that asks one thing. Raises EwsError when it failed."""
+    if len(messages) != 1:
+        raise ValueError(f"one thing was asked, {len(messages)} were answered")
+    error = check(messages[0])
+    if error is not None:
+        raise error
+    return messages[0]

@@ -1,0 +1,103 @@
+"""What operations take and give. Ids are the server's own texts; times are its texts too, to the second, in UTC."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class ItemId(NamedTuple):
+    """An item as it was at one moment. The id changes when the item moves, the change key whenever it changes."""
+
+    id: str
+    change_key: str
+
+
+class Item(NamedTuple):
+    """What lists tell of an item."""
+
+    id: str
+    change_key: str
+    # PidTagSearchKey, [MS-OXCPRPT] 2.2.1.9: kept by moves, copies and uploads. Empty where the server tells none.
+    search_key: bytes
+    # PidTagMessageSize in bytes.
+    size: int
+    # The item belongs to the folder's hidden contents (FAI).
+    associated: bool
+    is_read: bool
+    # PidTagLastModificationTime; moves and the read flag leave it as it is.
+    modified: str
+
+
+class ItemChange(NamedTuple):
+    """Create or update when `item` is given, a read flag when `is_read` is, else a deletion."""
+
+    id: str
+    item: Item | None = None
+    is_read: bool | None = None
+    # Of a changed read flag.
+    change_key: str = ""
+
+
+class ItemChanges(NamedTuple):
+    """One answer of SyncFolderItems, in the server's order."""
+
+    changes: list[ItemChange]
+    state: str
+    last: bool
+
+
+class Folder(NamedTuple):
+    """A folder as the hierarchy tells of it."""
+
+    id: str
+    parent: str
+    name: str
+    # "IPF.Note", "IPF.Appointment"…; may be empty.
+    folder_class: str
+    # DistinguishedFolderId ("inbox"); empty for a person's own folder.
+    role: str
+    # A search folder holds no items of its own.
+    search: bool
+
+
+class FolderChanges(NamedTuple):
+    """One answer of SyncFolderHierarchy."""
+
+    changed: list[Folder]
+    deleted: list[str]
+    state: str
+    last: bool
+
+
+class Exported(NamedTuple):
+    """An item's stream, [MS-OXWSBTRF] 3.1.4.1: base64 as it came."""
+
+    id: str
+    data: str
+
+
+class Upload(NamedTuple):
+    """An item's stream and where it goes; `over` is the id of the item whose content it replaces."""
+
+    folder: str
+    data: str
+    associated: bool
+    over: str | None = None
+
+
+class Page(NamedTuple):
+    """A part of a folder's contents."""
+
+    items: list[Item]
+    last: bool
+    # Offset of the next page.
+    next: int
+
+
+class Disposal(Enum):
+    """DisposalType of the schema."""
+
+    HARD_DELETE = "HardDelete"
+    SOFT_DELETE = "SoftDelete"
+    MOVE_TO_DELETED_ITEMS = "MoveToDeletedItems"

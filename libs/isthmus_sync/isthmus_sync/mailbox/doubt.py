@@ -1,0 +1,52 @@
+"""What a look at the to side says about writes that got no answer.
+
+An upload that happened shows as an item with the right search key that the ledger does not know. One that does not show
+may still be on its way until its deadline; only then is it lost, and made again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from isthmus_exchange.values import Item
+
+from isthmus_sync.mailbox.model import Action, Staged
+
+
+class Found(NamedTuple):
+    """A write that happened. Not `certain`: another item has the same search key, so the content may be the other's
+    and is to be written once more.
+    """
+
+    staged: Staged
+    item: Item
+    certain: bool
+
+
+def needs_look(staged: Staged) -> bool:
+    """Whether the to side can tell: a new item or a moved one shows, other writes can be made twice without harm."""
+    return staged.intent is not None and staged.intent.action in (Action.CREATE, Action.MOVE)
+
+
+def match(doubtful: Iterable[Staged], items: Iterable[Item], claimed: Collection[str]) -> list[Found]:
+    """Which of the doubtful rows of one folder happened. `claimed`: ids of items that the ledger knows already."""
+    free: dict[tuple[bytes, bool], list[Item]] = defaultdict(list)
+    for item in items:
+        if item.search_key and item.id not in claimed:
+            free[item.search_key, item.associated].append(item)
+    rows = [row for row in doubtful if row.search_key]
+    wanted = Counter((row.search_key, row.associated) for row in rows)
+    found = []
+    for row in rows:
+        key = row.search_key, row.associated
+        if candidates := free.get(key):
+            certain = wanted[key] == 1 and len(candidates) == 1
+            found.append(Found(row, candidates.pop(), certain))
+    return found
+
+
+def latest(doubtful: Sequence[Staged]) -> float:
+    """When the last of these requests is over, whatever became of it (seconds since 1970)."""
+    return max((row.intent.answer_by for row in doubtful if row.intent), default=0.0)

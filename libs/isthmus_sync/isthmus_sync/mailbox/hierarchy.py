@@ -1,0 +1,248 @@
+"""The folder tree: what the from side's changes mean for the ledger, and what makes the to side's tree the same.
+
+Folders are matched by the ledger. One that the ledger does not know yet is matched by its role (DistinguishedFolderId),
+a person's own folder by its place; a distinguished folder is never matched by name, renamed, moved or deleted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from isthmus_exchange.values import Folder
+
+from isthmus_sync.mailbox.model import ROOT, FolderRow
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The to side has the folder already."""
+
+    number: int
+    to_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A new folder below the to side's folder of `parent`."""
+
+    number: int
+    parent: int
+    name: str
+    folder_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    to_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """To the to side's folder of `parent`."""
+
+    to_id: str
+    parent: int
+
+
+FolderAction = Adopt | Create | Rename | Move
+
+
+def with_roles(folders: Iterable[Folder], roles: Mapping[str, Folder]) -> list[Folder]:
+    """The folders with the roles that the server gives them."""
+    role_of = {folder.id: role for role, folder in roles.items()}
+    return [folder._replace(role=role_of.get(folder.id, "")) for folder in folders]
+
+
+def follow(
+    rows: Sequence[FolderRow], changed: Sequence[Folder], deleted: Iterable[str], *, complete: bool
+) -> tuple[list[FolderRow], list[int]]:
+    """The rows that are new or different after the from side's changes, and the numbers of the folders that are gone.
+
+    `complete`: the changes are the whole tree, so that what they do not name is gone. `rows` holds the root.
+    """
+    known = {row.from_id: row for row in rows if row.from_id is not None}
+    number = max(row.number for row in rows)
+    own = [folder for folder in changed if not folder.search]
+    before = dict(known)
+    for folder in own:
+        if folder.id not in known:
+            number += 1
+            known[folder.id] = FolderRow(number, ROOT, "", "", "", folder.id, None)
+    different: dict[int, FolderRow] = {}
+    for folder in own:
+        row = known[folder.id]
+        parent = known.get(folder.parent)
+        after = replace(
+            row,
+            parent=parent.number if parent else ROOT,
+            name=folder.name,
+            folder_class=folder.folder_class,
+            role=folder.role,
+            gone=False,
+            sync_state=None if row.gone else row.sync_state,
+        )
+        if after != row or folder.id not in before:
+            known[folder.id] = different[row.number] = replace(after, settled=False)
+    missing = set(deleted)
+    if complete:
+        missing |= before.keys() - {folder.id for folder in own}
+    lost = [before[from_id] for from_id in missing if from_id in before]
+    gone = [row.number for row in lost if row.number != ROOT and not row.gone]
+    return [row for row in different.values() if row.number not in gone], sorted(gone)
+
+
+def plan(rows: Sequence[FolderRow], tree: Sequence[Folder]) -> list[FolderAction]:
+    """What makes the to side's `tree` (its root included) hold every living row, in an order that can be carried out.
+
+    From the top down, so that a folder's new parent is in its place already. A folder that stands in another's way is
+    renamed first. A name that stays taken gets a number: "Travel (2)".
+    """
+    return list(_Planner(rows, tree).actions())
+
+
+def removals(rows: Sequence[FolderRow], tree: Sequence[Folder]) -> tuple[list[FolderRow], list[FolderRow]]:
+    """Of the rows that are gone: those whose folder is to be deleted on the to side, deepest first, and those of which
+    only the row goes, because the to side has it no more or has put folders of its own below it.
+    """
+    present = {folder.id: folder for folder in tree}
+    gone = {row.to_id: row for row in rows if row.gone}
+    keep = set[str]()
+    for folder in tree:
+        if folder.id not in gone:
+            # Everything above a folder that stays has to stay.
+            above = present.get(folder.parent)
+            while above is not None and above.id not in keep:
+                keep.add(above.id)
+                above = present.get(above.parent)
+    doomed = [row for row in gone.values() if row.to_id in present and row.to_id not in keep and not row.role]
+    doomed.sort(key=lambda row: -_depth(row.to_id or "", present))
+    return doomed, [row for row in rows if row.gone and row not in doomed]
+
+
+def path(rows: Sequence[FolderRow], number: int) -> str:
+    """A folder for people: "Inbox/Travel"; the root is "/"."""
+    by_number = {row.number: row for row in rows}
+    names: list[str] = []
+    row = by_number.get(number)
+    while row is not None and row.parent is not None and len(names) < len(rows):
+        names.append(row.name)
+        row = by_number.get(row.parent)
+    return "/".join(reversed(names)) or "/"
+
+
+def _depth(folder: str, present: dict[str, Folder]) -> int:
+    depth = 0
+    while folder in present and depth < len(present):
+        folder, depth = present[folder].parent, depth + 1
+    return depth
+
+
+def _top_down(rows: Sequence[FolderRow]) -> Iterator[FolderRow]:
+    """Living rows, parents before children."""
+    children: dict[int | None, list[FolderRow]] = {}
+    for row in sorted(rows, key=lambda row: row.number):
+        if not row.gone:
+            children.setdefault(row.parent, []).append(row)
+    level = children.get(None, [])
+    while level:
+        yield from level
+        level = [child for row in level for child in children.get(row.number, [])]
+
+
+class _Planner:
+    """The to side's tree as it will be after the actions so far."""
+
+    def __init__(self, rows: Sequence[FolderRow], tree: Sequence[Folder]) -> None:
+        self._rows = rows
+        self._place = {folder.id: (folder.parent, folder.name) for folder in tree}
+        self._roles = {folder.role: folder.id for folder in tree if folder.role}
+        self._fixed = {folder.id for folder in tree if folder.role}
+        self._owner = {row.to_id: row for row in rows if row.to_id in self._place}
+        self._at: dict[int, str] = {}
+        self._settled = set[str]()
+
+    def actions(self) -> Iterator[FolderAction]:
+        for row in _top_down(self._rows):
+            found = self._roles.get(row.role) if row.role else None
+            if found is not None:
+                if row.to_id != found:
+                    yield Adopt(row.number, found)
+            elif row.to_id is not None and row.to_id in self._place:
+                found = row.to_id
+                yield from self._put(row, found)
+            else:
+                found = yield from self._new(row)
+            self._at[row.number] = found
+            self._settled.add(found)
+
+    def _put(self, row: FolderRow, folder: str) -> Iterator[FolderAction]:
+        """A folder that the to side has: into its place, under its name."""
+        assert row.parent is not None
+        parent = self._at[row.parent]
+        here, name = self._place[folder]
+        if here == parent and self._fits(folder, parent, name, row.name):
+            return
+        wanted = yield from self._free(parent, row.name, folder)
+        if here != parent:
+            if name.casefold() != wanted.casefold() and self._occupant(parent, name, folder):
+                name = _aside(row)
+                yield self._renamed(folder, name)
+            self._place[folder] = (parent, name)
+            yield Move(folder, row.parent)
+        if name != wanted:
+            yield self._renamed(folder, wanted)
+
+    def _new(self, row: FolderRow) -> Generator[FolderAction, None, str]:
+        assert row.parent is not None
+        parent = self._at[row.parent]
+        occupant = self._occupant(parent, row.name, "")
+        if occupant and occupant not in self._owner and occupant not in self._fixed and occupant not in self._settled:
+            yield Adopt(row.number, occupant)
+            return occupant
+        wanted = yield from self._free(parent, row.name, "")
+        folder = f"new {row.number}"
+        self._place[folder] = (parent, wanted)
+        yield Create(row.number, row.parent, wanted, row.folder_class)
+        return folder
+
+    def _free(self, parent: str, name: str, folder: str) -> Generator[FolderAction, None, str]:
+        """A name that `folder` can have there; makes room where that is possible."""
+        wanted, count = name, 1
+        while occupant := self._occupant(parent, wanted, folder):
+            owner = self._owner.get(occupant)
+            if owner is not None and occupant not in self._settled and occupant not in self._fixed:
+                yield self._renamed(occupant, _aside(owner))
+            else:
+                count += 1
+                wanted = f"{name} ({count})"
+        return wanted
+
+    def _fits(self, folder: str, parent: str, name: str, wanted: str) -> bool:
+        if name == wanted:
+            return True
+        numbered = re.fullmatch(rf"{re.escape(wanted)} \(\d+\)", name)
+        occupant = self._occupant(parent, wanted, folder)
+        # It has a number because the name was taken; that is right for as long as it is so.
+        return bool(numbered and occupant and (occupant in self._settled or occupant not in self._owner))
+
+    def _occupant(self, parent: str, name: str, but: str) -> str | None:
+        wanted = (parent, name.casefold())
+        return next(
+            (
+                folder
+                for folder, (above, called) in self._place.items()
+                if (above, called.casefold()) == wanted and folder != but
+            ),
+            None,
+        )
+
+    def _renamed(self, folder: str, name: str) -> Rename:
+        self._place[folder] = (self._place[folder][0], name)
+        return Rename(folder, name)
+
+
+def _aside(row: FolderRow) -> str:
+    return f"{row.name} (making way {row.number})"

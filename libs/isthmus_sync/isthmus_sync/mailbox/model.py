@@ -1,0 +1,140 @@
+"""The ledger's rows. Ids are the servers' own texts; "from" and "to" are the two sides of the pass at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+ROOT = 0
+"""Number of the folder msgfolderroot in every mailbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRow:
+    """A folder on both sides. `number` is ours and stays the same whatever the servers call it."""
+
+    number: int
+    # Number of the folder it lies in on the from side; None for the root.
+    parent: int | None
+    name: str
+    folder_class: str
+    # DistinguishedFolderId, empty for a person's own folder.
+    role: str
+    from_id: str | None
+    to_id: str | None
+    # Of SyncFolderItems on the from side; None before the first answer, or after it was lost.
+    sync_state: str | None = None
+    # The from side has it no more; the to side loses it at the end of the pass.
+    gone: bool = False
+    # The to side is as this row says.
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """An item that is on both sides, as both last agreed."""
+
+    from_id: str
+    to_id: str
+    folder: int
+    search_key: bytes
+    size: int
+    associated: bool
+    is_read: bool
+    from_change_key: str
+    to_change_key: str
+    # Modification time on the from side as its server writes it; empty when it could have been modified again within
+    # the same second, so that nothing can be concluded from it.
+    modified: str
+
+
+class Work(IntEnum):
+    """What is to be done about an item of the from side."""
+
+    # Bring its present content over: as a new item, or over the one that the ledger knows.
+    COPY = 1
+    DELETE = 2
+    READ_FLAG = 3
+
+
+class Action(IntEnum):
+    """A write that was about to be sent."""
+
+    CREATE = 1
+    UPDATE = 2
+    MOVE = 3
+    DELETE = 4
+    READ_FLAG = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Recorded before a write is sent; still there afterwards, it means that nobody knows whether it happened."""
+
+    action: Action
+    # Seconds since 1970 after which the server has given up the request, if it ever got it.
+    answer_by: float
+    # The from id under which the ledger knows the item that is being moved.
+    moved_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Work that is written down, and not yet done. One row for each item of the from side."""
+
+    from_id: str
+    folder: int
+    work: Work
+    search_key: bytes = b""
+    size: int = 0
+    associated: bool = False
+    is_read: bool = False
+    change_key: str = ""
+    modified: str = ""
+    # Failed attempts since it was staged, when the next one is due (seconds since 1970), and what went wrong.
+    attempts: int = 0
+    not_before: float = 0.0
+    reason: str = ""
+    intent: Intent | None = None
+    # Order of the work; given by the ledger, rises with every staging.
+    sequence: int = 0
+
+
+class Outcome(Enum):
+    """What a pass counts."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    MOVED = "moved"
+    DELETED = "deleted"
+    READ_FLAG = "read_flags"
+
+
+@dataclass(slots=True)
+class LedgerChange:
+    """What is written in one transaction, in the order of the fields."""
+
+    hierarchy_state: str | None = None
+    folders: list[FolderRow] = field(default_factory=list)
+    # Folders that the from side has no more: their items' work becomes deletion.
+    gone_folders: list[int] = field(default_factory=list)
+    # Folders whose items on the to side are lost: items and work are forgotten, the sync state with them.
+    reset_folders: list[int] = field(default_factory=list)
+    # Folders that are on neither side now, with everything known of their items.
+    removed_folders: list[int] = field(default_factory=list)
+    sync_states: dict[int, str | None] = field(default_factory=dict)
+    # By from id.
+    forget: list[str] = field(default_factory=list)
+    items: list[ItemRow] = field(default_factory=list)
+    unstage: list[str] = field(default_factory=list)
+    stage: list[Staged] = field(default_factory=list)
+    # Folder and search key of uploads that were taken for lost and are made again.
+    resent: list[tuple[int, bytes]] = field(default_factory=list)
+    # What this change is in the pass's counts.
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    bytes_copied: int = 0
+    # Staged rows that are set aside with this change, to be told to others.
+    set_aside: list[Staged] = field(default_factory=list)
+
+    def count(self, outcome: Outcome) -> None:
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1

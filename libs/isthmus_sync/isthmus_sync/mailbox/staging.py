@@ -1,0 +1,131 @@
+"""What a folder's changes mean as work.
+
+The ledger holds what both sides last agreed. A change that says just that is nothing to do: so an echo of our own
+write, a change told twice and a whole listing after a lost sync state all come down to the same rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from isthmus_exchange.values import Item, ItemChange
+
+from isthmus_sync.mailbox.model import ItemRow, LedgerChange, Staged, Work
+
+_UNSURE_SECONDS = 2.0
+
+
+def stage(
+    folder: int,
+    changes: Iterable[ItemChange],
+    known: Mapping[str, ItemRow],
+    staged: Mapping[str, Staged],
+    seen_at: float,
+) -> LedgerChange:
+    """The work of some changes of a folder, told by a server whose clock said `seen_at` (seconds since 1970).
+
+    `known` and `staged` hold at least the rows of the items named, by from id. No staged row has an intent.
+    """
+    result = LedgerChange()
+    work = dict(staged)
+    for change in changes:
+        row, pending = known.get(change.id), work.pop(change.id, None)
+        if change.item is not None:
+            new = _seen(folder, change.item, row, seen_at)
+        elif change.is_read is not None:
+            new = _read_flag(change, row, pending)
+        else:
+            new = _deletion(row)
+        if new is not None:
+            work[change.id] = new
+    result.stage = [row for from_id, row in work.items() if staged.get(from_id) != row]
+    result.unstage = [from_id for from_id in staged if from_id not in work]
+    return result
+
+
+def reconcile(
+    folder: int, listing: Iterable[Item], known: Mapping[str, ItemRow], staged: Mapping[str, Staged], seen_at: float
+) -> LedgerChange:
+    """The work of a folder whose whole contents were listed because its sync state was lost.
+
+    `known` and `staged` hold all rows of the folder.
+    """
+    present = [ItemChange(item.id, item) for item in listing]
+    ids = {change.id for change in present}
+    absent = [ItemChange(from_id) for from_id in {**known, **staged} if from_id not in ids]
+    return stage(folder, [*present, *absent], known, staged, seen_at)
+
+
+def trusted(modified: str, seen_at: float) -> str:
+    """The modification time when a later one would differ from it, else "". Servers tell it to the second."""
+    try:
+        at = datetime.fromisoformat(modified)
+    except ValueError:
+        return ""
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return modified if seen_at - at.timestamp() > _UNSURE_SECONDS else ""
+
+
+def creation(folder: int, item: Item, seen_at: float) -> Staged:
+    """The work of an item whose present content is to be on the other side."""
+    return Staged(
+        from_id=item.id,
+        folder=folder,
+        work=Work.COPY,
+        search_key=item.search_key,
+        size=item.size,
+        associated=item.associated,
+        is_read=item.is_read,
+        change_key=item.change_key,
+        modified=trusted(item.modified, seen_at),
+    )
+
+
+def _seen(folder: int, item: Item, row: ItemRow | None, seen_at: float) -> Staged | None:
+    now = creation(folder, item, seen_at)
+    if row is None or row.from_change_key != item.change_key:
+        return now
+    return None if row.is_read == item.is_read else replace(now, work=Work.READ_FLAG)
+
+
+def _read_flag(change: ItemChange, row: ItemRow | None, pending: Staged | None) -> Staged | None:
+    assert change.is_read is not None
+    if pending is not None and pending.work is Work.COPY:
+        # Its content will be read when its turn comes, the flag with it.
+        return replace(pending, is_read=change.is_read, change_key=change.change_key or pending.change_key)
+    if row is None or (row.is_read == change.is_read and row.from_change_key == change.change_key):
+        # Equal alone is not enough: a flag may have been set and taken back around the moment of the export.
+        return None
+    return Staged(
+        from_id=row.from_id,
+        folder=row.folder,
+        work=Work.READ_FLAG,
+        search_key=row.search_key,
+        size=row.size,
+        associated=row.associated,
+        is_read=change.is_read,
+        change_key=change.change_key or row.from_change_key,
+        modified=row.modified,
+    )
+
+
+def _deletion(row: ItemRow | None) -> Staged | None:
+    """None for an item that never reached the other side."""
+    return deletion(row) if row is not None else None
+
+
+def deletion(row: ItemRow) -> Staged:
+    """The work of an item that the from side has no more."""
+    return Staged(
+        from_id=row.from_id,
+        folder=row.folder,
+        work=Work.DELETE,
+        search_key=row.search_key,
+        size=row.size,
+        associated=row.associated,
+        is_read=row.is_read,
+        change_key=row.from_change_key,
+        modified=row.modified,
+    )

@@ -1,0 +1,116 @@
+"""Writes that got no answer: the to side is looked at before anything is sent again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from isthmus_exchange.errors import EwsError, Kind
+from isthmus_exchange.operations import FindItem
+from isthmus_exchange.values import Item
+from isthmus_sync.mailbox import batches, doubt
+from isthmus_sync.mailbox.model import Action, ItemRow, LedgerChange, Outcome, Staged, Work
+
+from isthmus_mailbox.passing import Pass
+
+_GRACE_SECONDS = 3.0
+"""Clocks of workers differ by less."""
+
+_LOOK_AGAIN_SECONDS = 2.0
+_KEYS = 50
+
+
+async def settle(p: Pass) -> None:
+    """Return when no write of this mailbox is in doubt. Waits for the deadlines of those that do not show."""
+    while rows := await p.ledger.in_doubt():
+        remaining = doubt.latest(rows) + _GRACE_SECONDS - p.clock()
+        # In this order: what shows after the deadline is all that there will ever be.
+        found = await _look(p, [row for row in rows if doubt.needs_look(row)])
+        for each in found:
+            await _adopt(p, each)
+        lost = [row for row in rows if row.from_id not in {each.staged.from_id for each in found}]
+        if remaining > 0 and lost:
+            p.log.info("waiting for writes without an answer", writes=len(lost), seconds=round(remaining, 1))
+            await p.sleep(min(remaining, _LOOK_AGAIN_SECONDS))
+        else:
+            await p.write(
+                LedgerChange(
+                    stage=[replace(row, intent=None) for row in lost],
+                    resent=[
+                        (row.folder, row.search_key)
+                        for row in lost
+                        if row.intent and row.intent.action is Action.CREATE and row.search_key
+                    ],
+                )
+            )
+    p.doubt = False
+
+
+async def _look(p: Pass, rows: list[Staged]) -> list[doubt.Found]:
+    folders = {row.number: row.to_id for row in await p.ledger.folders()} if rows else {}
+    places: dict[tuple[int, bool], list[Staged]] = defaultdict(list)
+    for row in rows:
+        places[row.folder, row.associated].append(row)
+    found: list[doubt.Found] = []
+    for (folder, associated), group in places.items():
+        to_id = folders.get(folder)
+        keys = sorted({row.search_key for row in group if row.search_key})
+        items: list[Item] = []
+        for some in batches.by_count(keys, _KEYS) if to_id else ():
+            items += await _find(p, to_id or "", associated, tuple(some))
+        claimed = await p.ledger.claimed([item.id for item in items])
+        found += doubt.match(group, items, claimed)
+    return found
+
+
+async def _find(p: Pass, folder: str, associated: bool, keys: tuple[bytes, ...]) -> list[Item]:
+    items: list[Item] = []
+    offset = 0
+    while True:
+        try:
+            page = await p.to_side.call(FindItem(folder, associated, offset, keys))
+        except EwsError as error:
+            if error.kind is Kind.GONE:
+                return items
+            raise
+        items += page.items
+        if page.last:
+            return items
+        offset = page.next
+
+
+async def _adopt(p: Pass, found: doubt.Found) -> None:
+    """A write that happened goes into the ledger, as if its answer had come."""
+    staged, item = found.staged, found.item
+    assert staged.intent is not None
+    change = LedgerChange(
+        items=[
+            ItemRow(
+                from_id=staged.from_id,
+                to_id=item.id,
+                folder=staged.folder,
+                search_key=staged.search_key,
+                size=staged.size,
+                associated=staged.associated,
+                is_read=item.is_read,
+                from_change_key="",
+                to_change_key=item.change_key,
+                modified=staged.modified,
+            )
+        ]
+    )
+    if staged.intent.action is Action.MOVE:
+        # Whether the content is the same was known before the crash, and is not now: it is written once more.
+        change.forget = [staged.intent.moved_from]
+        change.unstage = [staged.intent.moved_from]
+        change.stage = [replace(staged, work=Work.COPY, intent=None, sequence=0)]
+        change.count(Outcome.MOVED)
+    elif found.certain:
+        change.items = [replace(change.items[0], from_change_key=staged.change_key)]
+        change.unstage = [staged.from_id]
+        change.bytes_copied = staged.size
+        change.count(Outcome.ADDED)
+    else:
+        change.stage = [replace(staged, work=Work.COPY, intent=None, sequence=0)]
+        change.count(Outcome.ADDED)
+    await p.write(change)

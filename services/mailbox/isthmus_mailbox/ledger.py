@@ -1,0 +1,46 @@
+"""What a pass needs of the ledger of one mailbox: a few questions, and one kind of change, one transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged, Work
+
+
+class Ledger(Protocol):
+    """The ledger of one mailbox, seen in the direction of the pass at hand.
+
+    Everything is keyed by the from side's ids. `write` raises OwnershipLost, and writes nothing, when the mailbox has a
+    newer owner.
+    """
+
+    async def hierarchy_state(self) -> str | None:
+        """Of SyncFolderHierarchy on the from side."""
+
+    async def folders(self) -> list[FolderRow]: ...
+
+    async def known(self, from_ids: Collection[str]) -> dict[str, ItemRow]: ...
+
+    async def known_in(self, folder: int) -> dict[str, ItemRow]: ...
+
+    async def claimed(self, to_ids: Collection[str]) -> dict[str, ItemRow]:
+        """Which of these items of the to side the ledger knows, by to id."""
+
+    async def staged(self, from_ids: Collection[str]) -> dict[str, Staged]: ...
+
+    async def staged_in(self, folder: int) -> dict[str, Staged]: ...
+
+    async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
+        """Work without an intent that is due, by sequence, from the one after `after` on."""
+
+    async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
+        """Staged deletions of items with these search keys."""
+
+    async def in_doubt(self) -> list[Staged]:
+        """Work with an intent."""
+
+    async def resent(self, folder: int) -> set[bytes]:
+        """Search keys of uploads into this folder that were made again after the first one was taken for lost."""
+
+    async def write(self, change: LedgerChange) -> None: ...

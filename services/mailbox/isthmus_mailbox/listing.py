@@ -1,0 +1,88 @@
+"""What changed in each folder, written down as work in one transaction with the sync state."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from isthmus_exchange.errors import EwsError, Kind
+from isthmus_exchange.operations import SyncFolderItems
+from isthmus_exchange.values import Item
+from isthmus_sync.mailbox import staging
+from isthmus_sync.mailbox.model import FolderRow, LedgerChange
+
+from isthmus_mailbox.passing import Pass, in_parallel
+
+_FOLDERS_AT_ONCE = 3
+"""Exchange limits parallel Sync calls of one mailbox (ConcurrentSyncCalls, 5)."""
+
+
+async def follow(p: Pass) -> None:
+    """Ask every folder of the from side what changed since the last pass."""
+    rows = [row for row in await p.ledger.folders() if row.from_id and not row.gone]
+
+    async def each() -> AsyncIterator[FolderRow]:
+        for row in rows:
+            await p.breathe()
+            yield row
+
+    await in_parallel(each(), _FOLDERS_AT_ONCE, lambda row: _follow_folder(p, row))
+
+
+async def _follow_folder(p: Pass, row: FolderRow) -> None:
+    state = row.sync_state
+    try:
+        if state is not None and await _page_by_page(p, row, state):
+            return
+        if await p.ledger.known_in(row.number) or await p.ledger.staged_in(row.number):
+            await _reconcile(p, row)
+        else:
+            await _page_by_page(p, row, None)
+    except EwsError as error:
+        if error.kind is not Kind.GONE:
+            raise
+        # Deleted since the tree was followed; the next pass will know.
+
+
+async def _page_by_page(p: Pass, row: FolderRow, state: str | None) -> bool:
+    """False when the server does not take the state any more."""
+    while True:
+        try:
+            answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state))
+        except EwsError as error:
+            if error.code != "ErrorInvalidSyncStateData" or state is None:
+                raise
+            p.log.warning("a folder's sync state was lost; it is compared with the ledger", folder=row.name)
+            return False
+        if answer.changes:
+            ids = {change.id for change in answer.changes}
+            known, staged = await p.ledger.known(ids), await p.ledger.staged(ids)
+            change = staging.stage(row.number, answer.changes, known, staged, p.from_side.now())
+            change.sync_states[row.number] = answer.state
+            await p.write(change)
+        elif state is None:
+            await p.write(LedgerChange(sync_states={row.number: answer.state}))
+        if answer.last:
+            return True
+        state = answer.state
+
+
+async def _reconcile(p: Pass, row: FolderRow) -> None:
+    """List the whole folder and compare it with the ledger: nothing that is on the other side is copied again."""
+    listing: dict[str, Item] = {}
+    state: str | None = None
+    while True:
+        answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state))
+        for each in answer.changes:
+            if each.item is not None:
+                listing[each.id] = each.item
+            elif each.is_read is None:
+                listing.pop(each.id, None)
+            elif each.id in listing:
+                listing[each.id] = listing[each.id]._replace(is_read=each.is_read)
+        state = answer.state
+        if answer.last:
+            break
+    known, staged = await p.ledger.known_in(row.number), await p.ledger.staged_in(row.number)
+    change = staging.reconcile(row.number, listing.values(), known, staged, p.from_side.now())
+    change.sync_states[row.number] = state
+    await p.write(change)

@@ -1,0 +1,83 @@
+"""An item that moved on the from side moves on the to side; its content does not travel."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from isthmus_exchange.errors import EwsError, InDoubtError, Kind
+from isthmus_exchange.operations import MoveItems
+from isthmus_exchange.values import ItemId
+from isthmus_sync.mailbox.batches import by_count
+from isthmus_sync.mailbox.model import Action, Intent, LedgerChange, Outcome, Work
+from isthmus_sync.mailbox.moves import Move
+
+from isthmus_mailbox.passing import Pass
+
+_AT_ONCE = 100
+
+
+async def move(p: Pass, found: list[Move]) -> None:
+    """Make these moves. What is not on the to side any more is staged to be copied."""
+    places: dict[int, list[Move]] = defaultdict(list)
+    for each in found:
+        places[each.arrived.folder].append(each)
+    for folder, group in places.items():
+        for batch in by_count(group, _AT_ONCE):
+            await p.breathe()
+            await _move(p, p.to_folders[folder], batch)
+
+
+async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
+    async def announce(until: float) -> None:
+        intents = [
+            replace(each.arrived, intent=Intent(Action.MOVE, until, moved_from=each.row.from_id)) for each in batch
+        ]
+        await p.write(LedgerChange(stage=intents))
+
+    try:
+        answers = await p.to_side.call(MoveItems(tuple(each.row.to_id for each in batch), folder), announce)
+    except InDoubtError:
+        p.doubt = True
+        return
+    except Exception:
+        await p.write(LedgerChange(stage=[each.arrived for each in batch]))
+        raise
+    change = LedgerChange()
+    for each, answer in zip(batch, answers, strict=True):
+        _record(p, change, each, answer)
+    await p.write(change)
+
+
+def _record(p: Pass, change: LedgerChange, each: Move, answer: ItemId | EwsError) -> None:
+    arrived, row = each.arrived, each.row
+    if isinstance(answer, EwsError):
+        if answer.kind is Kind.GONE:
+            change.forget.append(row.from_id)
+            change.unstage.append(row.from_id)
+            change.stage.append(replace(arrived, sequence=0))
+        else:
+            p.failed(change, arrived, answer)
+        return
+    change.forget.append(row.from_id)
+    change.unstage.append(row.from_id)
+    change.items.append(
+        replace(
+            row,
+            from_id=arrived.from_id,
+            to_id=answer.id,
+            folder=arrived.folder,
+            size=arrived.size,
+            # Until the content is the same, nothing is agreed.
+            from_change_key=arrived.change_key if each.unchanged else "",
+            to_change_key=answer.change_key,
+            modified=arrived.modified,
+        )
+    )
+    change.count(Outcome.MOVED)
+    if not each.unchanged:
+        change.stage.append(replace(arrived, sequence=0))
+    elif arrived.is_read != row.is_read:
+        change.stage.append(replace(arrived, work=Work.READ_FLAG, sequence=0))
+    else:
+        change.unstage.append(arrived.from_id)

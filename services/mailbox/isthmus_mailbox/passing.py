@@ -1,0 +1,122 @@
+"""A pass over a mailbox: work is staged, then done.
+
+    1. doubts     writes of an earlier pass that got no answer are looked up on the to side
+    2. tree       what changed in the folder tree is written down; the to side's tree is made the same
+    3. listing    what changed in each folder is written down as work, in one transaction with the sync state
+    4. working    the work is done in batches; each takes its rows off the list in one transaction with the ledger's
+    5. tree       folders that the from side has no more are deleted on the to side
+
+A process may die between any two lines. What is written down is done by the next pass; what was under way is in doubt
+and looked up first. Proof (proving.py) asks both servers and believes neither list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import structlog
+from isthmus_exchange.client import Announce
+from isthmus_exchange.errors import EwsError, Kind
+from isthmus_exchange.operations import Operation
+from isthmus_sync.mailbox import retry
+from isthmus_sync.mailbox.model import LedgerChange, Outcome, Staged
+
+from isthmus_mailbox.ledger import Ledger
+from isthmus_mailbox.memory import ByteGate
+
+T = TypeVar("T")
+
+
+class Side(Protocol):
+    """A mailbox at its server; isthmus_exchange.mailbox.Mailbox is one."""
+
+    def now(self) -> float: ...
+
+    async def call(self, operation: Operation[T], announce: Announce | None = None) -> T: ...
+
+
+class MailboxBlocked(Exception):  # noqa: N818 - a state, with words for people
+    """Nothing can go on in this mailbox until somebody acts; the text says what to do."""
+
+
+async def _at_once() -> None:
+    """No reason to pause."""
+
+
+@dataclass
+class Pass:
+    """What a pass works with, and what it has done so far."""
+
+    ledger: Ledger
+    from_side: Side
+    to_side: Side
+    # The from side is the active one: what is missing on the other may be put back there.
+    heal: bool = True
+    # Somebody asked for this pass: what is set aside is tried again, whatever its time.
+    eager: bool = False
+    # Awaited between requests; returns when the work may go on, raises when it is to end.
+    breathe: Callable[[], Awaitable[None]] = _at_once
+    memory: ByteGate = field(default_factory=ByteGate)
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    log: structlog.stdlib.BoundLogger = field(default_factory=lambda: structlog.stdlib.get_logger("isthmus.mailbox"))
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    bytes_copied: int = 0
+    # A write of this pass got no answer.
+    doubt: bool = False
+    # What could not be done in the folder tree, for people.
+    problems: list[str] = field(default_factory=list)
+    # The to side's folder of each number, as far as there is one.
+    to_folders: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def due(self) -> float:
+        """Work of up to this time is to be done (seconds since 1970)."""
+        return float("inf") if self.eager else self.clock()
+
+    async def write(self, change: LedgerChange) -> None:
+        """Write to the ledger, then count."""
+        await self.ledger.write(change)
+        self.counts.update(change.outcomes)
+        self.bytes_copied += change.bytes_copied
+
+    def failed(self, change: LedgerChange, row: Staged, error: EwsError) -> None:
+        """Put into `change` that the work of `row` failed. Raises MailboxBlocked when all other work would, too."""
+        if error.kind is Kind.MAILBOX:
+            raise MailboxBlocked(str(error))
+        change_row, told = retry.after_failure(
+            row, str(error), quiet=error.kind is not Kind.PERMANENT, now=self.clock()
+        )
+        change.stage.append(change_row)
+        if told:
+            change.set_aside.append(change_row)
+
+
+async def in_parallel(work: AsyncIterator[T], at_once: int, do: Callable[[T], Awaitable[None]]) -> None:
+    """Do all the work, at most so much at a time; the first failure ends it and is raised."""
+    room = asyncio.Semaphore(at_once)
+
+    async def one(piece: T) -> None:
+        try:
+            await do(piece)
+        finally:
+            room.release()
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            await room.acquire()
+            async for piece in work:
+                tasks.create_task(one(piece))
+                await room.acquire()
+    except* Exception as group:
+        failure: BaseException = group
+    else:
+        return
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    raise failure

@@ -1,0 +1,164 @@
+"""The staged work of a mailbox, done: moves, copies, read flags, deletions, in this order.
+
+Deletions come last, so that everything that arrived elsewhere has been recognised as moved before it could be deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from isthmus_exchange.errors import EwsError, InDoubtError, Kind
+from isthmus_exchange.operations import DeleteItems, SetReadFlags
+from isthmus_sync.mailbox import moves
+from isthmus_sync.mailbox.batches import by_bytes, by_count
+from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged, Work
+
+from isthmus_mailbox import copying, doubts, moving
+from isthmus_mailbox.passing import Pass, in_parallel
+
+_CHUNK = 1000
+_BATCHES_AT_ONCE = 4
+_FLAGS = 100
+_DELETIONS = 100
+
+
+async def work_off(p: Pass) -> None:
+    """Do all work that is due, each row once. What fails stays staged, with the reason."""
+    reached = 0
+    while True:
+        queue = _Queue(p, reached)
+        await in_parallel(queue.batches(), _BATCHES_AT_ONCE, lambda batch: copying.copy(p, batch))
+        if p.doubt:
+            # Whatever could not be decided is staged again under the number it had.
+            await doubts.settle(p)
+            continue
+        if queue.reached > reached:
+            reached = queue.reached
+        elif not await _read_flags(p):
+            break
+    await _deletions(p)
+
+
+class _Queue:
+    """Staged creations and updates as batches; moves are taken out and made on the way."""
+
+    def __init__(self, p: Pass, reached: int) -> None:
+        self._p = p
+        self.reached = reached
+
+    async def batches(self) -> AsyncIterator[list[copying.Copy]]:
+        p = self._p
+        while not p.doubt:
+            rows = await p.ledger.next_work(Work.COPY, self.reached, p.due, _CHUNK)
+            if not rows:
+                return
+            self.reached = rows[-1].sequence
+            rows = [row for row in rows if row.folder in p.to_folders]
+            known = await p.ledger.known([row.from_id for row in rows])
+            moved = await self._moves([row for row in rows if row.from_id not in known])
+            for batch in by_bytes(row for row in rows if row.from_id not in moved):
+                await p.breathe()
+                yield [copying.Copy(row, known.get(row.from_id)) for row in batch]
+
+    async def _moves(self, arrivals: list[Staged]) -> set[str]:
+        """Make the moves among these creations; returns their from ids."""
+        p = self._p
+        departures = await p.ledger.departures({row.search_key for row in arrivals if row.search_key})
+        if not departures:
+            return set()
+        left = await p.ledger.known([row.from_id for row in departures])
+        found, _ = moves.pair(arrivals, departures, left)
+        await moving.move(p, found)
+        return {each.arrived.from_id for each in found}
+
+
+async def _read_flags(p: Pass) -> bool:
+    """Set read flags; True when some turned into copies."""
+    reached, turned = 0, False
+    while rows := await p.ledger.next_work(Work.READ_FLAG, reached, p.due, _FLAGS):
+        reached = rows[-1].sequence
+        await p.breathe()
+        known = await p.ledger.known([row.from_id for row in rows])
+        change = LedgerChange(unstage=[row.from_id for row in rows if row.from_id not in known])
+        rows = [row for row in rows if row.from_id in known]
+        flags = tuple((known[row.from_id].to_id, row.is_read) for row in rows)
+        if rows:
+            try:
+                answers = await p.to_side.call(
+                    SetReadFlags(flags),
+                    lambda until, rows=rows: _intend(p, Action.READ_FLAG, rows, until),  # type: ignore[misc]
+                )
+            except InDoubtError:
+                # Set once more by the next pass, after the deadline.
+                p.doubt = True
+                continue
+            except Exception:
+                await _withdraw(p, rows)
+                raise
+            for row, answer in zip(rows, answers, strict=True):
+                before = known[row.from_id]
+                if not isinstance(answer, EwsError):
+                    change.items.append(_flagged(before, row, answer.change_key))
+                    change.unstage.append(row.from_id)
+                    change.count(Outcome.READ_FLAG)
+                elif answer.kind is Kind.TRANSIENT or answer.kind is Kind.MAILBOX:
+                    p.failed(change, row, answer)
+                else:
+                    # Some classes do not take the flag by itself; the whole item carries it.
+                    change.stage.append(replace(row, work=Work.COPY, intent=None, sequence=0))
+                    turned = True
+        await p.write(change)
+    return turned
+
+
+def _flagged(before: ItemRow, row: Staged, change_key: str) -> ItemRow:
+    return replace(
+        before,
+        is_read=row.is_read,
+        from_change_key=row.change_key or before.from_change_key,
+        to_change_key=change_key or before.to_change_key,
+    )
+
+
+async def _deletions(p: Pass) -> None:
+    """Delete what the from side has no more. Folders that are gone take their items with them later."""
+    reached = 0
+    while rows := await p.ledger.next_work(Work.DELETE, reached, p.due, _CHUNK):
+        reached = rows[-1].sequence
+        known = await p.ledger.known([row.from_id for row in rows])
+        for batch in by_count([row for row in rows if row.folder in p.to_folders], _DELETIONS):
+            await p.breathe()
+            await _delete(p, batch, known)
+
+
+async def _delete(p: Pass, rows: list[Staged], known: dict[str, ItemRow]) -> None:
+    change = LedgerChange(unstage=[row.from_id for row in rows if row.from_id not in known])
+    rows = [row for row in rows if row.from_id in known]
+    if rows:
+        ids = tuple(known[row.from_id].to_id for row in rows)
+        try:
+            answers = await p.to_side.call(DeleteItems(ids), lambda until: _intend(p, Action.DELETE, rows, until))
+        except InDoubtError:
+            p.doubt = True
+            return
+        except Exception:
+            await _withdraw(p, rows)
+            raise
+        for row, answer in zip(rows, answers, strict=True):
+            if answer is None or answer.kind is Kind.GONE:
+                change.forget.append(row.from_id)
+                change.unstage.append(row.from_id)
+                change.count(Outcome.DELETED)
+            else:
+                p.failed(change, row, answer)
+    await p.write(change)
+
+
+async def _intend(p: Pass, action: Action, rows: list[Staged], until: float) -> None:
+    await p.write(LedgerChange(stage=[replace(row, intent=Intent(action, until)) for row in rows]))
+
+
+async def _withdraw(p: Pass, rows: list[Staged]) -> None:
+    """The write did not happen."""
+    await p.write(LedgerChange(stage=[replace(row, intent=None) for row in rows]))
