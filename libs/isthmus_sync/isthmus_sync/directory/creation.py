@@ -65,10 +65,14 @@ def naming(source: DirectoryObject, target: Index, project: Project) -> tuple[st
         # every other kind. Active Directory stores the type as a signed number.
         attributes["groupType"] = str(_UNIVERSAL - (source.number("groupType") & SECURITY_ENABLED))
         return dn, {name: as_values(value) for name, value in attributes.items()}
-    attributes["userPrincipalName"] = _free(
-        (f"{name}@{names.realm(base)}" for name in _numbered(stems["userPrincipalName"])),
-        lambda name: target.taken("userPrincipalName", name) is None,
-    )
+    realm = names.realm(base)
+
+    def free(name: str) -> bool:
+        # Active Directory takes the part before the @ for a sAMAccountName too, and refuses another account's.
+        another = name.casefold() != sam.casefold() and target.taken("sAMAccountName", name) is not None
+        return not another and target.taken("userPrincipalName", f"{name}@{realm}") is None
+
+    attributes["userPrincipalName"] = f"{_free(_numbered(stems['userPrincipalName']), free)}@{realm}"
     return dn, {name: as_values(value) for name, value in attributes.items()}
 
 
