@@ -20,14 +20,14 @@ class LabAuthorities(HTTPAdapter):
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Overrides the authority that requests would take."""
-        super().cert_verify(conn, url, self.by_address.get(urlsplit(url).netloc, verify), cert)  # type: ignore[no-untyped-call]
+        super().cert_verify(conn, url, self.by_address.get(urlsplit(url).netloc, verify), cert)
 
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
         """Overrides the authority in the connection's TLS context."""
         verify = self.by_address.get(urlsplit(request.url or "").netloc, verify)
-        return super().get_connection_with_tls_context(request, verify, proxies, cert)  # type: ignore[arg-type]
+        return super().get_connection_with_tls_context(request, verify, proxies, cert)
 
 
 BaseProtocol.HTTP_ADAPTER_CLS = LabAuthorities
@@ -39,8 +39,7 @@ def configuration(exchange: Exchange, user: str, password: str, **more: Any) -> 
     return Configuration(
         service_endpoint=exchange.ews,
         credentials=Credentials(user, password),
-        retry_policy=FaultTolerance(max_wait=10),
-        **more,
+        **{"retry_policy": FaultTolerance(max_wait=10)} | more,
     )
 
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from isthmus_cli.runner.ports import free_ports
@@ -61,10 +62,14 @@ class Exchange:
         return self.settings.listen, self.settings.smtp_port
 
     def tls(self) -> ssl.SSLContext:
+        """Trusts the server's authority."""
         return ssl.create_default_context(cafile=self.authority)
 
-    def hire(self, unit: str, nickname: str, **attributes: str | list[str]) -> Person:
-        """A new person with a mailbox, in an organisational unit; further attributes replace or complete the usual."""
+    def hire(self, unit: str, nickname: str, **attributes: str | list[str] | None) -> Person:
+        """A new person with a mailbox, in an organisational unit.
+
+        Further attributes replace or complete the usual ones; None leaves one out.
+        """
         alias = f"{nickname}.{secrets.token_hex(3)}"
         organisation = self.organisation
         name = f"{nickname.capitalize()} {alias[-6:]}"
@@ -87,13 +92,17 @@ class Exchange:
             "userAccountControl": "512",
         }
         dn = f"CN={name},{unit}"
-        with self.forest.connect() as connection:
-            connection.add(dn, ["user"], values | attributes)
+        with self.forest.connect() as untyped:
+            connection: Any = untyped  # ldap3's methods have no types
+            connection.add(
+                dn, ["user"], {key: value for key, value in (values | attributes).items() if value is not None}
+            )
         return Person(name, smtp, principal, alias, dn, mailbox, legacy_dn)
 
     def change(self, dn: str, **attributes: list[str]) -> None:
         """Replaces attributes of a directory object; an empty list clears one."""
-        with self.forest.connect() as connection:
+        with self.forest.connect() as untyped:
+            connection: Any = untyped  # ldap3's methods have no types
             connection.modify(dn, {name: [(MODIFY_REPLACE, values)] for name, values in attributes.items()})
 
 
@@ -158,10 +167,10 @@ class Office:
     exchanges: Exchanges
     units: Units
 
-    def alpha(self, nickname: str, **attributes: str | list[str]) -> Person:
+    def alpha(self, nickname: str, **attributes: str | list[str] | None) -> Person:
         return self.exchanges.alpha.hire(self.units.alpha, nickname, **attributes)
 
-    def beta(self, nickname: str, **attributes: str | list[str]) -> Person:
+    def beta(self, nickname: str, **attributes: str | list[str] | None) -> Person:
         return self.exchanges.beta.hire(self.units.beta, nickname, **attributes)
 
 

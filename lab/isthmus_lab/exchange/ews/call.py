@@ -6,11 +6,12 @@ every request is answered in a thread of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -42,6 +43,7 @@ from .names import Element, child, elements, local, m, text
 from .soap import Answer, Request, message_xml
 
 _log = structlog.get_logger()
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 # What the store refuses, and what EWS calls it. The order matters: the first that fits.
 _CODES: Final = (
@@ -188,12 +190,12 @@ class Call:
         items: Iterable[Element],
         handle: Callable[[Element], Iterable[Element]],
         *,
-        on_error: Sequence[str] = (),
+        on_error: Mapping[str, str] = _NOTHING,
         together: bool = False,
     ) -> Answer:
         """One response message for each item: what ``handle`` returns, or the error it raises.
 
-        ``on_error`` names the elements that the schema wants in the message of an error too. ``together`` commits
+        ``on_error`` has the elements, with their text, that the message of an error must have too. ``together`` commits
         what all of them did to the caller's mailbox at once; it is for handlers that ask nobody but the store.
         """
         name = self.request.operation
@@ -204,12 +206,14 @@ class Call:
                 response[0].append(self.message(name, partial(handle, each), on_error))
         return response
 
-    def answer(self, handle: Callable[[], Iterable[Element]]) -> Answer:
+    def answer(self, handle: Callable[[], Iterable[Element]], *, on_error: Mapping[str, str] = _NOTHING) -> Answer:
         """The answer of an operation that has one response message."""
         name = self.request.operation
-        return m(f"{name}Response", m("ResponseMessages", self.message(name, handle)))
+        return m(f"{name}Response", m("ResponseMessages", self.message(name, handle, on_error)))
 
-    def message(self, name: str, handle: Callable[[], Iterable[Element]], on_error: Sequence[str] = ()) -> Element:
+    def message(
+        self, name: str, handle: Callable[[], Iterable[Element]], on_error: Mapping[str, str] = _NOTHING
+    ) -> Element:
         """A response message from a function that returns its content or raises."""
         try:
             content = list(handle())
@@ -219,7 +223,7 @@ class Call:
             return node
         except Exception as error:
             node = _without_success(name, "Error", as_ews_error(error))
-            node.extend(m(each) for each in on_error)
+            node.extend(m(element, content) for element, content in on_error.items())
             return node
         node = m(f"{name}ResponseMessage", m("ResponseCode", "NoError"), ResponseClass="Success")
         node.extend(content)

@@ -19,6 +19,7 @@ from .versions import SCHEMAS, Version
 
 # Operations whose bulk is lifted out, and the element that holds it.
 _LIFTED: Final = {b"UploadItems": b"Data"}
+_SLASH: Final = ord("/")
 _DOCTYPE = re.compile(rb"(?:\s|\xef\xbb\xbf|<\?.*?\?>|<!--.*?-->)*<!DOCTYPE", re.DOTALL)
 
 Answer = Element | list[bytes]
@@ -51,9 +52,9 @@ def lift(body: bytes, name: bytes) -> tuple[bytes, list[memoryview]]:
     kept, at = 0, body.find(b"<")
     while at >= 0:
         end = body.find(b">", at)
-        tag = body[at + 1 : end].split(None, 1)[0] if end > at else b""
+        tag = body[at + 1 : end].split(None, 1)[0] if end > at + 1 and body[end - 1] != _SLASH else b""
         following = body.find(b"<", end)
-        if tag.rpartition(b":")[2] == name and following > 0:
+        if tag and tag[0] != _SLASH and tag.rpartition(b":")[2] == name and following > 0:
             rest.append(view[kept : end + 1])
             texts.append(view[end + 1 : following])
             kept = following

@@ -27,4 +27,4 @@ def transfer(call: Call, *, keep: bool) -> Answer:
             items.extend(bare(mailbox.guid, row) for row in rows)
         yield items
 
-    return call.answer_each(call.children("ItemIds"), handle, on_error=("Items",), together=True)
+    return call.answer_each(call.children("ItemIds"), handle, on_error={"Items": ""}, together=True)

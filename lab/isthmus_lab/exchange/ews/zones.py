@@ -67,19 +67,26 @@ def display_name(name: str) -> str:
 def rules(name: str, year: int = 2024) -> Rules:
     """The rules of that year, read from the time zone database."""
     where = zone(name)
-    instants = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(366 * 24)]
-    offsets = [where.utcoffset(each.astimezone(where)) or timedelta() for each in instants]
-    changes = [at for at in range(1, len(instants)) if offsets[at] != offsets[at - 1]]
-    minutes = sorted({int(each.total_seconds() // 60) for each in offsets})
-    if len(changes) != 2 or len(minutes) != 2:
-        only = int(offsets[0].total_seconds() // 60)
+
+    def offset(moment: datetime) -> timedelta:
+        return moment.astimezone(where).utcoffset() or timedelta()
+
+    days = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(366)]
+    changes = [day for day in days if offset(day) != offset(day + timedelta(days=1))]
+    if len(changes) != 2:
+        only = int(offset(days[0]).total_seconds() // 60)
         return Rules(-only, -only, None, None)
-    switches = {}
-    for at in changes:
+    switches, minutes = {}, set[int]()
+    for day in changes:
+        before, after = offset(day), offset(day + timedelta(days=1))
+        quarters = (day + timedelta(minutes=15 * number) for number in range(1, 97))
+        moment = next(each for each in quarters if offset(each) != before)
         # The clock shows this just before it changes, which is how the rule is written.
-        local = (instants[at] + offsets[at - 1]).replace(tzinfo=None)
-        switches[offsets[at] > offsets[at - 1]] = _switch(local)
-    return Rules(-minutes[0], -minutes[1], switches[False], switches[True])
+        switches[after > before] = _switch((moment + before).replace(tzinfo=None))
+        minutes.add(int(after.total_seconds() // 60))
+    if len(switches) != 2:
+        return Rules(-max(minutes), -max(minutes), None, None)
+    return Rules(-min(minutes), -max(minutes), switches[False], switches[True])
 
 
 def _switch(local: datetime) -> Switch:

@@ -36,4 +36,4 @@ def create_attachment(call: Call) -> Answer:
             row = mailbox.items.update(item.entry, attachments=bag.attachments)
         yield m("Attachments", describe(item, number, attachment, item_change_key(row)))
 
-    return call.answer_each(call.children("Attachments"), handle, on_error=("Attachments",))
+    return call.answer_each(call.children("Attachments"), handle, on_error={"Attachments": ""})

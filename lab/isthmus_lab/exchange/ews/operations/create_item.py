@@ -42,4 +42,4 @@ def create_item(call: Call) -> Answer:
             items.append(bare(mailbox.guid, mailbox.items.add(folder.id, draft.bag)))
         yield items
 
-    return call.answer_each(call.children("Items"), handle, on_error=("Items",))
+    return call.answer_each(call.children("Items"), handle, on_error={"Items": ""})

@@ -30,4 +30,4 @@ def get_attachment(call: Call) -> Answer:
             shown.append(show(View(None, lambda: embedded, id=str(item), body=shape.body, smtp_of=call.smtp_of), shape))
         yield m("Attachments", shown)
 
-    return call.answer_each(call.children("AttachmentIds"), handle, on_error=("Attachments",))
+    return call.answer_each(call.children("AttachmentIds"), handle, on_error={"Attachments": ""})

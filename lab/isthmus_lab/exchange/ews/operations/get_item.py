@@ -26,4 +26,4 @@ def get_item(call: Call) -> Answer:
                 raise EwsError("ErrorCalendarOccurrenceIsDeletedFromRecurrence", "The series has no such occurrence.")
         yield m("Items", show(call.view(mailbox, row, body=shape.body, occurrence=occurrence), shape))
 
-    return call.answer_each(call.children("ItemIds"), handle, on_error=("Items",))
+    return call.answer_each(call.children("ItemIds"), handle, on_error={"Items": ""})

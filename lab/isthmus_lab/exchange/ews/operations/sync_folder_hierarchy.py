@@ -34,4 +34,4 @@ def sync_folder_hierarchy(call: Call) -> Answer:
         yield m("IncludesLastFolderInRange", "true")
         yield changes
 
-    return call.answer(handle)
+    return call.answer(handle, on_error={"SyncState": "", "IncludesLastFolderInRange": "true"})

@@ -62,7 +62,7 @@ def sync_folder_items(call: Call) -> Answer:
             changes.extend(_change(call, mailbox, shape, each) for each in found.changes)
         yield changes
 
-    answer = call.answer(handle)
+    answer = call.answer(handle, on_error={"SyncState": "", "IncludesLastItemInRange": "true"})
     if not written or isinstance(answer, list):
         return answer
     before, _, after = etree.tostring(answer, encoding="utf-8").partition(b"<m:Changes/>")

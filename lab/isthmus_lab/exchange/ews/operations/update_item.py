@@ -59,7 +59,7 @@ def update_item(call: Call) -> Answer:
         yield m("Items", bare(mailbox.guid, row))
         yield m("ConflictResults", t("Count", "0"))
 
-    return call.answer_each(call.children("ItemChanges"), handle, on_error=("Items",))
+    return call.answer_each(call.children("ItemChanges"), handle, on_error={"Items": ""})
 
 
 def _change_key(target: Element, resolution: str, row: Row) -> bytes | None:
@@ -88,7 +88,9 @@ def _apply(draft: Draft, row: Row, update: Element) -> None:
             draft.set(extended.key_of(path), None)
             return
         field = ALL.get(uri_of(path))
-        if field is None or field.clear is None:
+        if field is None:  # no item here has it: it is gone already
+            return
+        if field.clear is None:
             raise EwsError("ErrorInvalidPropertyDelete", f"{uri_of(path)} cannot be deleted.")
         field.clear(draft)
         return

@@ -30,6 +30,8 @@ def upload_items(call: Call) -> Answer:
             content = binascii.a2b_base64(written)
         except binascii.Error as error:
             raise EwsError("ErrorCorruptData", f"Data is no base64: {error}") from None
+        if not content:
+            raise EwsError("ErrorCorruptData", "Data is empty.")
         parent = child(node, "ParentFolderId")
         if parent is None:
             raise EwsError("ErrorInvalidRequest", "ParentFolderId is missing.")
