@@ -119,7 +119,7 @@ class Client:
     async def messages(self, request: etree._Element) -> list[etree._Element | EwsError]:
         """Send a batch; for each of its parts the response message, or the error that it is."""
         answer = await self.call(request)
-        return [_judged(each) for each in answer.find("m:ResponseMessages", NS) or ()]
+        return [_judged(each) for each in _need(answer, "m:ResponseMessages")]
 
     async def one(self, request: etree._Element) -> etree._Element:
         """Send a batch of one. Its error is raised."""

@@ -64,9 +64,12 @@ def quoted_password(password: str) -> bytes:
 
 
 def escape_rdn(value: str) -> str:
-    """A value made safe inside a distinguished name (RFC 4514 2.4)."""
-    escaped = "".join(f"\\{c}" if c in '\\,+"<>;=' else c for c in value)
-    if escaped.startswith(("#", " ")):
+    """A value made safe inside a distinguished name (RFC 4514 2.4).
+
+    "#" is escaped wherever it stands, though only the first one must be: ldap3 refuses it otherwise.
+    """
+    escaped = "".join(f"\\{c}" if c in '\\,+"<>;=#' else c for c in value)
+    if escaped.startswith(" "):
         escaped = "\\" + escaped
     if escaped.endswith(" ") and not escaped.endswith("\\ "):
         escaped = escaped[:-1] + "\\ "

@@ -98,6 +98,8 @@ async def _send(desk: Desk, to: list[Worker], subject: str, writer: Writer, repl
     }
     try:
         await desk.client.send(message.as_bytes())
+    except aiohttp.ClientConnectorError:  # nothing reached the server
+        raise
     except (aiohttp.ClientError, TimeoutError):
         desk.journal.write("unsure", **line)
         raise

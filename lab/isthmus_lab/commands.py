@@ -1,0 +1,150 @@
+"""``isthmus lab``: the two organisations on this machine, for people and for programs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from isthmus_lab.ews import EwsError
+from isthmus_lab.importing import Entry, Outcome, SourceError, import_entries, open_source
+from isthmus_lab.lab import Lab, LabError
+from isthmus_lab.people.staff import House
+
+NOT_IN_ORDER, WRONG_INPUT, UNREACHABLE = 1, 2, 3
+"""Exit codes, as everywhere in the isthmus command."""
+
+app = typer.Typer(no_args_is_help=True, help="The two Exchange organisations on this machine, to try things with.")
+console = Console(highlight=False)
+
+DataFolder = Annotated[
+    Path, typer.Option("--data", envvar="ISTHMUS_DATA", help="Folder of the system that 'isthmus up --lab' runs.")
+]
+
+
+def default_data_folder() -> Path:
+    """Where `isthmus up` keeps a system unless told otherwise: /var/lib/isthmus for root, else the XDG data folder."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/isthmus")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "isthmus"
+
+
+DEFAULT_DATA = default_data_folder()
+
+
+def _fail(message: str, code: int) -> typer.Exit:
+    Console(stderr=True, highlight=False).print(f"[bold red]isthmus:[/] {escape(message)}")
+    return typer.Exit(code)
+
+
+def _described(data: Path) -> dict[str, Any]:
+    try:
+        return Lab(data / "lab").info()
+    except LabError as error:
+        raise _fail(str(error), WRONG_INPUT) from None
+
+
+@app.command()
+def info(
+    data: DataFolder = DEFAULT_DATA,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, passwords included, as JSON.")] = False,
+) -> None:
+    """Show where the organisations answer, and who works there with which password."""
+    described = _described(data)["organisations"]
+    if as_json:
+        json.dump(described, sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+        sys.stdout.write("\n")
+        return
+    for name, each in described.items():
+        console.print(f"\n[bold]{name}[/]")
+        table = Table(show_header=False, box=None)
+        for label in ("ews", "autodiscover", "smtp", "ldap", "ca_file"):
+            table.add_row(label, each[label])
+        table.add_row(
+            "account", f"{each['account']['user']}   {each['account']['password']}   may impersonate everybody"
+        )
+        table.add_row("administrator", f"{each['administrator']['user']}   {each['administrator']['password']}")
+        console.print(table)
+        people = Table("name", "address", "logs on as", "password", "department", box=None, header_style="bold")
+        for person in each["people"]:
+            people.add_row(*(person[key] for key in ("name", "address", "user", "password", "department")))
+        console.print(people)
+
+
+@app.command(name="import")
+def import_(
+    path: Annotated[Path, typer.Argument(help="An .eml file, a folder of them, an mbox, a Maildir or a PST.")],
+    mailbox: Annotated[str, typer.Option("--mailbox", help="Address of the person whose mailbox gets the mail.")],
+    organisation: Annotated[
+        str | None, typer.Option("--organisation", help="alpha or beta; by default the one where the person works.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything and write nothing.")] = False,
+    data: DataFolder = DEFAULT_DATA,
+) -> None:
+    """Put real mail into a mailbox of the running lab.
+
+    Folders keep their names; Inbox, Sent Items and the like go to the folders of that kind. A message that cannot be
+    read is named at the end and stops nothing; then the exit code is 1.
+    """
+    house = _house(_described(data)["organisations"], mailbox, organisation)
+    try:
+        entries = open_source(path)
+    except SourceError as error:
+        raise _fail(str(error), WRONG_INPUT) from None
+    try:
+        outcomes = asyncio.run(_import(house, mailbox, entries, dry_run=dry_run))
+    except (EwsError, aiohttp.ClientError) as error:
+        raise _fail(f"{house.ews} does not let us into {mailbox}: {error}", UNREACHABLE) from None
+    failed = [each for each in outcomes if each.problem]
+    for each in outcomes:
+        if each.problem:
+            console.print(f"  [red]✗[/] {escape(f'{each.entry.where}: {each.problem}')}", soft_wrap=True)
+        elif each.remark:
+            console.print(f"  [yellow]![/] {escape(f'{each.entry.where}: {each.remark}')}", soft_wrap=True)
+    size = sum(each.size for each in outcomes if not each.problem)
+    verb = "would be imported" if dry_run else "imported"
+    console.print(f"{len(outcomes) - len(failed):,} of {len(outcomes):,} messages {verb} ({size / 1e6:.1f} MB)")
+    if failed:
+        raise typer.Exit(NOT_IN_ORDER)
+
+
+def _house(described: dict[str, Any], mailbox: str, organisation: str | None) -> House:
+    for name, each in described.items():
+        if organisation not in (None, name):
+            continue
+        for person in each["people"]:
+            if person["address"] == mailbox.lower() and (organisation or not person["also_in_alpha"]):
+                return House.of(name, each)
+    if organisation not in (None, *described):
+        raise _fail(f"there is no organisation {organisation}; the lab has {' and '.join(described)}", WRONG_INPUT)
+    raise _fail(f"nobody in the lab has the address {mailbox}; 'isthmus lab info' lists everybody", WRONG_INPUT)
+
+
+async def _import(house: House, mailbox: str, entries: list[Entry], *, dry_run: bool) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"importing into {mailbox}", total=len(entries))
+
+        def tell(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            progress.advance(task)
+
+        async with house.client(mailbox.lower()) as client:
+            await client.folder("inbox")  # a wrong password or a server that is down is one error, not one a message
+            await import_entries(client, entries, tell, dry_run=dry_run)
+    return outcomes
+
+
+if __name__ == "__main__":
+    app()

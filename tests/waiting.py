@@ -1,0 +1,15 @@
+"""Waiting for what happens soon, without guessing how soon."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+
+async def eventually(probe: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
+    """Return once `probe` says yes; fails after a time that only a broken system needs."""
+    deadline = time.monotonic() + seconds
+    while not await probe():
+        assert time.monotonic() < deadline, f"{probe.__name__} is not so after {seconds:.0f} s"
+        await asyncio.sleep(0.05)
