@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from isthmus_cli.commands.status import view
-from isthmus_cli.main import app
+from isthmus_cli.main import build
 from isthmus_project import TEMPLATE
 from rich.console import Console
 from typer.testing import CliRunner
 
-run = CliRunner()
+
+def isthmus(*words: str) -> Any:
+    return CliRunner().invoke(build(words[0]), list(words))
 
 
 def mailbox(name: str, **changes: Any) -> dict[str, Any]:
@@ -66,16 +68,18 @@ def test_what_needs_attention_comes_first_when_there_are_too_many() -> None:
     assert "and 18 more" in text
 
 
-def test_init_writes_a_file_that_apply_accepts_up_to_the_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_writes_a_file_that_apply_accepts_up_to_the_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    result = run.invoke(app, ["init"])
+    result = isthmus("init")
     assert result.exit_code == 0
     assert (tmp_path / "project.yaml").read_text() == TEMPLATE
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
-    again = run.invoke(app, ["init"])
+    again = isthmus("init")
     assert again.exit_code == 2
     assert "exists already" in again.stderr
-    missing = run.invoke(app, ["apply"])
+    missing = isthmus("apply")
     assert missing.exit_code == 2
     assert "'alpha-password', which is not readable" in missing.stderr
 
@@ -83,27 +87,36 @@ def test_init_writes_a_file_that_apply_accepts_up_to_the_secrets(tmp_path: Path,
 def test_a_wrong_project_is_refused_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "project.yaml"
     path.write_text(TEMPLATE.replace("connections: 10", "connections: many", 1))
-    result = run.invoke(app, ["apply", str(path)])
+    result = isthmus("apply", str(path))
     assert result.exit_code == 2
     assert "source.exchange.connections" in result.stderr
 
 
 @pytest.mark.parametrize("command", [["status"], ["switch", "anna@alpha.example"]])
 def test_without_a_system_the_remedy_is_named(command: list[str], tmp_path: Path) -> None:
-    result = run.invoke(app, [*command, "--data", str(tmp_path / "nothing")])
+    result = isthmus(*command, "--data", str(tmp_path / "nothing"))
     assert result.exit_code == 3
     assert "isthmus up" in result.stderr
 
 
 def test_an_unreachable_portal_is_exit_code_3(tmp_path: Path) -> None:
     (tmp_path / "system.json").write_text(json.dumps({"ports": {"kafka": 1, "grpc": 1, "stats": 1}}))
-    result = run.invoke(app, ["status", "--data", str(tmp_path)])
+    result = isthmus("status", "--data", str(tmp_path))
     assert result.exit_code == 3
     assert "portal" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["init", "plan", "apply", "status", "switch", "up", "down", "ps", "logs", "demo", "lab"])
+@pytest.mark.parametrize(
+    "command", ["init", "plan", "apply", "status", "switch", "up", "down", "ps", "logs", "demo", "lab"]
+)
 def test_every_command_explains_itself(command: str) -> None:
-    result = run.invoke(app, [command, "--help"])
+    result = isthmus(command, "--help")
     assert result.exit_code == 0
     assert "Usage" in result.stdout
+
+
+def test_help_names_every_command_and_imports_none() -> None:
+    listed = CliRunner().invoke(build(None), ["--help"])
+    assert listed.exit_code == 0
+    for command in ("init", "plan", "apply", "status", "switch", "up", "down", "ps", "logs", "demo", "lab"):
+        assert f" {command} " in listed.stdout
