@@ -2,16 +2,17 @@
 
 import contextlib
 import struct
+from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from isthmus_lab.mapi import fasttransfer, tags
-from isthmus_lab.mapi.bag import Attachment, Bag
+from isthmus_lab.mapi.bag import Attachment, Bag, Properties
 
 signed = {bits: st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (16, 32, 64)}
-scalars: dict[int, st.SearchStrategy] = {
+scalars: dict[int, st.SearchStrategy[Any]] = {
     tags.PtypInteger16: signed[16],
     tags.PtypInteger32: signed[32],
     tags.PtypInteger64: signed[64],
@@ -35,13 +36,13 @@ values = scalars | only_single | {kind | tags.PtypMultiple: st.lists(v, max_size
 
 
 @st.composite
-def properties(draw: st.DrawFn, size: int = 12) -> dict:
-    found = {}
+def properties(draw: st.DrawFn, size: int = 12) -> Properties:
+    found: Properties = {}
     for kind in draw(st.lists(st.sampled_from(sorted(values)), max_size=size)):
         identifier = draw(st.integers(1, 0x3FFF) | st.integers(0x4100, 0x7FFF))
         name = draw(st.integers(0, 2**32 - 1) | st.text(st.characters(exclude_characters="\0", codec="utf-16")))
         named = tags.NamedProperty(draw(st.uuids()), name, kind)
-        key = draw(st.sampled_from([tags.tag(identifier, kind), named]))
+        key: tags.PropertyKey = draw(st.just(tags.tag(identifier, kind)) | st.just(named))
         found[key] = draw(values[kind])
     return found
 

@@ -74,7 +74,9 @@ def rich() -> EmailMessage:
     message.add_alternative(
         '<html><head><meta charset="iso-8859-1"></head><body>Siehe <img src="cid:a@b"></body></html>', "html"
     )
-    message.get_payload()[1].add_related(b"\x89PNG", "image", "png", cid="<a@b>", filename="bild.png")
+    html = list(message.iter_parts())[1]
+    assert isinstance(html, EmailMessage)
+    html.add_related(b"\x89PNG", "image", "png", cid="<a@b>", filename="bild.png")
     message.add_attachment("ä;b".encode("cp1252"), "text", "csv", filename="Übersicht für März.csv")
     inner = EmailMessage(policy=policy.SMTP)
     inner["Subject"] = "Innen"

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from isthmus_lab.mapi import fasttransfer, tags
-from isthmus_lab.mapi.bag import Attachment, Bag
+from isthmus_lab.mapi.bag import Attachment, Bag, Properties
 from isthmus_lab.store import (
     And,
     Bitmask,
@@ -309,12 +309,13 @@ FIGURES: list[tuple[Restriction, str]] = [
     (Compare(tags.PidLidPercentComplete, ">", 0.4), "b"),
     (Compare(tags.PidLidPercentComplete, ">", "text"), ""),
     (Bitmask(tags.PidTagAccess, 1), ""),
+    (Bitmask(tags.PidTagBody, 1), ""),
 ]
 
 
 @pytest.fixture
 def three(mailbox: Mailbox, inbox: bytes) -> Mailbox:
-    for properties in (
+    items: list[Properties] = [
         {
             tags.PidTagSubject: "Alpha",
             tags.PidTagMessageDeliveryTime: 100,
@@ -331,7 +332,8 @@ def three(mailbox: Mailbox, inbox: bytes) -> Mailbox:
             tags.PidLidPercentComplete: 0.5,
         },
         {tags.PidTagSubject: "Gamma", tags.PidTagComment: "gamma"},
-    ):
+    ]
+    for properties in items:
         mailbox.items.add(inbox, Bag(properties))
     return mailbox
 

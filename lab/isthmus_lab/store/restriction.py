@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -159,15 +160,17 @@ def register(connection: sqlite3.Connection) -> None:
 
 # A leaf or a key goes into the SQL as a number; those of the last queries are remembered here.
 _remembered: dict[int, Leaf | PropertyKey] = {}
+_remembering = Lock()
 _MANY = 100_000
 
 
 def _remember(what: Leaf | PropertyKey) -> int:
-    if len(_remembered) >= _MANY:
-        for old in list(_remembered)[: _MANY // 2]:
-            del _remembered[old]
-    number = next(reversed(_remembered), 0) + 1
-    _remembered[number] = what
+    with _remembering:
+        if len(_remembered) >= _MANY:
+            for old in list(_remembered)[: _MANY // 2]:
+                del _remembered[old]
+        number = next(reversed(_remembered), 0) + 1
+        _remembered[number] = what
     return number
 
 
@@ -192,7 +195,7 @@ def matches(leaf: Leaf, properties: Properties) -> bool:
         case Exists():
             return True
         case Bitmask(_, mask, is_zero):
-            return any((value & mask == 0) == is_zero for value in found)
+            return any(isinstance(value, int) and (value & mask == 0) == is_zero for value in found)
         case Contains(_, text, mode, ignore_case):
             return any(_text_contains(value, text, mode, ignore_case) for value in found)
         case Compare(_, sign, wanted):
