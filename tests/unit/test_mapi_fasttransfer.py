@@ -6,10 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Attachment, Bag, Properties
+
+# No limits of time: a busy machine makes no test fail.
+calmly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 signed = {bits: st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (16, 32, 64)}
 scalars: dict[int, st.SearchStrategy[Any]] = {
@@ -57,11 +60,13 @@ def bags(depth: int = 2) -> st.SearchStrategy[Bag]:
     )
 
 
+@calmly
 @given(bags())
 def test_every_bag_comes_back(bag: Bag) -> None:
     assert fasttransfer.decode(fasttransfer.encode(bag)) == bag
 
 
+@calmly
 @given(bags(1), st.data())
 def test_a_cut_stream_is_refused_or_a_smaller_bag(bag: Bag, data: st.DataObject) -> None:
     stream = fasttransfer.encode(bag)
@@ -73,12 +78,14 @@ def test_a_cut_stream_is_refused_or_a_smaller_bag(bag: Bag, data: st.DataObject)
     assert len(fasttransfer.encode(smaller)) <= len(stream)
 
 
+@calmly
 @given(st.binary(max_size=200))
 def test_noise_is_refused_with_a_value_error_only(noise: bytes) -> None:
     with contextlib.suppress(ValueError):
         fasttransfer.decode(noise)
 
 
+@calmly
 @given(bags(1), st.data())
 def test_a_damaged_stream_is_refused_with_a_value_error_only(bag: Bag, data: st.DataObject) -> None:
     stream = bytearray(fasttransfer.encode(bag))

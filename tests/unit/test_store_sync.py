@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Bag
@@ -22,6 +22,9 @@ from isthmus_lab.store import (
     Store,
     StoreError,
 )
+
+# No limits of time: a busy machine makes no test fail.
+calmly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @contextmanager
@@ -91,7 +94,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@calmly
 @given(steps)
 def test_any_history_is_rebuilt_exactly(history: list[tuple[str, int, int]]) -> None:
     with new_mailbox() as mailbox:
@@ -203,7 +206,7 @@ folder_steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@calmly
 @given(folder_steps)
 def test_any_history_of_folders_is_rebuilt_exactly(history: list[tuple[str, int, int]]) -> None:
     with new_mailbox() as mailbox:
