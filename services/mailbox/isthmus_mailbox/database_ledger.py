@@ -1,0 +1,1 @@
+"""The ledger of one mailbox in PostgreSQL (being written by the lead, 06:12)."""

@@ -1,0 +1,1 @@
+"""The mailbox service (being written by the lead, 06:12)."""
