@@ -75,6 +75,7 @@ class AccountMap:
         self._streamed = 0
         self._heard = float("-inf")
         self._filled = asyncio.Event()
+        self._is_cut_off = False
 
     async def __aenter__(self) -> Self:
         self._channel = grpc.aio.insecure_channel(self._address, options=_CHANNEL_OPTIONS)
@@ -191,13 +192,13 @@ class AccountMap:
                         break
                     pause = _FIRST_PAUSE
                     self._take(response)
-                self._log.info("the account map ended its stream")
+                self._cut_off("it ended the stream")
             except grpc.aio.AioRpcError as error:
-                self._log.warning("cut off from the account map", code=error.code().name, why=error.details())
+                self._cut_off(f"{error.code().name}: {error.details()}")
             except _FillAnew:
                 continue
             except TimeoutError:
-                self._log.warning("cut off from the account map", why=f"silent for {_LONGEST_SILENCE:g} s")
+                self._cut_off(f"it was silent for {_LONGEST_SILENCE:g} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -215,9 +216,18 @@ class AccountMap:
             raise _FillAnew
         self._streamed = response.complete_revision
         self._heard = time.monotonic()
+        if self._is_cut_off:
+            self._is_cut_off = False
+            self._log.info("the account map is back")
         if not self._filled.is_set():
             self._filled.set()
             self._log.info("the account map is here", pairs=len(self._cache))
+
+    def _cut_off(self, why: str) -> None:
+        """Say it, once for each time."""
+        if not self._is_cut_off:
+            self._log.warning("cut off from the account map; questions go to it one by one", why=why)
+        self._is_cut_off = True
 
     def _unavailable(self, error: grpc.aio.AioRpcError) -> AccountMapUnavailable:
         return AccountMapUnavailable(

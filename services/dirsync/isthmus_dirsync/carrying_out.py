@@ -26,6 +26,7 @@ from isthmus_sync.directory import (
     decide,
 )
 from isthmus_sync.directory.pairs import fingerprint
+from isthmus_sync.directory.recipients import made_for
 
 from isthmus_dirsync import metrics, records, telling
 from isthmus_dirsync.records import Record
@@ -132,6 +133,10 @@ class Carrier:
             metrics.writes.labels(forest.name, "create").inc()
             return decision, guid
 
+        # The intent first: after a crash, what carries our mark is known to be ours.
+        intents = [Record(d.pair, True, False, False, 0, True, "", None) for d in decisions]
+        async with self._pool.acquire() as connection, connection.transaction():
+            await records.save_pairs(connection, self._project.project, intents)
         done = [result for result in await _all(one, decisions) if result is not None]
         news = News()
         new_records: list[Record] = []
@@ -248,7 +253,7 @@ class Carrier:
                 news.wrote(pair.id, side, telling.UPDATED, obj.dn, names)
         return Record(
             replace(pair, agreed=decision.agreed.but_for(done.refused, pair.agreed)),
-            pair.id in created or (before is not None and before.created),
+            pair.id in created or (before is not None and before.created and made_for(pair, target)),
             source_gone=False,
             target_gone=False,
             redirected=redirected,

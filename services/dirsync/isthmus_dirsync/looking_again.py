@@ -20,7 +20,7 @@ from isthmus_sync.directory import (
     decide_and_note,
     left_out,
     match,
-    pair_id,
+    remember,
 )
 
 from isthmus_dirsync import records
@@ -79,7 +79,10 @@ async def look_again(
         )
     }
     taking_part = {guid: obj for guid, obj in sources.items() if left_out(obj, project.directory.scope) is None}
-    fresh = [obj for guid, obj in taking_part.items() if guid not in of_source]
+    # Known or not, whatever has no counterpart yet is matched first: it may be there.
+    fresh = [
+        obj for guid, obj in taking_part.items() if guid not in of_source or of_source[guid].pair.target_guid is None
+    ]
     couples = [
         (obj, targets.get(of_source[guid].pair.target_guid or b""))
         for guid, obj in taking_part.items()
@@ -99,24 +102,20 @@ async def look_again(
     known = await _known(project, pool, of_source.values(), source_index, target_index)
     twins = Twins(_linkable(record, active) for record in known.values())
     matching = match(fresh, target_index, twins, project)
-    for found in matching.matches:
-        twins.put(Pair(pair_id(project.project, found.source.guid), found.source.guid, found.target.guid))
-    for obj in matching.unmatched:
-        twins.put(Pair(pair_id(project.project, obj.guid), obj.guid))
+    remember(matching, twins, project)
     around = Surroundings(project, source_index, target_index, twins, facts)
     look = Look(around, known, [], matching.refused, [*source_guids])
+    refused = {each.source.guid for each in matching.refused}
     for obj in sorted(taking_part.values(), key=lambda obj: obj.dn):
-        pair = twins.by_guid(Side.SOURCE, obj.guid)
         record = of_source.get(obj.guid)
-        if record is not None:
-            pair = replace(record.pair, active=active(record.pair))
-            if pair.target_guid is not None and pair.target_guid not in targets:
-                look.parted.append(
-                    Parted(record, Side.TARGET, obj, None, f"its object in {project.target.name} was deleted")
-                )
-                continue
-        if pair is not None:
-            twins.put(pair)
+        if record is not None and record.pair.target_guid is not None and record.pair.target_guid not in targets:
+            reason = f"its object in {project.target.name} was deleted"
+            look.parted.append(Parted(record, Side.TARGET, obj, None, reason))
+            continue
+        if record is not None and record.target_gone:
+            twins.put(replace(record.pair, active=active(record.pair)))  # it came back
+        pair = twins.by_guid(Side.SOURCE, obj.guid)
+        if pair is not None and obj.guid not in refused:
             look.decisions.append(decide_and_note(pair, obj, around))
     for guid, record in of_source.items():
         if guid not in taking_part:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,6 +155,7 @@ class Synchroniser:
         name = self._project.project
         if self._state != "in step":
             self._state = "initial"
+        self._flipped = set()  # those that come later are looked at again
         # The bookmarks first: what changes while we read is looked at again.
         bookmarks = {side: await here(forest) for side, forest in self._forests.items()}
         async with self._pool.acquire() as connection:
@@ -185,7 +186,6 @@ class Synchroniser:
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_refused(connection, name, None, comparison.refused)
             await records.save_progress(connection, name, progress)
-        self._flipped.clear()
         seconds = time.monotonic() - began
         metrics.runs.labels(name, "full").observe(seconds)
         self._log.info("in step", seconds=round(seconds, 2))
@@ -195,7 +195,7 @@ class Synchroniser:
     # --- what changed -----------------------------------------------------------------------------------------------
 
     async def _follow(self, progress: Progress, came: Mapping[Side, Changes]) -> None:
-        """Look at what changed since the bookmarks, at switched people, and now and then at what was left unfinished."""
+        """Look at what changed since the bookmarks, at who was switched, and now and then at what is unfinished."""
         began, name = time.monotonic(), self._project.project
         flipped, self._flipped = self._flipped, set()
         try:
@@ -228,7 +228,7 @@ class Synchroniser:
         metrics.runs.labels(name, "changes").observe(time.monotonic() - began)
 
     async def _look(
-        self, changed: Mapping[Side, object], also: Sequence[Record], members: Mapping[str, frozenset[bytes]]
+        self, changed: Mapping[Side, Collection[bytes]], also: Sequence[Record], members: Mapping[str, frozenset[bytes]]
     ) -> bool:
         """Look at some objects again and carry out what they need. Returns whether anything was created."""
         assert self._sides is not None
@@ -241,7 +241,7 @@ class Synchroniser:
             self._pool,
             changed,
             also,
-            self._active,  # type: ignore[arg-type]
+            self._active,
         )
         created = await self._carry_out(look.decisions, look.parted, look.known, look.around, members)
         async with self._pool.acquire() as connection, connection.transaction():

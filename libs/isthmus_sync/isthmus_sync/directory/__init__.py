@@ -1,7 +1,7 @@
 """Decisions of directory synchronisation, as functions of values. Nothing here reads or writes a forest."""
 
 from isthmus_sync.directory.attributes import attributes_to_read, newest_owned
-from isthmus_sync.directory.comparison import Comparison, compare, decide_and_note
+from isthmus_sync.directory.comparison import Comparison, compare, decide_and_note, has_counterpart, remember
 from isthmus_sync.directory.decision import Decision, Surroundings, decide
 from isthmus_sync.directory.difference import Modification, applied, difference
 from isthmus_sync.directory.guard import objection
@@ -36,9 +36,11 @@ __all__ = [
     "decide",
     "decide_and_note",
     "difference",
+    "has_counterpart",
     "left_out",
     "match",
     "newest_owned",
     "objection",
     "pair_id",
+    "remember",
 ]

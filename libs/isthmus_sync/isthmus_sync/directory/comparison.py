@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from isthmus_sync.directory.decision import Decision, Surroundings, decide
 from isthmus_sync.directory.index import Index
-from isthmus_sync.directory.matching import Match, Refused, match
+from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.objects import DirectoryObject, Side
 from isthmus_sync.directory.pairs import Pair, Twins, pair_id
 from isthmus_sync.directory.recipients import ExchangeFacts
@@ -61,23 +61,37 @@ def compare(
     gone = {pair.source_guid: pair for pair in known if pair.target_guid and target_index.get(pair.target_guid) is None}
     twins = Twins(replace(pair, target_guid=None) if pair.source_guid in gone else pair for pair in known)
     matching = match(
-        [obj for obj in taking_part if twins.by_guid(Side.SOURCE, obj.guid) is None], target_index, twins, project
+        [obj for obj in taking_part if obj.guid not in gone and not has_counterpart(obj, twins)],
+        target_index,
+        twins,
+        project,
     )
-    for found in matching.matches:
-        twins.put(Pair(pair_id(project.project, found.source.guid), found.source.guid, found.target.guid))
-    for obj in matching.unmatched:
-        twins.put(Pair(pair_id(project.project, obj.guid), obj.guid))
+    remember(matching, twins, project)
     around = Surroundings(project, source_index, target_index, twins, facts)
     result = Comparison(around, [], matching.matches, matching.refused, dict(reasons))
+    refused = {each.source.guid for each in matching.refused}
     pairs = [(obj, twins.by_guid(Side.SOURCE, obj.guid)) for obj in sorted(taking_part, key=lambda obj: obj.dn)]
     for obj, pair in pairs:
         if obj.guid in gone:
             result.without_target.append(gone[obj.guid])
-        elif pair is not None:
+        elif pair is not None and obj.guid not in refused:
             result.decisions.append(decide_and_note(pair, obj, around))
     here = {obj.guid for obj in taking_part}
     result.without_source.extend(pair for pair in known if pair.source_guid not in here)
     return result
+
+
+def has_counterpart(source: DirectoryObject, twins: Twins) -> bool:
+    """Whether the pair of this object is complete. One without a target may have got it without our learning of it."""
+    pair = twins.by_guid(Side.SOURCE, source.guid)
+    return pair is not None and pair.target_guid is not None
+
+
+def remember(matching: Matching, twins: Twins, project: Project) -> None:
+    """Make pairs of what was matched, and of what must be created."""
+    for source, target in [(m.source, m.target) for m in matching.matches] + [(s, None) for s in matching.unmatched]:
+        known = twins.by_guid(Side.SOURCE, source.guid) or Pair(pair_id(project.project, source.guid), source.guid)
+        twins.put(replace(known, target_guid=target.guid if target else None))
 
 
 def decide_and_note(pair: Pair, source: DirectoryObject, around: Surroundings) -> Decision:

@@ -79,6 +79,11 @@ def recipient_attributes(
     return missing | {name: as_values(value) for name, value in changes.items()}
 
 
+def made_for(pair: Pair, target: DirectoryObject | None) -> bool:
+    """Whether the target object got its legacyExchangeDN from us, for this pair."""
+    return target is not None and f"/cn={pair.id.hex()}-" in target.text("legacyExchangeDN")
+
+
 def gets_mailbox(source: DirectoryObject, target: DirectoryObject, facts: ExchangeFacts) -> bool:
     """Whether the target account is to be given a mailbox now."""
     return bool(facts.database) and source.kind.is_account and source.has_mailbox and not target.has_mailbox
