@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _log = structlog.stdlib.get_logger("isthmus.switch")
 
+_SIDES = frozenset(int(side) for side in Side)
+
 TOPICS = (SWITCH_REQUESTS, MAILBOX_PASSES, REDIRECTIONS, MAILBOX_PROGRESS)
 
 
@@ -37,7 +39,7 @@ async def hear(connection: Connection, event: Event) -> None:
 
 
 async def _requested(connection: Connection, request: SwitchRequested, now: datetime) -> None:
-    if request.side not in Side.__members__.values():
+    if request.side not in _SIDES:
         _log.warning("a request for no side was left out", pair=request.pair_id.hex(), side=request.side)
         return
     saga = await store.read(connection, request.pair_id, lock=True)
@@ -74,7 +76,7 @@ async def _passed(connection: Connection, done: PassCompleted, now: datetime) ->
 
 
 async def _redirected(connection: Connection, said: RedirectionSet, now: datetime) -> None:
-    if said.active_side not in Side.__members__.values():
+    if said.active_side not in _SIDES:
         _log.warning("a redirection to no side was left out", pair=said.pair_id.hex(), side=said.active_side)
         return
     await connection.execute(

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isthmus_exchange import ItemRef, Mailbox, delete_items, sync_folder_hierarchy
+from isthmus_exchange import Mailbox
 from isthmus_exchange.names import M, T
+from isthmus_exchange.operations import DeleteItems, FindFolders
 from isthmus_exchange.shapes import distinguished, folder_id
 from isthmus_exchange.soap import attribute, check, child, response_messages, single, text
+from isthmus_exchange.values import ItemId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,18 +39,18 @@ async def send(mailbox: Mailbox, subject: str) -> None:
     single(await mailbox.write("CreateItem", body))
 
 
-async def find(mailbox: Mailbox, prefix: str, *, everywhere: bool = False) -> dict[str, list[ItemRef]]:
+async def find(mailbox: Mailbox, prefix: str, *, everywhere: bool = False) -> dict[str, list[ItemId]]:
     """The messages whose subject begins with ``prefix``, by subject: in the inbox and junk mail, or in every folder
     (a rule of the owner may have filed them)."""
     if not everywhere:
         return await _find_in(mailbox, prefix, [distinguished(role) for role in _LIKELY])
     folders: list[str] = []
-    state, last = "", False
+    offset, last = 0, False
     while not last:
-        page = await sync_folder_hierarchy(mailbox, state)
-        folders += [change.id for change in page.changes if change.folder and not change.folder.is_search]
-        state, last = page.state, page.last
-    found: dict[str, list[ItemRef]] = {}
+        page = await mailbox.call(FindFolders(offset))
+        folders += [folder.id for folder in page.folders if not folder.search]
+        offset, last = page.next, page.last
+    found: dict[str, list[ItemId]] = {}
     for at in range(0, len(folders), _FOLDERS_A_REQUEST):
         some = [folder_id(identity) for identity in folders[at : at + _FOLDERS_A_REQUEST]]
         for subject, items in (await _find_in(mailbox, prefix, some)).items():
@@ -61,12 +63,12 @@ async def clear(mailbox: Mailbox, prefix: str) -> None:
     items = [item for items in (await find(mailbox, prefix, everywhere=True)).values() for item in items]
     if not items:
         return
-    for error in await delete_items(mailbox, items):
+    for error in await mailbox.call(DeleteItems(tuple(item.id for item in items))):
         if error is not None and error.code != "ErrorItemNotFound":
             raise error
 
 
-async def _find_in(mailbox: Mailbox, prefix: str, folders: Iterable[str]) -> dict[str, list[ItemRef]]:
+async def _find_in(mailbox: Mailbox, prefix: str, folders: Iterable[str]) -> dict[str, list[ItemId]]:
     body = (
         '<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>'
         '<t:FieldURI FieldURI="item:Subject"/></t:AdditionalProperties></m:ItemShape>'
@@ -75,7 +77,7 @@ async def _find_in(mailbox: Mailbox, prefix: str, folders: Iterable[str]) -> dic
         f'<t:FieldURI FieldURI="item:Subject"/><t:Constant Value={attribute(prefix)}/></t:Contains></m:Restriction>'
         f"<m:ParentFolderIds>{''.join(folders)}</m:ParentFolderIds></m:FindItem>"
     )
-    found: dict[str, list[ItemRef]] = {}
+    found: dict[str, list[ItemId]] = {}
     for message in response_messages(await mailbox.read("FindItem", body)):
         error = check(message)
         if error is not None:
@@ -87,5 +89,5 @@ async def _find_in(mailbox: Mailbox, prefix: str, folders: Iterable[str]) -> dic
         for item in items if items is not None else ():
             identity = child(item, f"{T}ItemId")
             subject = item.findtext(f"{T}Subject") or ""
-            found.setdefault(subject, []).append(ItemRef(identity.get("Id", ""), identity.get("ChangeKey", "")))
+            found.setdefault(subject, []).append(ItemId(identity.get("Id", ""), identity.get("ChangeKey", "")))
     return found

@@ -21,6 +21,6 @@ def current_project(projects: Table[ProjectApplied]) -> Project:
         return Project.model_validate_json(applied.document)
     except ValidationError as error:
         raise LookupError(
-            f"the project {applied.project} was applied by another version of Isthmus and cannot be read here: apply it "
-            f"again with this one ({error.error_count()} errors)"
+            f"the project {applied.project} was applied by another version of Isthmus and cannot be read here "
+            f"({error.error_count()} errors): apply it again with this one"
         ) from error
