@@ -1,1 +1,335 @@
-"""The ledger of one mailbox in PostgreSQL (being written by the lead, 06:12)."""
+"""The ledger of one mailbox in PostgreSQL, for passes from the source to the target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from asyncpg import Record
+from isthmus.events.v1.mailbox_pb2 import ItemSetAside
+from isthmus_events import Lease, publish_all
+from isthmus_events.topics import MAILBOX_SET_ASIDE
+from isthmus_service import Connection, Pool
+from isthmus_sync.mailbox import hierarchy
+from isthmus_sync.mailbox.model import (
+    Action,
+    FolderIntent,
+    FolderRow,
+    FolderWrite,
+    Intent,
+    ItemRow,
+    LedgerChange,
+    Staged,
+    Work,
+)
+from isthmus_sync.mailbox.staging import deletion
+
+from isthmus_mailbox.ids import pack, pack_optional, unpack, unpack_optional
+
+_PUT_FOLDER = """
+    INSERT INTO folder (pair_id, number, parent, name, folder_class, role, source_id, target_id, sync_state, gone,
+                        settled, intent_write, intent_until, intent_parent, intent_name)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    ON CONFLICT (pair_id, number) DO UPDATE SET
+        parent = excluded.parent, name = excluded.name, folder_class = excluded.folder_class, role = excluded.role,
+        source_id = excluded.source_id, target_id = excluded.target_id, sync_state = excluded.sync_state,
+        gone = excluded.gone, settled = excluded.settled, intent_write = excluded.intent_write,
+        intent_until = excluded.intent_until, intent_parent = excluded.intent_parent, intent_name = excluded.intent_name
+"""
+_PUT_ITEM = """
+    INSERT INTO item (pair_id, source_id, target_id, folder, search_key, size, associated, is_read,
+                      source_change_key, target_change_key, modified)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT (pair_id, source_id) DO UPDATE SET
+        target_id = excluded.target_id, folder = excluded.folder, search_key = excluded.search_key,
+        size = excluded.size, associated = excluded.associated, is_read = excluded.is_read,
+        source_change_key = excluded.source_change_key, target_change_key = excluded.target_change_key,
+        modified = excluded.modified
+"""
+_STAGE = """
+    INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
+                      attempts, not_before, reason, intent_action, intent_until, intent_moved, sequence)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+            CASE WHEN $17::bigint = 0 THEN nextval('work_sequence') ELSE $17 END)
+    ON CONFLICT (pair_id, source_id) DO UPDATE SET
+        folder = excluded.folder, work = excluded.work, search_key = excluded.search_key, size = excluded.size,
+        associated = excluded.associated, is_read = excluded.is_read, change_key = excluded.change_key,
+        modified = excluded.modified, attempts = excluded.attempts, not_before = excluded.not_before,
+        reason = excluded.reason, intent_action = excluded.intent_action, intent_until = excluded.intent_until,
+        intent_moved = excluded.intent_moved, sequence = excluded.sequence
+"""
+
+
+class DatabaseLedger:
+    """Ledger (ledger.py) of the mailbox of `pair_id`; every write holds the `lease`, or writes nothing."""
+
+    def __init__(self, pool: Pool, lease: Lease, pair_id: bytes) -> None:
+        self._pool = pool
+        self._lease = lease
+        self._pair = pair_id
+
+    # --- questions --------------------------------------------------------------------------------------------------
+
+    async def hierarchy_state(self) -> str | None:
+        state: str | None = await self._pool.fetchval(
+            "SELECT hierarchy_state FROM mailbox WHERE pair_id = $1", self._pair
+        )
+        return state
+
+    async def folders(self) -> list[FolderRow]:
+        return await _folders(self._pool, self._pair)
+
+    async def known(self, from_ids: Collection[str]) -> dict[str, ItemRow]:
+        return await self._items("source_id = ANY($2::bytea[])", [pack(each) for each in from_ids])
+
+    async def known_in(self, folder: int) -> dict[str, ItemRow]:
+        return await self._items("folder = $2", folder)
+
+    async def claimed(self, to_ids: Collection[str]) -> dict[str, ItemRow]:
+        found = await self._items("target_id = ANY($2::bytea[])", [pack(each) for each in to_ids])
+        return {row.to_id: row for row in found.values()}
+
+    async def staged(self, from_ids: Collection[str]) -> dict[str, Staged]:
+        rows = await self._work("source_id = ANY($2::bytea[])", [pack(each) for each in from_ids])
+        return {row.from_id: row for row in rows}
+
+    async def staged_in(self, folder: int) -> dict[str, Staged]:
+        return {row.from_id: row for row in await self._work("folder = $2", folder)}
+
+    async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
+        return await self._work(
+            "work = $2 AND intent_action IS NULL AND sequence > $3 AND not_before <= $4 ORDER BY sequence LIMIT $5",
+            work,
+            after,
+            due,
+            limit,
+        )
+
+    async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
+        return await self._work("work = 2 AND search_key = ANY($2::bytea[])", list(search_keys))
+
+    async def in_doubt(self) -> list[Staged]:
+        return await self._work("intent_action IS NOT NULL")
+
+    async def resent(self, folder: int) -> set[bytes]:
+        rows = await self._pool.fetch(
+            "SELECT search_key FROM resent WHERE pair_id = $1 AND folder = $2", self._pair, folder
+        )
+        return {row["search_key"] for row in rows}
+
+    async def _items(self, condition: str, value: object) -> dict[str, ItemRow]:
+        rows = await self._pool.fetch(f"SELECT * FROM item WHERE pair_id = $1 AND {condition}", self._pair, value)  # noqa: S608
+        return {item.from_id: item for item in map(_item, rows)}
+
+    async def _work(self, condition: str, *values: object) -> list[Staged]:
+        rows = await self._pool.fetch(f"SELECT * FROM work WHERE pair_id = $1 AND {condition}", self._pair, *values)  # noqa: S608
+        return [_staged(row) for row in rows]
+
+    # --- the change -------------------------------------------------------------------------------------------------
+
+    async def write(self, change: LedgerChange) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._lease.hold(connection)
+            await self._write_folders(connection, change)
+            await self._write_items(connection, change)
+            if change.bytes_copied or change.hierarchy_state:
+                await connection.execute(
+                    "UPDATE mailbox SET bytes_done = bytes_done + $2, hierarchy_state = coalesce($3, hierarchy_state) "
+                    "WHERE pair_id = $1",
+                    self._pair,
+                    change.bytes_copied,
+                    change.hierarchy_state,
+                )
+            if change.set_aside:
+                await self._tell(connection, change.set_aside)
+
+    async def _write_folders(self, connection: Connection, change: LedgerChange) -> None:
+        if change.folders:
+            await connection.executemany(_PUT_FOLDER, [(self._pair, *_folder_values(row)) for row in change.folders])
+        for number in change.gone_folders:
+            await connection.execute(
+                "UPDATE folder SET gone = true, sync_state = NULL WHERE pair_id = $1 AND number = $2",
+                self._pair,
+                number,
+            )
+            await connection.execute("DELETE FROM work WHERE pair_id = $1 AND folder = $2", self._pair, number)
+            rows = await connection.fetch("SELECT * FROM item WHERE pair_id = $1 AND folder = $2", self._pair, number)
+            await self._stage(connection, [deletion(_item(row)) for row in rows])
+        lost = [*change.reset_folders, *change.removed_folders]
+        for table in ("item", "work") if lost else ():
+            await connection.execute(
+                f"DELETE FROM {table} WHERE pair_id = $1 AND folder = ANY($2::integer[])",  # noqa: S608
+                self._pair,
+                lost,
+            )
+        states = dict.fromkeys(change.reset_folders) | change.sync_states
+        if change.removed_folders:
+            await connection.execute(
+                "DELETE FROM folder WHERE pair_id = $1 AND number = ANY($2::integer[])",
+                self._pair,
+                change.removed_folders,
+            )
+        if states:
+            await connection.executemany(
+                "UPDATE folder SET sync_state = $3 WHERE pair_id = $1 AND number = $2",
+                [(self._pair, number, state) for number, state in states.items()],
+            )
+
+    async def _write_items(self, connection: Connection, change: LedgerChange) -> None:
+        if change.forget:
+            await self._delete(connection, "item", change.forget)
+        if change.items:
+            await connection.executemany(_PUT_ITEM, [(self._pair, *_item_values(row)) for row in change.items])
+        if change.unstage:
+            await self._delete(connection, "work", change.unstage)
+        await self._stage(connection, change.stage)
+        if change.resent:
+            await connection.executemany(
+                "INSERT INTO resent (pair_id, folder, search_key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                [(self._pair, folder, key) for folder, key in change.resent],
+            )
+
+    async def _delete(self, connection: Connection, table: str, from_ids: Iterable[str]) -> None:
+        await connection.execute(
+            f"DELETE FROM {table} WHERE pair_id = $1 AND source_id = ANY($2::bytea[])",  # noqa: S608
+            self._pair,
+            [pack(each) for each in from_ids],
+        )
+
+    async def _stage(self, connection: Connection, rows: Collection[Staged]) -> None:
+        if rows:
+            await connection.executemany(_STAGE, [(self._pair, *_staged_values(row)) for row in rows])
+
+    async def _tell(self, connection: Connection, rows: Collection[Staged]) -> None:
+        folders = await _folders(connection, self._pair)
+        for row in rows:
+            message = ItemSetAside(
+                pair_id=self._pair,
+                folder=hierarchy.path(folders, row.folder),
+                item_id=row.from_id,
+                size=row.size,
+                reason=row.reason,
+            )
+            await publish_all(connection, MAILBOX_SET_ASIDE, {self._pair: message})
+
+
+async def _folders(where: Pool | Connection, pair: bytes) -> list[FolderRow]:
+    rows = await where.fetch("SELECT * FROM folder WHERE pair_id = $1 ORDER BY number", pair)
+    return [_folder(row) for row in rows]
+
+
+# --- rows and values ----------------------------------------------------------------------------------------------------
+
+
+def _folder(row: Record) -> FolderRow:
+    intent = None
+    if row["intent_write"] is not None:
+        intent = FolderIntent(
+            FolderWrite(row["intent_write"]), row["intent_until"], unpack(row["intent_parent"]), row["intent_name"]
+        )
+    return FolderRow(
+        number=row["number"],
+        parent=row["parent"],
+        name=row["name"],
+        folder_class=row["folder_class"],
+        role=row["role"],
+        from_id=unpack_optional(row["source_id"]),
+        to_id=unpack_optional(row["target_id"]),
+        sync_state=row["sync_state"],
+        gone=row["gone"],
+        settled=row["settled"],
+        intent=intent,
+    )
+
+
+def _folder_values(row: FolderRow) -> tuple[object, ...]:
+    intent = row.intent
+    return (
+        row.number,
+        row.parent,
+        _clean(row.name),
+        row.folder_class,
+        row.role,
+        pack_optional(row.from_id),
+        pack_optional(row.to_id),
+        row.sync_state,
+        row.gone,
+        row.settled,
+        *((intent.write, intent.answer_by, pack(intent.parent), intent.name) if intent else (None, None, None, None)),
+    )
+
+
+def _item(row: Record) -> ItemRow:
+    return ItemRow(
+        from_id=unpack(row["source_id"]),
+        to_id=unpack(row["target_id"]),
+        folder=row["folder"],
+        search_key=row["search_key"],
+        size=row["size"],
+        associated=row["associated"],
+        is_read=row["is_read"],
+        from_change_key=unpack(row["source_change_key"]),
+        to_change_key=unpack(row["target_change_key"]),
+        modified=row["modified"],
+    )
+
+
+def _item_values(row: ItemRow) -> tuple[object, ...]:
+    return (
+        pack(row.from_id),
+        pack(row.to_id),
+        row.folder,
+        row.search_key,
+        row.size,
+        row.associated,
+        row.is_read,
+        pack(row.from_change_key),
+        pack(row.to_change_key),
+        row.modified,
+    )
+
+
+def _staged(row: Record) -> Staged:
+    intent = None
+    if row["intent_action"] is not None:
+        intent = Intent(Action(row["intent_action"]), row["intent_until"], unpack(row["intent_moved"]))
+    return Staged(
+        from_id=unpack(row["source_id"]),
+        folder=row["folder"],
+        work=Work(row["work"]),
+        search_key=row["search_key"],
+        size=row["size"],
+        associated=row["associated"],
+        is_read=row["is_read"],
+        change_key=unpack(row["change_key"]),
+        modified=row["modified"],
+        attempts=row["attempts"],
+        not_before=row["not_before"],
+        reason=row["reason"],
+        intent=intent,
+        sequence=row["sequence"],
+    )
+
+
+def _staged_values(row: Staged) -> tuple[object, ...]:
+    intent = row.intent
+    return (
+        pack(row.from_id),
+        row.folder,
+        row.work,
+        row.search_key,
+        row.size,
+        row.associated,
+        row.is_read,
+        pack(row.change_key),
+        row.modified,
+        row.attempts,
+        row.not_before,
+        _clean(row.reason),
+        *((intent.action, intent.answer_by, pack(intent.moved_from)) if intent else (None, None, None)),
+        row.sequence,
+    )
+
+
+def _clean(text: str) -> str:
+    """PostgreSQL's text holds everything but NUL."""
+    return text.replace("\0", "�")
