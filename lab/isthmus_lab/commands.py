@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Coroutine, Iterator
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import aiohttp
 import typer
@@ -17,9 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from isthmus_lab.ews import EwsError
-from isthmus_lab.importing import Entry, Outcome, SourceError, import_entries, open_source
-from isthmus_lab.lab import Lab, LabError
+from isthmus_lab.lab import Lab, LabError, LabOptions, populations
 from isthmus_lab.people.staff import House
+
+if TYPE_CHECKING:
+    # The parsers of mail, calendars and PST are read by the commands that need them: the others start sooner.
+    from isthmus_lab.importing import Entry, Outcome
 
 NOT_IN_ORDER, WRONG_INPUT, UNREACHABLE = 1, 2, 3
 """Exit codes, as everywhere in the isthmus command."""
@@ -96,15 +101,45 @@ def import_(
     Folders keep their names; Inbox, Sent Items and the like go to the folders of that kind. A message that cannot be
     read is named at the end and stops nothing; then the exit code is 1.
     """
+    from isthmus_lab.importing import SourceError, open_source
+
     house = _house(_described(data)["organisations"], mailbox, organisation)
     try:
         entries = open_source(path)
     except SourceError as error:
         raise _fail(str(error), WRONG_INPUT) from None
+    outcomes = _run(_import(house, mailbox, entries, dry_run=dry_run), house)
+    _report(outcomes, "would be imported" if dry_run else "imported")
+
+
+@app.command()
+def populate(
+    items: Annotated[int, typer.Option("--items", min=1, help="How many items to add, over all mailboxes.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Other than the lab's own, else it is the same mail again.")] = 2,
+    organisation: Annotated[str, typer.Option("--organisation", help="alpha or beta.")] = "alpha",
+    data: DataFolder = DEFAULT_DATA,
+) -> None:
+    """Put more believable mail, appointments and so on into the mailboxes of the running lab."""
+    from isthmus_lab.importing.more import more_entries
+
+    described = _described(data)
+    if organisation not in described["organisations"]:
+        raise _fail(f"there is no organisation {organisation}; the lab has alpha and beta", WRONG_INPUT)
+    house = House.of(organisation, described["organisations"][organisation])
+    population = populations(LabOptions(**described["options"]))[organisation]
+    work = more_entries(population, items, seed, date.today())
+    _report(_run(_populate(house, work, items), house), "added")
+
+
+def _run(work: Coroutine[Any, Any, list[Outcome]], house: House) -> list[Outcome]:
     try:
-        outcomes = asyncio.run(_import(house, mailbox, entries, dry_run=dry_run))
+        return asyncio.run(work)
     except (EwsError, aiohttp.ClientError) as error:
-        raise _fail(f"{house.ews} does not let us into {mailbox}: {error}", UNREACHABLE) from None
+        raise _fail(f"{house.ews} does not let us work: {error}", UNREACHABLE) from None
+
+
+def _report(outcomes: list[Outcome], verb: str) -> None:
+    """Name what is not in the mailbox, and say how much is. Ends with exit code 1 if anything is missing."""
     failed = [each for each in outcomes if each.problem]
     for each in outcomes:
         if each.problem:
@@ -112,7 +147,6 @@ def import_(
         elif each.remark:
             console.print(f"  [yellow]![/] {escape(f'{each.entry.where}: {each.remark}')}", soft_wrap=True)
     size = sum(each.size for each in outcomes if not each.problem)
-    verb = "would be imported" if dry_run else "imported"
     console.print(f"{len(outcomes) - len(failed):,} of {len(outcomes):,} messages {verb} ({size / 1e6:.1f} MB)")
     if failed:
         raise typer.Exit(NOT_IN_ORDER)
@@ -131,9 +165,10 @@ def _house(described: dict[str, Any], mailbox: str, organisation: str | None) ->
 
 
 async def _import(house: House, mailbox: str, entries: list[Entry], *, dry_run: bool) -> list[Outcome]:
+    from isthmus_lab.importing import import_entries
+
     outcomes: list[Outcome] = []
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as progress:
+    with _progress() as progress:
         task = progress.add_task(f"importing into {mailbox}", total=len(entries))
 
         def tell(outcome: Outcome) -> None:
@@ -144,6 +179,28 @@ async def _import(house: House, mailbox: str, entries: list[Entry], *, dry_run: 
             await client.folder("inbox")  # a wrong password or a server that is down is one error, not one a message
             await import_entries(client, entries, tell, dry_run=dry_run)
     return outcomes
+
+
+async def _populate(house: House, work: Iterator[tuple[str, list[Entry]]], items: int) -> list[Outcome]:
+    from isthmus_lab.importing import import_entries
+
+    outcomes: list[Outcome] = []
+    with _progress() as progress:
+        task = progress.add_task(f"adding to {house.name}", total=items)
+
+        def tell(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            progress.advance(task)
+
+        for address, entries in work:
+            async with house.client(address) as client:
+                await import_entries(client, entries, tell)
+    return outcomes
+
+
+def _progress() -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console, transient=True)
 
 
 if __name__ == "__main__":

@@ -69,13 +69,13 @@ class Client:
         self.url = url
         self.user = user
         self.impersonate = impersonate
-        self._authentication = aiohttp.BasicAuth(user, password, encoding="utf-8")
+        self._authorization = aiohttp.encode_basic_auth(user, password, encoding="utf-8")
         self._tls = ssl.create_default_context(cafile=ca_file)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            auth=self._authentication,
+            headers={"Authorization": self._authorization},
             connector=aiohttp.TCPConnector(ssl=self._tls, limit=4),
             timeout=aiohttp.ClientTimeout(total=120),
         )

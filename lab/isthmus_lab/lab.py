@@ -29,7 +29,6 @@ from isthmus_lab.forests import Forest, prepare
 from isthmus_lab.layout import ServicePasswords, layout
 from isthmus_lab.organisation import ALPHA, BETA, BOTH, HTTPS_PORT, SMTP_PORT, Organisation
 from isthmus_lab.pki import Authority
-from isthmus_lab.population.mailboxes import fill
 from isthmus_lab.population.people import Population, populate
 from isthmus_lab.population.recipients import recipients
 from isthmus_lab.program import Program
@@ -84,9 +83,9 @@ class Lab:
 
     def _make(self, say: Callable[[str], None]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        populations = _populations(self.options)
+        everybody = populations(self.options)
         passwords = {
-            organisation.name: {person.address: _password() for person in populations[organisation.name].people}
+            organisation.name: {person.address: _password() for person in everybody[organisation.name].people}
             for organisation in BOTH
         }
         services = {organisation.name: ServicePasswords(_password(), _password()) for organisation in BOTH}
@@ -94,7 +93,7 @@ class Lab:
         def forest(organisation: Organisation) -> Forest:
             started = time.monotonic()
             made = prepare(self.folder / organisation.name / "forest", organisation, _password())
-            population = populations[organisation.name]
+            population = everybody[organisation.name]
             made.load(
                 [
                     *layout(organisation, services[organisation.name]),
@@ -108,7 +107,7 @@ class Lab:
             forests = [threads.submit(forest, organisation) for organisation in BOTH]
             today = date.today()
             for organisation in BOTH:
-                self._fill(organisation, populations[organisation.name], today, say)
+                self._fill(organisation, everybody[organisation.name], today, say)
             made = {organisation.name: each.result() for organisation, each in zip(BOTH, forests, strict=True)}
         self._write_record(
             {
@@ -116,7 +115,7 @@ class Lab:
                 "organisations": {
                     organisation.name: _description(
                         made[organisation.name],
-                        populations[organisation.name],
+                        everybody[organisation.name],
                         passwords[organisation.name],
                         services[organisation.name],
                     )
@@ -128,6 +127,9 @@ class Lab:
     def _fill(
         self, organisation: Organisation, population: Population, today: date, say: Callable[[str], None]
     ) -> None:
+        # Read only here: it brings the parsers of mail and calendars, which no other use of a lab needs.
+        from isthmus_lab.population.mailboxes import fill
+
         started = time.monotonic()
         working = [person for person in population.people if not person.also_in_alpha]
         items = self.options.items * len(working) // self.options.people
@@ -222,7 +224,8 @@ class Lab:
             path.write_text(project_text(ALPHA, BETA, info), encoding="utf-8")
 
 
-def _populations(options: LabOptions) -> dict[str, Population]:
+def populations(options: LabOptions) -> dict[str, Population]:
+    """Who works in each organisation, by its name."""
     alpha = populate(ALPHA, options.people, options.seed)
     beta = populate(BETA, max(3, options.people // 3), options.seed, known=alpha.people[2::7])
     return {"alpha": alpha, "beta": beta}

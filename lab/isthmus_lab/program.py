@@ -30,7 +30,7 @@ def wait_ready(program: Program, seconds: float = 60.0, alive: Callable[[], bool
     deadline = time.monotonic() + seconds
     while (missing := program.ready()) is not None:
         if not alive():
-            raise RuntimeError(f"{program.name} ended before it was ready: {missing}; its log is in {program.folder}")
+            raise RuntimeError(f"{program.name} ended before it was ready: {missing}")
         if time.monotonic() > deadline:
             raise TimeoutError(f"{program.name} is not ready after {seconds:.0f} s: {missing}")
         time.sleep(0.02)
@@ -43,7 +43,11 @@ def running(*programs: Program, log_folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         processes = [stack.enter_context(_started(program, log_folder)) for program in programs]
         for program, process in zip(programs, processes, strict=True):
-            wait_ready(program, alive=lambda process=process: process.poll() is None)  # type: ignore[misc]
+            try:
+                wait_ready(program, alive=lambda process=process: process.poll() is None)  # type: ignore[misc]
+            except (RuntimeError, TimeoutError) as error:
+                error.add_note((log_folder / f"{program.name}.log").read_text(errors="replace")[-3000:])
+                raise
         yield
 
 

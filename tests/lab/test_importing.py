@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import mailbox
 import os
 import subprocess
@@ -214,3 +215,20 @@ def test_the_command_names_what_it_left_out(small_lab: RunningLab, tmp_path: Pat
     )
     assert done.returncode == 2
     assert "nobody in the lab has the address nobody@alpha.test" in done.stderr
+
+
+async def test_a_running_lab_can_be_filled_further(small_lab: RunningLab) -> None:
+    async def total() -> int:
+        found = 0
+        for person in small_lab.info["beta"]["people"]:
+            async with small_lab.client("beta", person["address"]) as client:
+                found += sum(each.total for each in await client.folders())
+        return found
+
+    before = await total()
+    command = [sys.executable, "-m", "isthmus_lab.commands", "populate", "--organisation", "beta", "--items", "150"]
+    done = await asyncio.to_thread(
+        subprocess.run, [*command, "--data", str(small_lab.data)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert await total() >= before + 150

@@ -32,6 +32,8 @@ _ROLES = {
     "notes": ("notes", "notizen", "notas"),
     "journal": ("journal", "diario"),
 }  # fmt: skip
+TITLES = {role: names[0] for role, names in _ROLES.items()}
+"""A name for each role by which an entry's folder is recognised as it."""
 _ROLE_OF = {name: role for role, names in _ROLES.items() for name in names}
 
 

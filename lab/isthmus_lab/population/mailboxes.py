@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -78,39 +78,35 @@ def fill(
     items: int,
     seed: int,
     today: date,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Write about `items` items (at least that many) into the mailboxes of a population; returns how many.
 
-    `today` is the last day on which anything was received. `progress` is called with the number written so far.
+    `today` is the last day on which anything was received.
     """
-    owners = [
-        Owner.of(population.organisation, person, seed) for person in population.people if not person.also_in_alpha
-    ]
     written = 0
-    for piles in _piles(population, owners, items, seed, today):
-        for owner, pile in piles:
+    for portion in piles(population, items, seed, today):
+        for owner, pile in portion:
             written += _write(store, owner, pile)
-        progress(written)
     return written
 
 
-def _piles(
-    population: Population, owners: list[Owner], items: int, seed: int, today: date
-) -> Iterable[list[tuple[Owner, Pile]]]:
-    """Everything, in portions that fit into memory."""
+def piles(population: Population, items: int, seed: int, today: date) -> Iterator[list[tuple[Owner, Pile]]]:
+    """About `items` items for the mailboxes of a population, in portions that fit into memory."""
+    owners = [
+        Owner.of(population.organisation, person, seed) for person in population.people if not person.also_in_alpha
+    ]
     other = max(0, round(items * (1 - MAIL_SHARE) / len(owners)))
     belongings = [(owner, _belongings(population, owner, owners, other, seed, today)) for owner in owners]
     mail_wanted = items - sum(len(bags) for _, pile in belongings for bags in pile.items.values())
     yield belongings
     random = seeded("mail", seed, population.organisation.name)
     while mail_wanted > 0:
-        piles = {owner.person.alias: (owner, Pile()) for owner in owners}
+        portion = {owner.person.alias: (owner, Pile()) for owner in owners}
         for _ in range(_THREADS_AT_ONCE):
-            mail_wanted -= _thread(random, population, owners, piles, today)
+            mail_wanted -= _thread(random, population, owners, portion, today)
             if mail_wanted <= 0:
                 break
-        yield list(piles.values())
+        yield list(portion.values())
 
 
 def _write(store: Store, owner: Owner, pile: Pile) -> int:
