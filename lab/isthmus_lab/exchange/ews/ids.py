@@ -8,9 +8,9 @@ length; all in base64.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -40,7 +40,7 @@ class ObjectId(NamedTuple):
 
     def __str__(self) -> str:
         entry = self.entry + _INSTANCE.pack(self.occurrence) if self.occurrence else self.entry
-        raw = _HEAD.pack(0, 3, 36, str(self.mailbox).encode(), bool(self.occurrence), len(entry)) + entry
+        raw = _HEAD.pack(0, 3, 36, _letters(self.mailbox), bool(self.occurrence), len(entry)) + entry
         if self.path:
             steps = b"".join(_LENGTH.pack(4) + number.to_bytes(4, "little") for number in self.path)
             raw += bytes([len(self.path)]) + steps
@@ -52,7 +52,7 @@ class ObjectId(NamedTuple):
         if not written:
             raise EwsError("ErrorInvalidIdEmpty", "Id must be non-empty.")
         try:
-            raw = base64.b64decode(written, validate=True)
+            raw = binascii.a2b_base64(written, strict_mode=True)
             compression, kind, _, guid, instruction, length = _HEAD.unpack_from(raw)
             entry, rest = raw[_HEAD.size : _HEAD.size + length], raw[_HEAD.size + length :]
             if (compression, kind) != (0, 3) or len(entry) != length or instruction not in (0, 1):
@@ -63,7 +63,7 @@ class ObjectId(NamedTuple):
             path = tuple(int.from_bytes(rest[at + 2 : at + 6], "little") for at in range(1, len(rest), 6))
             if rest and len(rest) != 1 + 6 * rest[0]:
                 raise ValueError("not an attachment id")
-            return cls(UUID(guid.decode("ascii")), entry, path, occurrence)
+            return cls(_guid(guid), entry, path, occurrence)
         except (ValueError, struct.error):
             raise EwsError("ErrorInvalidIdMalformed") from None
 
@@ -71,6 +71,17 @@ class ObjectId(NamedTuple):
     def is_folder(self) -> bool:
         """Whether this is a folder's id: they are shorter than those of items."""
         return len(self.entry) == 46
+
+
+# Nearly all ids of a request are of one mailbox.
+@lru_cache
+def _letters(mailbox: UUID) -> bytes:
+    return str(mailbox).encode()
+
+
+@lru_cache
+def _guid(letters: bytes) -> UUID:
+    return UUID(letters.decode("ascii"))
 
 
 def item_change_key(row: Row) -> str:
@@ -86,7 +97,7 @@ def folder_change_key(folder: Folder) -> str:
 def read_change_key(written: str) -> bytes:
     """The XID in a ChangeKey. Raises EwsError ErrorInvalidChangeKey."""
     try:
-        raw = base64.b64decode(written, validate=True)
+        raw = binascii.a2b_base64(written, strict_mode=True)
         _, length = _CHANGE.unpack_from(raw)
         if len(raw) != _CHANGE.size + length:
             raise ValueError("length")

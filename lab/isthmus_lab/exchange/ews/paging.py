@@ -34,6 +34,11 @@ class Window:
             return cls(_most(view), fraction=(numerator, denominator))
         return cls()
 
+    @property
+    def counts_from_start(self) -> bool:
+        """Whether the window can be told without knowing how long the list is."""
+        return not self.from_end and self.fraction is None
+
     def of(self, total: int) -> tuple[int, int]:
         """First and behind-last position in a list of that many."""
         if self.from_end:

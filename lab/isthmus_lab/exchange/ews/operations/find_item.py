@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from isthmus_lab.mapi import tags
 from isthmus_lab.store import And, Compare, Mailbox
@@ -42,14 +43,14 @@ def find_item(call: Call) -> Answer:
             attributes = {"TotalItemsInView": str(len(views)), "IncludesLastItemInRange": "true"}
             views = views[: int(calendar.get("MaxEntriesReturned", _PAGE))]
         else:
-            total = mailbox.items.find(folder.id, restriction, limit=0, associated=associated).total
-            start, end = window.of(total)
-            end = min(end, start + _PAGE)
-            page = mailbox.items.find(
-                folder.id, restriction, sort=order, offset=start, limit=end - start, associated=associated
-            )
+            find = partial(mailbox.items.find, folder.id, restriction, sort=order, associated=associated)
+            if window.counts_from_start:
+                start, page = window.offset, find(offset=window.offset, limit=min(window.most or _PAGE, _PAGE))
+            else:
+                start, end = window.of(find(limit=0).total)
+                page = find(offset=start, limit=min(end - start, _PAGE))
             views = [call.view(mailbox, row, body=shape.body) for row in page.rows]
-            attributes = window.attributes(start, end, total)
+            attributes = window.attributes(start, start + len(views), page.total)
         root = m("RootFolder", **attributes)
         listed = t("Items")
         listed.extend(show(view, shape, light=True) for view in views)

@@ -4,45 +4,54 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterator
+from functools import cache
+
+import pybase64
 
 from isthmus_lab.store import Mailbox, NotFoundError, Row
 
 from ..call import Call, operation
 from ..errors import EwsError
 from ..ids import ObjectId, item_change_key, read_change_key
-from ..names import Element, child, flag, m
+from ..names import Element, child, flag
 from ..soap import Answer, inside
 
 
 @operation
 def upload_items(call: Call) -> Answer:
     """Creates items, or replaces the content of existing ones."""
-    items = call.children("Items")
     # The streams were lifted out of the request, or, where that could not be done, are still in it.
     blobs = iter(call.request.blobs)
+    folder_named = cache(call.folder_named)
 
-    def handle(node: Element) -> Iterator[Element]:
-        data = child(node, "Data")
-        written = (
-            inside(next(blobs)) if call.request.blobs else ((data.text if data is not None else "") or "").encode()
-        )
-        try:
-            content = binascii.a2b_base64(written)
-        except binascii.Error as error:
-            raise EwsError("ErrorCorruptData", f"Data is no base64: {error}") from None
-        if not content:
-            raise EwsError("ErrorCorruptData", "Data is empty.")
-        parent = child(node, "ParentFolderId")
-        if parent is None:
-            raise EwsError("ErrorInvalidRequest", "ParentFolderId is missing.")
-        mailbox, folder = call.folder_named(parent.get("Id", ""))
+    def handle(node: Element) -> Iterator[bytes]:
+        data, parent = child(node, "Data"), child(node, "ParentFolderId")
+        assert data is not None and parent is not None
+        content = _content(inside(next(blobs)) if call.request.blobs else (data.text or "").encode())
+        mailbox, folder = folder_named(parent.get("Id", ""))
         try:
             row = _upload(call, node, mailbox, folder.id, content)
         except ValueError as error:
             raise EwsError("ErrorCorruptData", f"The item's stream cannot be read: {error}") from None
-        yield m("ItemId", Id=str(ObjectId(mailbox.guid, row.id)), ChangeKey=item_change_key(row))
+        yield f'<m:ItemId Id="{ObjectId(mailbox.guid, row.id)}" ChangeKey="{item_change_key(row)}"/>'.encode()
 
-    return call.answer_each(items, handle, together=True)
+    # All of them are committed at once; what fails of one is undone alone.
+    with call.one_commit():
+        return call.answer_each_as_text(call.children("Items"), handle)
+
+
+def _content(written: bytes) -> bytes:
+    try:
+        content = pybase64.b64decode(written, validate=True)
+    except binascii.Error:
+        try:
+            # Lines and blanks are allowed in base64Binary, and rare.
+            content = pybase64.b64decode(b"".join(written.split()), validate=True)
+        except binascii.Error as error:
+            raise EwsError("ErrorCorruptData", f"Data is no base64: {error}") from None
+    if not content:
+        raise EwsError("ErrorCorruptData", "Data is empty.")
+    return content
 
 
 def _upload(call: Call, node: Element, mailbox: Mailbox, folder: bytes, content: bytes) -> Row:

@@ -1,0 +1,168 @@
+"""How fast the lab's Exchange answers over HTTPS: ExportItems, UploadItems and SyncFolderItems, one server process.
+
+The lab must never be what a benchmark of a migration measures. The client here sends requests made beforehand and does
+not read the answers, so the figures are the server's; "a CPU second" counts the server's own processor time only,
+which says the same on a machine that others use too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import http.client
+import json
+import re
+import ssl
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from isthmus_lab.forests import prepare
+from isthmus_lab.layout import ServicePasswords, layout
+from isthmus_lab.organisation import ALPHA, BETA
+from isthmus_lab.program import running
+
+from tests.bench.bench_store import fasttransfer, message
+from tests.plugins.exchange import Exchange, build
+from tests.plugins.forests import Forests
+
+_ENVELOPE = (
+    '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" '
+    'xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types" '
+    'xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"><s:Header>'
+    '<t:RequestServerVersion Version="Exchange2016"/></s:Header><s:Body>{}</s:Body></s:Envelope>'
+)
+
+
+@dataclass
+class Client:
+    """One connection that sends requests one after the other."""
+
+    exchange: Exchange
+    connection: http.client.HTTPSConnection
+    headers: dict[str, str]
+
+    def call(self, body: str) -> bytes:
+        self.connection.request("POST", "/EWS/Exchange.asmx", _ENVELOPE.format(body).encode(), self.headers)
+        answer = self.connection.getresponse()
+        content = answer.read()
+        if answer.status != 200 or b'ResponseClass="Error"' in content:
+            raise SystemExit(content[:2000].decode())
+        return content
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[tuple[Client, psutil.Process]]:
+    passwords = ServicePasswords(isthmus="isthmus-secret", exchange="exchange-secret")
+    sides = []
+    for organisation in (ALPHA, BETA):
+        forest = prepare(folder / organisation.name / "forest", organisation, "administrator-secret")
+        forest.load(layout(organisation, passwords))
+        sides.append(forest)
+    forests = Forests(*sides, passwords)
+    exchange = build(forests, folder / "exchange", validate_answers=False).alpha
+    with running(forests.alpha.program(), log_folder=folder), running(exchange.program, log_folder=folder):
+        person = exchange.hire(ALPHA.people_ou, "bench")
+        tls: ssl.SSLContext = exchange.tls()
+        connection = http.client.HTTPSConnection(exchange.settings.listen, exchange.settings.https_port, context=tls)
+        token = base64.b64encode(f"{person.principal}:{person.password}".encode()).decode()
+        headers = {"Authorization": f"Basic {token}", "Content-Type": "text/xml; charset=utf-8"}
+        process = next(
+            each for each in psutil.Process().children() if str(exchange.program.command[-1]) in each.cmdline()
+        )
+        yield Client(exchange, connection, headers), process
+
+
+def measure(client: Client, process: psutil.Process, size: int, count: int, batch: int) -> dict[str, float]:
+    name = uuid.uuid4().hex
+    made = client.call(
+        '<m:CreateFolder><m:ParentFolderId><t:DistinguishedFolderId Id="inbox"/></m:ParentFolderId><m:Folders>'
+        f"<t:Folder><t:DisplayName>{name}</t:DisplayName></t:Folder></m:Folders></m:CreateFolder>"
+    )
+    folder = re.search(rb'FolderId Id="([^"]+)"', made)
+    assert folder is not None
+    parent = f'<t:ParentFolderId Id="{folder[1].decode()}"/>'
+    contents = [fasttransfer.encode(message(size, number)) for number in range(1, count + 1)]
+    items = [
+        f'<t:Item CreateAction="CreateNew">{parent}<t:Data>{base64.b64encode(each).decode()}</t:Data></t:Item>'
+        for each in contents
+    ]
+    groups = [items[at : at + batch] for at in range(0, count, batch)]
+    megabytes = sum(map(len, contents)) / 1e6
+    result: dict[str, float] = {"bytes an item": sum(map(len, contents)) / count}
+    ids: list[str] = []
+
+    def upload() -> None:
+        for group in groups:
+            answer = client.call(f"<m:UploadItems><m:Items>{''.join(group)}</m:Items></m:UploadItems>")
+            ids.extend(each.decode() for each in re.findall(rb'<m:ItemId Id="([^"]+)"', answer))
+
+    _note(result, "upload", timed(upload, process), count, megabytes)
+
+    def export() -> None:
+        for at in range(0, count, batch):
+            wanted = "".join(f'<t:ItemId Id="{each}"/>' for each in ids[at : at + batch])
+            client.call(f"<m:ExportItems><m:ItemIds>{wanted}</m:ItemIds></m:ExportItems>")
+
+    _note(result, "export", timed(export, process), count, megabytes)
+
+    def synchronise() -> None:
+        state, told = "", 0
+        while True:
+            answer = client.call(
+                "<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
+                '<t:ExtendedFieldURI PropertyTag="0x300B" PropertyType="Binary"/></t:AdditionalProperties>'
+                f'</m:ItemShape><m:SyncFolderId><t:FolderId Id="{folder[1].decode()}"/></m:SyncFolderId>{state}'
+                "<m:MaxChangesReturned>512</m:MaxChangesReturned></m:SyncFolderItems>"
+            )
+            told += answer.count(b"<t:Create>")
+            found = re.search(rb"<m:SyncState>([^<]*)</m:SyncState>", answer)
+            assert found is not None
+            state = f"<m:SyncState>{found[1].decode()}</m:SyncState>"
+            if b"<m:IncludesLastItemInRange>true" in answer:
+                break
+        if told != count:
+            raise SystemExit(f"{told} changes were told of {count}")
+
+    wall, own = timed(synchronise, process)
+    result["sync changes/s"], result["sync changes/CPU s"] = count / wall, count / own
+    return result
+
+
+def _note(result: dict[str, float], what: str, seconds: tuple[float, float], count: int, megabytes: float) -> None:
+    wall, own = seconds
+    result |= {f"{what} items/s": count / wall, f"{what} MB/s": megabytes / wall, f"{what} MB/CPU s": megabytes / own}
+
+
+def timed(work: Callable[[], None], process: psutil.Process) -> tuple[float, float]:
+    """Seconds on the clock, and of the server's processor time."""
+    before, began = process.cpu_times(), time.perf_counter()
+    work()
+    after = process.cpu_times()
+    own = after.user + after.system - before.user - before.system
+    return time.perf_counter() - began, max(own, 0.01)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    results = {}
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (client, process):
+        for size, count, batch in ((5_000, 5_000, 100), (100_000, 1_500, 100), (1_000, 20_000, 500)):
+            results[f"{size} B x {count}"] = measure(client, process, size, count, batch)
+    if arguments.json:
+        print(json.dumps(results))
+        return
+    print(f"{'':22}" + "".join(f"{title:>18}" for title in results))
+    for name in next(iter(results.values())):
+        print(f"{name:22}" + "".join(f"{result[name]:18,.1f}" for result in results.values()))
+
+
+if __name__ == "__main__":
+    main()
