@@ -6,8 +6,10 @@ import io
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from datetime import UTC, date, datetime, time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,6 +24,7 @@ from isthmus_lab.population.calendar import draw_appointment
 from isthmus_lab.population.copies import Written
 from isthmus_lab.population.files import archive, docx, draw_file, pdf, picture
 from isthmus_lab.population.letters import write_thread
+from isthmus_lab.population.mailboxes import fill
 from isthmus_lab.population.names import CULTURES, ascii_name
 from isthmus_lab.population.oddities import draw_oddity
 from isthmus_lab.population.parties import Party, insider, outsider
@@ -31,6 +34,7 @@ from isthmus_lab.population.seeds import seeded
 from isthmus_lab.population.series import Moved, Series
 from isthmus_lab.population.text import Writer
 from isthmus_lab.population.words import VOCABULARIES
+from isthmus_lab.store import Store
 from ldap3.utils.dn import parse_dn
 
 TODAY = date(2024, 5, 2)
@@ -208,6 +212,33 @@ def test_oddities_are_awkward_and_repeatable() -> None:
     together = b"".join(kinds)
     for sign in (b"ISO-2022-JP", b"koi8-r", b"x-unknown", b"\xf6", b"filename*0*", b"message/rfc822", b"From: <>"):
         assert sign in together, sign
+
+
+def _contents(folder: Path) -> dict[str, Counter[bytes]]:
+    """Every mailbox filled in a store of its own: its items' streams by the path of their folder."""
+    population = populate(ALPHA, 12, 4)
+    store = Store(folder)
+    assert 300 <= fill(store, population, 300, 4, TODAY) <= 330
+    found: dict[str, Counter[bytes]] = {}
+    for person in population.people:
+        mailbox = store.mailbox(person.mailbox)
+        for each in mailbox.folders.children(mailbox.folders.role("msgfolderroot").id, deep=True):
+            for hidden in (False, True):
+                rows = mailbox.items.find(each.id, associated=hidden).rows
+                key = f"{person.alias}/{each.name}/{hidden}"
+                found.setdefault(key, Counter()).update(mailbox.items.content(row.id) for row in rows)
+    store.close()
+    return found
+
+
+def test_mailboxes_are_filled_the_same_way_on_every_run(tmp_path: Path) -> None:
+    first, second = _contents(tmp_path / "first"), _contents(tmp_path / "second")
+    assert first == second
+    assert sum(content.total() for key, content in first.items() if key.endswith("/True")) > 3 * 12, "hidden items"
+    streams = [stream for key, content in first.items() if key.endswith("/False") for stream in content.elements()]
+    assert 300 <= len(streams) <= 330
+    copied = Counter(decode(stream)[tags.PidTagSearchKey] for stream in streams)
+    assert max(copied.values()) == 2, "everybody filed a copy of a message, with the search key of the original"
 
 
 # --- series ---------------------------------------------------------------------------------------------------------
