@@ -10,7 +10,7 @@ from isthmus_exchange.operations import ExportItems, UploadItems
 from isthmus_exchange.values import ItemId, Upload
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged
 
-from isthmus_mailbox.passing import MailboxBlocked, Pass
+from isthmus_mailbox.passing import NOT_DONE, MailboxBlocked, Pass
 
 _BUSY_ATTEMPTS = 5
 
@@ -84,7 +84,7 @@ async def _upload(p: Pass, batch: list[Copy], operation: UploadItems) -> list[It
             await p.write(LedgerChange(stage=[each.staged for each in batch]))
             if attempt == _BUSY_ATTEMPTS:
                 raise
-        except Exception:
+        except NOT_DONE:
             await p.write(LedgerChange(stage=[each.staged for each in batch]))
             raise
 

@@ -217,7 +217,7 @@ async def _folders(where: Pool | Connection, pair: bytes) -> list[FolderRow]:
     return [_folder(row) for row in rows]
 
 
-# --- rows and values ----------------------------------------------------------------------------------------------------
+# --- rows and values -------------------------------------------------------------------------------------------------
 
 
 def _folder(row: Record) -> FolderRow:

@@ -9,21 +9,45 @@ from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import FindItem
 from isthmus_exchange.values import Item
 from isthmus_sync.mailbox import batches, doubt
-from isthmus_sync.mailbox.model import Action, ItemRow, LedgerChange, Outcome, Staged, Work
+from isthmus_sync.mailbox.model import Action, FolderRow, ItemRow, LedgerChange, Outcome, Staged, Work
 
+from isthmus_mailbox import trees
 from isthmus_mailbox.passing import Pass
 
-_GRACE_SECONDS = 3.0
+GRACE_SECONDS = 3.0
 """Clocks of workers differ by less."""
 
 _LOOK_AGAIN_SECONDS = 2.0
 _KEYS = 50
 
 
-async def settle(p: Pass) -> None:
-    """Return when no write of this mailbox is in doubt. Waits for the deadlines of those that do not show."""
+async def settle_folders(p: Pass) -> None:
+    """Return when no write to the to side's tree is in doubt. Waits for the deadlines of those that do not show."""
+    while True:
+        rows = await p.ledger.folders()
+        doubtful = [row for row in rows if row.intent]
+        if not doubtful:
+            return
+        remaining = max(row.intent.answer_by for row in doubtful if row.intent) + GRACE_SECONDS - p.clock()
+        tree = await trees.read(p.to_side)
+        settled: list[FolderRow] = []
+        for row in doubtful:
+            after = doubt.settled_folder(row, [*rows, *settled], tree)
+            if after is not None:
+                settled.append(after)
+        if remaining <= 0:
+            decided = {row.number for row in settled}
+            settled += [replace(row, intent=None, settled=False) for row in doubtful if row.number not in decided]
+        await p.write(LedgerChange(folders=settled))
+        if len(settled) < len(doubtful):
+            p.log.info("waiting for changes of folders without an answer", seconds=round(remaining, 1))
+            await p.sleep(min(max(remaining, 0.0), _LOOK_AGAIN_SECONDS))
+
+
+async def settle_items(p: Pass) -> None:
+    """Return when no write of an item is in doubt. Waits for the deadlines of those that do not show."""
     while rows := await p.ledger.in_doubt():
-        remaining = doubt.latest(rows) + _GRACE_SECONDS - p.clock()
+        remaining = doubt.latest(rows) + GRACE_SECONDS - p.clock()
         # In this order: what shows after the deadline is all that there will ever be.
         found = await _look(p, [row for row in rows if doubt.needs_look(row)])
         for each in found:

@@ -1,1 +1,28 @@
-"""The mailbox service (being written by the lead, 06:12)."""
+"""The mailbox service: keeps the target's mailboxes in step with the source's."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from isthmus_events import Relay, Table
+from isthmus_events.topics import PROJECTS
+from isthmus_service import Service, run
+
+from isthmus_mailbox.organisations import Organisations
+from isthmus_mailbox.worker import Settings, Worker
+
+
+async def serve(service: Service[Settings]) -> None:
+    """Serve until stopped."""
+    pool = await service.database("mailbox", files("isthmus_mailbox") / "migrations")
+    projects = Table(service, PROJECTS)
+    await projects.filled()
+    organisations = Organisations(projects, service.settings.secrets_dir, service.settings.answer_seconds)
+    service.on_stop(organisations.close)
+    service.spawn("relay", Relay(service, pool).run())
+    service.spawn("worker", Worker(service, pool, organisations).run())
+    await service.run_until_stopped()
+
+
+def main() -> None:
+    run("mailbox", Settings, serve)

@@ -12,7 +12,7 @@ from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import Action, Intent, LedgerChange, Outcome, Work
 from isthmus_sync.mailbox.moves import Move
 
-from isthmus_mailbox.passing import Pass
+from isthmus_mailbox.passing import NOT_DONE, Pass
 
 _AT_ONCE = 100
 
@@ -40,7 +40,7 @@ async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
     except InDoubtError:
         p.doubt = True
         return
-    except Exception:
+    except NOT_DONE:
         await p.write(LedgerChange(stage=[each.arrived for each in batch]))
         raise
     change = LedgerChange()

@@ -21,7 +21,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 from isthmus_exchange.client import Announce
-from isthmus_exchange.errors import EwsError, Kind
+from isthmus_exchange.errors import AccessError, EwsError, Kind, TransientError
 from isthmus_exchange.operations import Operation
 from isthmus_sync.mailbox import retry
 from isthmus_sync.mailbox.model import LedgerChange, Outcome, Staged
@@ -30,6 +30,10 @@ from isthmus_mailbox.ledger import Ledger
 from isthmus_mailbox.memory import ByteGate
 
 T = TypeVar("T")
+
+
+NOT_DONE = (EwsError, TransientError, AccessError)
+"""After these a write did not happen, so its intent is taken back. After any other it may have."""
 
 
 class Side(Protocol):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, Kind
 from isthmus_exchange.operations import (
     CreateFolder,
     DeleteFolder,
-    FindFolders,
     GetDistinguishedFolders,
     MoveFolder,
     RenameFolder,
@@ -17,9 +17,10 @@ from isthmus_exchange.operations import (
 from isthmus_exchange.values import Folder
 from isthmus_sync.mailbox import hierarchy
 from isthmus_sync.mailbox.hierarchy import Adopt, Create, FolderAction, Move, Rename
-from isthmus_sync.mailbox.model import ROOT, FolderRow, LedgerChange, Outcome
+from isthmus_sync.mailbox.model import ROOT, FolderIntent, FolderRow, FolderWrite, LedgerChange, Outcome
 
-from isthmus_mailbox.passing import MailboxBlocked, Pass
+from isthmus_mailbox import doubts, trees
+from isthmus_mailbox.passing import NOT_DONE, MailboxBlocked, Pass
 
 _PLANS = 5
 """How often a plan may meet a tree that changed under it."""
@@ -88,73 +89,124 @@ async def settle(p: Pass) -> None:
     """Make the to side's tree hold every folder of the from side, in its place and under its name."""
     for _ in range(_PLANS):
         rows = await p.ledger.folders()
-        unsettled = [row for row in rows if not row.settled and not row.gone]
-        if unsettled:
-            await p.breathe()
-            tree = await _tree(p)
-            done = await _carry_out(p, rows, tree, hierarchy.plan(rows, tree))
-            if not done:
-                continue
-        break
+        if all(row.settled or row.gone for row in rows):
+            break
+        await p.breathe()
+        present = await trees.read(p.to_side)
+        if await _Builder(p, rows, present).carry_out(hierarchy.plan(rows, present)):
+            break
+        await doubts.settle_folders(p)
     else:
         p.problems.append("The folder tree of the other side changes faster than it can be followed; see the log.")
     p.to_folders = {row.number: row.to_id for row in await p.ledger.folders() if row.to_id and not row.gone}
 
 
-async def _carry_out(p: Pass, rows: list[FolderRow], tree: list[Folder], actions: list[FolderAction]) -> bool:
-    """False when the tree is not what the plan took it for: look again."""
-    present = {folder.id for folder in tree}
-    by_number = {row.number: row for row in rows}
-    # In the ledger's words every folder is settled once all its actions are done, so they are marked at the end.
-    at = {row.number: row.to_id for row in rows if row.to_id is not None and row.to_id in present}
-    failed = set[int]()
-    for action in actions:
-        try:
-            match action:
-                case Adopt(number, to_id):
-                    at[number] = to_id
-                    await _place(p, by_number, number, to_id)
-                case Create(number, parent, name, folder_class):
-                    above = at.get(parent)
-                    if above is None:
-                        failed.add(number)
-                        continue
-                    to_id = await p.to_side.call(CreateFolder(above, name, folder_class))
-                    at[number] = to_id
-                    await _place(p, by_number, number, to_id)
-                case Rename(to_id, name):
-                    await p.to_side.call(RenameFolder(to_id, name))
-                case Move(to_id, parent):
-                    await p.to_side.call(MoveFolder(to_id, at[parent]))
-        except InDoubtError as error:
-            # The tree tells whether it happened.
-            p.log.info("a change of a folder got no answer; looking again", reason=str(error))
-            return False
-        except EwsError as error:
-            if error.kind is Kind.MAILBOX:
-                raise MailboxBlocked(str(error)) from error
-            if error.kind is not Kind.PERMANENT or error.code == "ErrorFolderExists":
+class _Builder:
+    """Carries out a plan, and keeps the ledger's rows as it goes."""
+
+    def __init__(self, p: Pass, rows: list[FolderRow], tree: list[Folder]) -> None:
+        present = {folder.id for folder in tree}
+        self._p = p
+        self._rows = {row.number: row for row in rows}
+        self._at = {row.number: row.to_id for row in rows if row.to_id is not None and row.to_id in present}
+
+    async def carry_out(self, actions: list[FolderAction]) -> bool:
+        """False when the tree is not what the plan took it for: look again."""
+        failed = set[int]()
+        for action in actions:
+            try:
+                if not await self._do(action):
+                    failed |= self._concerned(action)
+            except InDoubtError as error:
+                self._p.log.info("a change of a folder got no answer; looking again", reason=str(error))
                 return False
-            failed |= _concerned(rows, at, action)
-            p.problems.append(f"{_words(rows, action)}: {error}")
-    settled = [
-        replace(row, settled=True)
-        for row in by_number.values()
-        if not row.settled and not row.gone and row.number not in failed and row.to_id
-    ]
-    await p.write(LedgerChange(folders=settled))
-    return True
+            except EwsError as error:
+                await self._withdraw(action)
+                if error.kind is Kind.MAILBOX:
+                    raise MailboxBlocked(str(error)) from error
+                if error.kind is not Kind.PERMANENT or error.code == "ErrorFolderExists":
+                    return False
+                failed |= self._concerned(action)
+                self._p.problems.append(f"{self._words(action)}: {error}")
+            except NOT_DONE:
+                await self._withdraw(action)
+                raise
+        settled = [
+            replace(row, settled=True)
+            for row in self._rows.values()
+            if not row.settled and not row.gone and row.number not in failed and row.to_id
+        ]
+        await self._p.write(LedgerChange(folders=settled))
+        return True
 
+    async def _do(self, action: FolderAction) -> bool:
+        """False when a folder above could not be made."""
+        to_side = self._p.to_side
+        match action:
+            case Adopt(number, to_id):
+                await self._place(number, to_id)
+            case Create(number, parent, name, folder_class):
+                above = self._at.get(parent)
+                if above is None:
+                    return False
+                announce = self._intend(number, FolderWrite.CREATE, above, name)
+                await self._place(number, await to_side.call(CreateFolder(above, name, folder_class), announce))
+            case Rename(to_id, name):
+                number = self._number(to_id)
+                await to_side.call(RenameFolder(to_id, name), self._intend(number, FolderWrite.RENAME, "", name))
+                await self._put(replace(self._rows[number], intent=None))
+            case Move(to_id, parent):
+                number, above = self._number(to_id), self._at.get(parent)
+                if above is None:
+                    return False
+                await to_side.call(MoveFolder(to_id, above), self._intend(number, FolderWrite.MOVE, above, ""))
+                await self._put(replace(self._rows[number], intent=None))
+        return True
 
-async def _place(p: Pass, rows: dict[int, FolderRow], number: int, to_id: str) -> None:
-    """The folder has its counterpart. One that had another before has lost everything in that."""
-    before = rows[number]
-    rows[number] = replace(before, to_id=to_id)
-    change = LedgerChange(folders=[rows[number]])
-    if before.to_id is not None and before.to_id != to_id:
-        rows[number] = replace(rows[number], sync_state=None)
-        change = LedgerChange(folders=[rows[number]], reset_folders=[number])
-    await p.write(change)
+    def _intend(self, number: int, write: FolderWrite, parent: str, name: str) -> Announce:
+        async def announce(until: float) -> None:
+            intent = FolderIntent(write, until, parent, name)
+            await self._put(replace(self._rows[number], intent=intent, settled=False))
+
+        return announce
+
+    async def _withdraw(self, action: FolderAction) -> None:
+        """The write did not happen."""
+        for number in self._concerned(action):
+            if self._rows[number].intent:
+                await self._put(replace(self._rows[number], intent=None))
+
+    async def _place(self, number: int, to_id: str) -> None:
+        """The folder has its counterpart. One that had another before has lost everything in that."""
+        before = self._rows[number]
+        replaced = before.to_id is not None and before.to_id != to_id
+        row = replace(before, to_id=to_id, intent=None, sync_state=None if replaced else before.sync_state)
+        await self._put(row, reset=replaced)
+        self._at[number] = to_id
+
+    async def _put(self, row: FolderRow, *, reset: bool = False) -> None:
+        await self._p.write(LedgerChange(folders=[row], reset_folders=[row.number] if reset else []))
+        self._rows[row.number] = row
+
+    def _number(self, to_id: str) -> int:
+        return next(row.number for row in self._rows.values() if row.to_id == to_id)
+
+    def _concerned(self, action: FolderAction) -> set[int]:
+        return {action.number if isinstance(action, Adopt | Create) else self._number(action.to_id)}
+
+    def _words(self, action: FolderAction) -> str:
+        """What could not be done, for people."""
+        (number,) = self._concerned(action)
+        path = hierarchy.path(list(self._rows.values()), number)
+        match action:
+            case Create():
+                return f"The folder {path!r} could not be created"
+            case Rename(_, name):
+                return f"The folder {path!r} could not be renamed to {name!r}"
+            case Move():
+                return f"The folder {path!r} could not be moved"
+            case Adopt():
+                return f"The folder {path!r} could not be matched"
 
 
 async def remove(p: Pass) -> None:
@@ -163,51 +215,25 @@ async def remove(p: Pass) -> None:
     if not any(row.gone for row in rows):
         return
     await p.breathe()
-    doomed, forgotten = hierarchy.removals(rows, await _tree(p))
+    doomed, forgotten = hierarchy.removals(rows, await trees.read(p.to_side))
     for row in doomed:
         change = LedgerChange(removed_folders=[row.number])
         change.outcomes[Outcome.DELETED] = len(await p.ledger.known_in(row.number))
+
+        async def announce(until: float, row: FolderRow = row) -> None:
+            await p.write(LedgerChange(folders=[replace(row, intent=FolderIntent(FolderWrite.DELETE, until))]))
+
         try:
-            await p.to_side.call(DeleteFolder(row.to_id or ""))
+            await p.to_side.call(DeleteFolder(row.to_id or ""), announce)
         except InDoubtError:
-            return  # still gone at the next pass
+            return  # the next pass looks
         except EwsError as error:
             if error.kind is not Kind.GONE:
+                await p.write(LedgerChange(folders=[row]))
                 p.problems.append(f"The folder {hierarchy.path(rows, row.number)!r} could not be deleted: {error}")
                 continue
+        except NOT_DONE:
+            await p.write(LedgerChange(folders=[row]))
+            raise
         await p.write(change)
     await p.write(LedgerChange(removed_folders=[row.number for row in forgotten]))
-
-
-async def _tree(p: Pass) -> list[Folder]:
-    """The to side's whole tree, its root first."""
-    roles = await p.to_side.call(GetDistinguishedFolders())
-    tree = [roles["msgfolderroot"]]
-    offset = 0
-    while True:
-        page = await p.to_side.call(FindFolders(offset))
-        tree += page.folders
-        if page.last:
-            return hierarchy.with_roles(tree, roles)
-        offset = page.next
-
-
-def _concerned(rows: list[FolderRow], at: dict[int, str], action: FolderAction) -> set[int]:
-    if isinstance(action, Adopt | Create):
-        return {action.number}
-    return {row.number for row in rows if at.get(row.number) == action.to_id}
-
-
-def _words(rows: list[FolderRow], action: FolderAction) -> str:
-    """What could not be done, for people."""
-    match action:
-        case Create(number):
-            return f"The folder {hierarchy.path(rows, number)!r} could not be created"
-        case Rename(to_id, name):
-            number = next((row.number for row in rows if row.to_id == to_id), ROOT)
-            return f"The folder {hierarchy.path(rows, number)!r} could not be renamed to {name!r}"
-        case Move(to_id):
-            number = next((row.number for row in rows if row.to_id == to_id), ROOT)
-            return f"The folder {hierarchy.path(rows, number)!r} could not be moved"
-        case Adopt(number):
-            return f"The folder {hierarchy.path(rows, number)!r} could not be matched"

@@ -1,1 +1,274 @@
-"""Owned mailboxes, and when a pass over each is due (being written by the lead, 06:12)."""
+"""Owned mailboxes, when a pass over each is due, and the pass.
+
+A worker owns the partitions that its consumer group gives it. Of their mailboxes, those that are due are worked on, a
+few at a time: ordered ones first, then by the priority of their collection, then the one that has waited longest. When
+a partition goes to another worker its passes are cancelled; what was under way is in doubt, and the new owner looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from isthmus.accounts.v1.accounts_pb2 import Pair
+from isthmus.events.v1.mailbox_pb2 import (
+    MAILBOX_ORDER_PASS_AND_PROVE,
+    MAILBOX_STATE_BLOCKED,
+    MAILBOX_STATE_FIRST_PASS,
+    MAILBOX_STATE_IN_STEP,
+    MAILBOX_STATE_PASS,
+    MAILBOX_STATE_SWITCHED,
+    MailboxProgress,
+    MailboxState,
+)
+from isthmus_events import Event, Lease, Ownership, OwnershipLost, publish
+from isthmus_events.topics import ACCOUNT_PAIRS, MAILBOX_ORDERS, MAILBOX_PASSES, MAILBOX_PROGRESS
+from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, TransientError
+from isthmus_service import Connection, Pool, Service, ServiceSettings
+from isthmus_sync.mailbox.model import Outcome
+from pydantic import Field
+
+from isthmus_mailbox import boxes, metrics, telling
+from isthmus_mailbox.boxes import Box
+from isthmus_mailbox.database_ledger import DatabaseLedger
+from isthmus_mailbox.memory import ByteGate
+from isthmus_mailbox.organisations import Organisations, Way
+from isthmus_mailbox.passing import MailboxBlocked, Pass
+from isthmus_mailbox.proving import Proof, prove
+from isthmus_mailbox.running import run_pass
+
+GROUP = "mailbox"
+
+_LOOK_SECONDS = 0.5
+_TELL_SECONDS = 1.0
+_PROOFS = 3
+"""A proof that healed something is followed by another pass and another proof, so often at most."""
+_BLOCKED_SECONDS = 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
+
+
+class Settings(ServiceSettings):
+    """Settings of a mailbox worker."""
+
+    mailboxes_at_once: int = Field(default=8, ge=1, le=200, description="passes that this process makes at a time")
+    answer_seconds: float = Field(
+        default=100.0, gt=0, description="how long an Exchange server may take for an answer, the transfer included"
+    )
+
+
+class Worker:
+    """Everything that one process does."""
+
+    def __init__(self, service: Service[Settings], pool: Pool, organisations: Organisations) -> None:
+        self._service = service
+        self._pool = pool
+        self._organisations = organisations
+        self._memory = ByteGate()
+        self._running: dict[bytes, asyncio.Task[None]] = {}
+        self._partition_of: dict[bytes, int] = {}
+        self._paused: set[bytes] = set()
+        # The same is not said twice.
+        self._told: dict[bytes, MailboxProgress] = {}
+        self._look = asyncio.Event()
+        self._ownership = Ownership(
+            service, pool, GROUP, [ACCOUNT_PAIRS, MAILBOX_ORDERS], self._heard, on_lost=self._lost
+        )
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ownership.run())
+            tasks.create_task(self._schedule())
+
+    # --- what is heard ----------------------------------------------------------------------------------------------
+
+    async def _heard(self, connection: Connection, lease: Lease, event: Event) -> None:
+        if isinstance(event.data, Pair):
+            await boxes.keep(connection, event.data, lease.partition)
+        else:
+            await boxes.take_order(connection, event.data)
+        self._look.set()
+
+    async def _lost(self, lease: Lease) -> None:
+        ours = [box for box, partition in self._partition_of.items() if partition == lease.partition]
+        tasks = [self._running[box] for box in ours if box in self._running]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    # --- whose turn it is -------------------------------------------------------------------------------------------
+
+    async def _schedule(self) -> None:
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._look.wait(), _LOOK_SECONDS)
+                self._look.clear()
+                await self._begin()
+        finally:
+            for task in self._running.values():
+                task.cancel()
+            if self._running:
+                await asyncio.wait(self._running.values())
+
+    async def _begin(self) -> None:
+        room = self._service.settings.mailboxes_at_once - len(self._running)
+        owned = dict(self._ownership.owned())
+        if not owned:
+            return
+        try:
+            self._paused = await boxes.paused(self._pool, list(owned))
+            found = await boxes.due(self._pool, list(owned), self._running.keys()) if room > 0 else []
+        except OSError as error:  # PostgreSQL is away; ownership says so, too
+            self._service.log.warning("cannot look for mailboxes that are due", reason=str(error))
+            return
+        metrics.WAITING.set(len(found))
+        found.sort(key=lambda box: (not box.orders, self._organisations.priority(box.pair.collection)))
+        for box in found[:room]:
+            lease = owned[box.partition]
+            self._partition_of[box.id] = box.partition
+            task = asyncio.create_task(self._work(box, lease), name=f"mailbox {box.id.hex()}")
+            self._running[box.id] = task
+            task.add_done_callback(lambda _, box=box: self._ended(box))  # type: ignore[misc]
+
+    def _ended(self, box: Box) -> None:
+        del self._running[box.id]
+        self._partition_of.pop(box.id, None)
+        metrics.RUNNING.set(len(self._running))
+        self._look.set()
+
+    # --- a pass -----------------------------------------------------------------------------------------------------
+
+    async def _work(self, box: Box, lease: Lease) -> None:
+        metrics.RUNNING.set(len(self._running))
+        log = self._service.log.bind(mailbox=box.pair.source.primary_smtp_address, number=box.passes + 1)
+        try:
+            await self._pass(box, lease)
+        except OwnershipLost:
+            log.info("the mailbox has a newer owner")
+        except _Interrupted:
+            log.info("the mailbox is paused")
+        except (MailboxBlocked, AccessError, LookupError) as error:
+            log.warning("the mailbox is blocked", reason=str(error))
+            await self._fail(box, lease, str(error), blocked=True)
+        except (EwsError, TransientError, InDoubtError, OSError) as error:
+            log.warning("the pass did not come to its end", reason=str(error))
+            await self._fail(box, lease, str(error), blocked=False)
+        except Exception as error:
+            # A mistake of ours must not stop the other mailboxes, nor be repeated in a hurry.
+            log.exception("the pass failed")
+            await self._fail(box, lease, f"an error of Isthmus: {error!r}; see the log", blocked=True)
+
+    async def _pass(self, box: Box, lease: Lease) -> None:
+        way = self._organisations.way(box.pair.collection)
+        source = way.source.mailbox(box.pair.source.primary_smtp_address)
+        target = way.target.mailbox(box.pair.target.primary_smtp_address)
+
+        async def breathe() -> None:
+            if box.id in self._paused:
+                raise _Interrupted
+            if lease.lost.is_set():
+                raise OwnershipLost(f"partition {lease.partition}")
+
+        made = Pass(
+            ledger=DatabaseLedger(self._pool, lease, box.id),
+            from_side=source,
+            to_side=target,
+            heal=not box.switched,
+            eager=bool(box.orders),
+            breathe=breathe,
+            memory=self._memory,
+        )
+        started_at = telling.microseconds()
+        reporting = asyncio.create_task(self._report(box, lease, made))
+        try:
+            proof = await self._run(made, proving=self._proving(box))
+        finally:
+            reporting.cancel()
+            await asyncio.wait({reporting})
+        await self._finish(box, lease, way, made, started_at, source.round_trips + target.round_trips, proof)
+
+    async def _run(self, made: Pass, *, proving: bool) -> Proof | None:
+        proof = None
+        for _ in range(_PROOFS):
+            await run_pass(made)
+            if not proving:
+                break
+            proof = await prove(made)
+            if not proof.healed:
+                break
+        return proof
+
+    def _proving(self, box: Box) -> bool:
+        return any(order.what == MAILBOX_ORDER_PASS_AND_PROVE for order in box.orders)
+
+    async def _finish(
+        self, box: Box, lease: Lease, way: Way, made: Pass, started_at: int, round_trips: int, proof: Proof | None
+    ) -> None:
+        counts = await boxes.counts(self._pool, box.id)
+        state = MAILBOX_STATE_SWITCHED if box.switched else MAILBOX_STATE_IN_STEP
+        problem = "; ".join(made.problems[:3])
+        requests = [order.request_id for order in box.orders]
+        if not requests and (box.passes == 0 or made.counts):
+            requests = [b""]
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lease.hold(connection)
+            await boxes.finished(connection, box, way.project.mailbox.interval_seconds)
+            for request in requests:
+                message = telling.completed(box, made, counts, started_at, round_trips, proof, request)
+                await publish(connection, MAILBOX_PASSES, box.id, message)
+            await self._tell(connection, telling.progress(box, counts, state, problem))
+        for outcome in Outcome:
+            metrics.ITEMS.labels(outcome.value).inc(made.counts[outcome])
+        metrics.BYTES.inc(made.bytes_copied)
+        metrics.PASSES.labels("done").inc()
+
+    async def _fail(self, box: Box, lease: Lease, problem: str, *, blocked: bool) -> None:
+        pause = _BLOCKED_SECONDS if blocked else min(_FIRST_PAUSE * 2**box.failures, _LONGEST_PAUSE)
+        metrics.PASSES.labels("blocked" if blocked else "failed").inc()
+        try:
+            counts = await boxes.counts(self._pool, box.id)
+            state = MAILBOX_STATE_BLOCKED if blocked else self._moving(box)
+            async with self._pool.acquire() as connection, connection.transaction():
+                await lease.hold(connection)
+                await boxes.failed(connection, box, pause)
+                await self._tell(connection, telling.progress(box, counts, state, problem))
+        except (OwnershipLost, OSError) as error:
+            self._service.log.info("a failed pass could not be written down", reason=str(error))
+
+    # --- what is told -----------------------------------------------------------------------------------------------
+
+    async def _report(self, box: Box, lease: Lease, made: Pass) -> None:
+        """Say now and then how far the pass is, once it has something to do."""
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            with contextlib.suppress(OSError, OwnershipLost):
+                counts = await boxes.counts(self._pool, box.id)
+                if not counts.staged and not made.counts:
+                    continue
+                async with self._pool.acquire() as connection, connection.transaction():
+                    await lease.hold(connection)
+                    await self._tell(connection, telling.progress(box, counts, self._moving(box)))
+
+    def _moving(self, box: Box) -> MailboxState.ValueType:
+        return MAILBOX_STATE_PASS if box.passes else MAILBOX_STATE_FIRST_PASS
+
+    async def _tell(self, connection: Connection, progress: MailboxProgress) -> None:
+        said = _without_pass(progress)
+        if self._told.get(progress.pair_id) == said:
+            return
+        self._told[progress.pair_id] = said
+        progress.at = telling.microseconds()
+        await publish(connection, MAILBOX_PROGRESS, progress.pair_id, progress)
+
+
+class _Interrupted(Exception):  # noqa: N818 - a wish, not an error
+    """The mailbox is to rest."""
+
+
+def _without_pass(progress: MailboxProgress) -> MailboxProgress:
+    """Passes that find nothing to do differ in their number alone."""
+    copy = MailboxProgress.FromString(progress.SerializeToString())
+    copy.ClearField("pass")
+    return copy

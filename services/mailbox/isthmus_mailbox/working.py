@@ -15,7 +15,7 @@ from isthmus_sync.mailbox.batches import by_bytes, by_count
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged, Work
 
 from isthmus_mailbox import copying, doubts, moving
-from isthmus_mailbox.passing import Pass, in_parallel
+from isthmus_mailbox.passing import NOT_DONE, Pass, in_parallel
 
 _CHUNK = 1000
 _BATCHES_AT_ONCE = 4
@@ -31,7 +31,7 @@ async def work_off(p: Pass) -> None:
         await in_parallel(queue.batches(), _BATCHES_AT_ONCE, lambda batch: copying.copy(p, batch))
         if p.doubt:
             # Whatever could not be decided is staged again under the number it had.
-            await doubts.settle(p)
+            await doubts.settle_items(p)
             continue
         if queue.reached > reached:
             reached = queue.reached
@@ -93,7 +93,7 @@ async def _read_flags(p: Pass) -> bool:
                 # Set once more by the next pass, after the deadline.
                 p.doubt = True
                 continue
-            except Exception:
+            except NOT_DONE:
                 await _withdraw(p, rows)
                 raise
             for row, answer in zip(rows, answers, strict=True):
@@ -142,7 +142,7 @@ async def _delete(p: Pass, rows: list[Staged], known: dict[str, ItemRow]) -> Non
         except InDoubtError:
             p.doubt = True
             return
-        except Exception:
+        except NOT_DONE:
             await _withdraw(p, rows)
             raise
         for row, answer in zip(rows, answers, strict=True):

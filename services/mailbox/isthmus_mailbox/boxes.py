@@ -1,0 +1,189 @@
+"""The mailboxes of this service in its database: which there are, what is ordered of them, which are due."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from asyncpg import Record
+from isthmus.accounts.v1.accounts_pb2 import RECIPIENT_KIND_CONTACT, RECIPIENT_KIND_GROUP, SIDE_TARGET, Pair
+from isthmus.events.v1.mailbox_pb2 import (
+    MAILBOX_ORDER_PAUSE,
+    MAILBOX_ORDER_RESUME,
+    MailboxOrdered,
+)
+from isthmus_service import Connection, Pool
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody wants of a mailbox: an isthmus.events.v1.MailboxOrder, to be answered with its request id."""
+
+    request_id: bytes
+    what: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """A mailbox that is due."""
+
+    pair: Pair
+    partition: int
+    switched: bool
+    passes: int
+    failures: int
+    bytes_done: int
+    orders: tuple[Order, ...]
+
+    @property
+    def id(self) -> bytes:
+        return self.pair.id
+
+
+async def keep(connection: Connection, pair: Pair, partition: int) -> None:
+    """Take over what the account map says of a pair."""
+    wanted = (
+        not pair.removed
+        and bool(pair.collection)
+        and pair.kind not in (RECIPIENT_KIND_GROUP, RECIPIENT_KIND_CONTACT)
+        and bool(pair.source.mailbox_guid)
+        and bool(pair.target.mailbox_guid)
+    )
+    await connection.execute(
+        """
+        INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (pair_id) DO UPDATE SET
+            partition = excluded.partition, pair = excluded.pair, collection = excluded.collection,
+            wanted = excluded.wanted, switched = excluded.switched
+        """,
+        pair.id,
+        partition,
+        pair.SerializeToString(),
+        pair.collection,
+        wanted,
+        pair.active_side == SIDE_TARGET,
+    )
+
+
+async def take_order(connection: Connection, order: MailboxOrdered) -> None:
+    """Write an order down; pausing and resuming are done at once."""
+    if order.order in (MAILBOX_ORDER_PAUSE, MAILBOX_ORDER_RESUME):
+        await connection.execute(
+            "UPDATE mailbox SET paused = $2, due = now() WHERE pair_id = $1",
+            order.pair_id,
+            order.order == MAILBOX_ORDER_PAUSE,
+        )
+        return
+    await connection.execute(
+        "INSERT INTO mailbox_order (pair_id, request_id, what) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        order.pair_id,
+        order.request_id,
+        order.order,
+    )
+
+
+async def due(pool: Pool, partitions: Sequence[int], running: Collection[bytes]) -> list[Box]:
+    """Mailboxes of these partitions that are due, without those that are being worked on.
+
+    A switched one is due only when somebody ordered a pass.
+    """
+    rows = await pool.fetch(
+        """
+        SELECT mailbox.*, requests, orders
+        FROM mailbox
+        LEFT JOIN LATERAL (
+            SELECT array_agg(request_id ORDER BY request_id) AS requests, array_agg(what ORDER BY request_id) AS orders
+            FROM mailbox_order WHERE pair_id = mailbox.pair_id
+        ) AS ordered ON true
+        WHERE wanted AND NOT paused AND partition = ANY($1::integer[]) AND pair_id <> ALL($2::bytea[])
+              AND ((due <= now() AND NOT switched) OR (orders IS NOT NULL AND (failures = 0 OR due <= now())))
+        ORDER BY due
+        LIMIT 2000
+        """,
+        list(partitions),
+        list(running),
+    )
+    return [_box(row) for row in rows]
+
+
+async def paused(pool: Pool, partitions: Sequence[int]) -> set[bytes]:
+    """Mailboxes of these partitions whose work is to rest."""
+    rows = await pool.fetch(
+        "SELECT pair_id FROM mailbox WHERE paused AND partition = ANY($1::integer[])", list(partitions)
+    )
+    return {row["pair_id"] for row in rows}
+
+
+async def finished(connection: Connection, box: Box, rest_seconds: float) -> None:
+    """A pass was made: its orders are answered, and the mailbox rests."""
+    await connection.execute(
+        "UPDATE mailbox SET passes = $2, failures = 0, due = now() + $3 * interval '1 second' WHERE pair_id = $1",
+        box.id,
+        box.passes + 1,
+        rest_seconds,
+    )
+    await connection.execute(
+        "DELETE FROM mailbox_order WHERE pair_id = $1 AND request_id = ANY($2::bytea[])",
+        box.id,
+        [order.request_id for order in box.orders],
+    )
+
+
+async def failed(connection: Connection, box: Box, rest_seconds: float) -> None:
+    """A pass did not come to its end; its orders wait for the next one."""
+    await connection.execute(
+        "UPDATE mailbox SET failures = failures + 1, due = now() + $2 * interval '1 second' WHERE pair_id = $1",
+        box.id,
+        rest_seconds,
+    )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far a mailbox is: items of the source that are known, that are on the target, that are set aside."""
+
+    total: int
+    done: int
+    set_aside: int
+    staged: int
+    folders: int
+    bytes_done: int
+
+
+async def counts(pool: Pool, pair_id: bytes) -> Counts:
+    """The counts of a mailbox, from its ledger."""
+    row = await pool.fetchrow(
+        """
+        SELECT (SELECT count(*) FROM item WHERE pair_id = $1) AS done,
+               (SELECT count(*) FROM folder WHERE pair_id = $1 AND NOT gone) AS folders,
+               (SELECT bytes_done FROM mailbox WHERE pair_id = $1) AS bytes_done,
+               count(*) AS staged,
+               count(*) FILTER (WHERE reason <> '') AS set_aside,
+               count(*) FILTER (WHERE work = 1 AND NOT EXISTS (
+                   SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id
+               )) AS new
+        FROM work WHERE pair_id = $1
+        """,
+        pair_id,
+    )
+    assert row is not None
+    return Counts(
+        total=row["done"] + row["new"],
+        done=row["done"],
+        set_aside=row["set_aside"],
+        staged=row["staged"],
+        folders=row["folders"],
+        bytes_done=row["bytes_done"] or 0,
+    )
+
+
+def _box(row: Record) -> Box:
+    return Box(
+        pair=Pair.FromString(row["pair"]),
+        partition=row["partition"],
+        switched=row["switched"],
+        passes=row["passes"],
+        failures=row["failures"],
+        bytes_done=row["bytes_done"],
+        orders=tuple(map(Order, row["requests"] or (), row["orders"] or ())),
+    )

@@ -1,0 +1,73 @@
+"""The project in force and the clients of its two organisations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from isthmus.events.v1.project_pb2 import ProjectApplied
+from isthmus_events import Table
+from isthmus_exchange.client import Client
+from isthmus_project import Collection, Organisation, Project
+from pydantic import ValidationError
+
+
+@dataclass(frozen=True)
+class Way:
+    """Between which servers a collection's mailboxes are copied, and the rules for it."""
+
+    project: Project
+    collection: Collection
+    source: Client
+    target: Client
+
+
+class Organisations:
+    """Finds the way of a collection in the newest projects. Clients are kept for as long as the service runs."""
+
+    def __init__(self, projects: Table[ProjectApplied], secrets_dir: Path, answer_seconds: float) -> None:
+        self._projects = projects
+        self._secrets = secrets_dir
+        self._answer_seconds = answer_seconds
+        self._read: dict[bytes, Project | None] = {}
+        self._clients: dict[str, Client] = {}
+
+    def priority(self, collection: str) -> int:
+        """Of the collection, 9 when no project has it."""
+        found = self._find(collection)
+        return found[1].priority if found else 9
+
+    def way(self, collection: str) -> Way:
+        """The way of a collection. Raises LookupError when no project has it, or a secret is missing."""
+        found = self._find(collection)
+        if found is None:
+            raise LookupError(f"no project has a collection {collection!r}; apply one that does")
+        project, its_collection = found
+        return Way(project, its_collection, self._client(project.source), self._client(project.target))
+
+    async def close(self) -> None:
+        """Close every client."""
+        for client in self._clients.values():
+            await client.close()
+
+    def _find(self, name: str) -> tuple[Project, Collection] | None:
+        for applied in self._projects.values():
+            project = self._project(applied.document)
+            collection = project.collection(name) if project else None
+            if project and collection:
+                return project, collection
+        return None
+
+    def _project(self, document: bytes) -> Project | None:
+        if document not in self._read:
+            try:
+                self._read[document] = Project.model_validate_json(document)
+            except ValidationError:  # of a newer version than ours; dirsync says so
+                self._read[document] = None
+        return self._read[document]
+
+    def _client(self, organisation: Organisation) -> Client:
+        key = f"{organisation.name} {organisation.exchange.model_dump_json()}"
+        if key not in self._clients:
+            self._clients[key] = Client.of(organisation, self._secrets, answer_seconds=self._answer_seconds)
+        return self._clients[key]

@@ -1,0 +1,17 @@
+"""A pass over a mailbox, from its first line to its last."""
+
+from __future__ import annotations
+
+from isthmus_mailbox import doubts, listing, tree, working
+from isthmus_mailbox.passing import Pass
+
+
+async def run_pass(p: Pass) -> None:
+    """Bring the to side up to date. May be ended anywhere by anything; the next pass goes on from there."""
+    await doubts.settle_folders(p)
+    await doubts.settle_items(p)
+    await tree.follow(p)
+    await tree.settle(p)
+    await listing.follow(p)
+    await working.work_off(p)
+    await tree.remove(p)
