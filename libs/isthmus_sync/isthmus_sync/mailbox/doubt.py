@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from isthmus_exchange.values import Item
+from isthmus_exchange.values import Folder, Item
 
-from isthmus_sync.mailbox.model import Action, Staged
+from isthmus_sync.mailbox.model import Action, FolderRow, FolderWrite, Staged
 
 
 class Found(NamedTuple):
@@ -50,3 +51,25 @@ def match(doubtful: Iterable[Staged], items: Iterable[Item], claimed: Collection
 def latest(doubtful: Sequence[Staged]) -> float:
     """When the last of these requests is over, whatever became of it (seconds since 1970)."""
     return max((row.intent.answer_by for row in doubtful if row.intent), default=0.0)
+
+
+def settled_folder(row: FolderRow, rows: Iterable[FolderRow], tree: Iterable[Folder]) -> FolderRow | None:
+    """The row without its intent, if the to side's `tree` shows that the write happened; else None."""
+    assert row.intent is not None
+    present = {folder.id: folder for folder in tree}
+    there = present.get(row.to_id or "")
+    match row.intent.write:
+        case FolderWrite.CREATE:
+            owned = {other.to_id for other in rows}
+            place = row.intent.parent, row.intent.name.casefold()
+            made = next((each for each in present.values() if (each.parent, each.name.casefold()) == place), None)
+            if made is None or made.id in owned:
+                return None
+            return replace(row, to_id=made.id, intent=None, settled=False)
+        case FolderWrite.RENAME:
+            happened = there is not None and there.name == row.intent.name
+        case FolderWrite.MOVE:
+            happened = there is not None and there.parent == row.intent.parent
+        case FolderWrite.DELETE:
+            happened = there is None
+    return replace(row, intent=None, settled=False) if happened else None

@@ -9,6 +9,27 @@ ROOT = 0
 """Number of the folder msgfolderroot in every mailbox."""
 
 
+class FolderWrite(IntEnum):
+    """A write to the to side's tree that was about to be sent."""
+
+    CREATE = 1
+    RENAME = 2
+    MOVE = 3
+    DELETE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FolderIntent:
+    """Recorded before a folder is written; still there afterwards, nobody knows whether it happened."""
+
+    write: FolderWrite
+    # Seconds since 1970 after which the server has given up the request, if it ever got it.
+    answer_by: float
+    # Where to and under which name; ids of the to side.
+    parent: str = ""
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class FolderRow:
     """A folder on both sides. `number` is ours and stays the same whatever the servers call it."""
@@ -28,6 +49,7 @@ class FolderRow:
     gone: bool = False
     # The to side is as this row says.
     settled: bool = False
+    intent: FolderIntent | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,481 @@
+"""Two mailboxes and a ledger in memory, for trying the engine of a pass against any history and any failure.
+
+`ModelMailbox` answers the operations that the engine asks, with the rules of Exchange that matter: ids change with
+moves, search keys do not; uploads are not idempotent; sync states belong to a folder; times are told to the second.
+`World` decides what becomes of each call: answered, refused, without an answer, carried out late, or the process dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from isthmus_exchange.client import Announce
+from isthmus_exchange.errors import EwsError, InDoubtError, ServerBusyError, TransientError
+from isthmus_exchange.operations import (
+    CreateFolder,
+    DeleteFolder,
+    DeleteItems,
+    ExportItems,
+    FindFolders,
+    FindItem,
+    FolderPage,
+    GetDistinguishedFolders,
+    GetItemLabels,
+    Label,
+    MoveFolder,
+    MoveItems,
+    Operation,
+    RenameFolder,
+    SetReadFlags,
+    SyncFolderHierarchy,
+    SyncFolderItems,
+    UploadItems,
+)
+from isthmus_exchange.values import (
+    Exported,
+    Folder,
+    FolderChanges,
+    Item,
+    ItemChange,
+    ItemChanges,
+    ItemId,
+    Page,
+    Upload,
+)
+from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged, Work
+
+ANSWER_SECONDS = 30.0
+_PAGE = 3
+"""So small that even tiny folders take several answers."""
+
+
+class Crash(Exception):  # noqa: N818 - what happens
+    """The process is killed here."""
+
+
+@dataclass
+class Content:
+    """An item in a model mailbox."""
+
+    folder: str
+    key: bytes
+    text: str
+    associated: bool
+    is_read: bool
+    modified: float
+    version: int
+
+
+class World:
+    """The clock, and what becomes of calls. `fates` are used up one a call; after that all goes well."""
+
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+        self.fates: Iterator[int] = iter(())
+        # Things that happen after so many more calls.
+        self.meanwhile: list[tuple[int, Callable[[], None]]] = []
+        # Writes under way that nobody waits for any more: the latest time, and what they do.
+        self.late: list[tuple[float, Callable[[], None]]] = []
+
+    def fate(self) -> int:
+        return next(self.fates, 0)
+
+    def tick(self) -> None:
+        self.time += 0.25
+        due = [happen for left, happen in self.meanwhile if left == 0]
+        self.meanwhile = [(left - 1, happen) for left, happen in self.meanwhile if left > 0]
+        for happen in due:
+            happen()
+
+    def land(self, *, now: bool = False) -> None:
+        """Late writes take effect, at their time at the latest."""
+        due = [each for each in self.late if now or each[0] <= self.time]
+        self.late = [each for each in self.late if each not in due]
+        for _, happen in due:
+            happen()
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        self.land()
+
+
+class ModelMailbox:
+    """One mailbox at its server."""
+
+    def __init__(self, world: World, name: str, roles: dict[str, str]) -> None:
+        self.world = world
+        self.name = name
+        self._numbers = itertools.count(1)
+        self.items: dict[str, Content] = {}
+        self.folders: dict[str, Folder] = {}
+        self._states: dict[str, Any] = {}
+        self.uploads = 0
+        self.root = self._add_folder("", "Top", "IPF", "msgfolderroot")
+        for role, called in roles.items():
+            self._add_folder(self.root, called, "IPF.Note", role)
+
+    # What people do
+
+    def deliver(self, folder: str, text: str, *, associated: bool = False) -> str:
+        number = next(self._numbers)
+        content = Content(folder, f"{self.name}{number}".encode(), text, associated, False, self.world.time, number)
+        return self._add_item(content)
+
+    def edit(self, item: str, text: str) -> None:
+        content = self.items[item]
+        content.text, content.modified, content.version = text, self.world.time, next(self._numbers)
+
+    def flag(self, item: str) -> None:
+        self.items[item].is_read = not self.items[item].is_read
+
+    def move(self, item: str, folder: str) -> str:
+        return self._add_item(replace(self.items.pop(item), folder=folder, version=next(self._numbers)))
+
+    def copy(self, item: str, folder: str) -> str:
+        return self._add_item(replace(self.items[item], folder=folder, version=next(self._numbers)))
+
+    def delete(self, item: str) -> None:
+        del self.items[item]
+
+    def make_folder(self, parent: str, name: str) -> str:
+        self._free(parent, name)
+        return self._add_folder(parent, name, "IPF.Note", "")
+
+    def rename_folder(self, folder: str, name: str) -> None:
+        self._free(self.folders[folder].parent, name, folder)
+        self.folders[folder] = self.folders[folder]._replace(name=name)
+
+    def move_folder(self, folder: str, parent: str) -> None:
+        above = parent
+        while above:
+            if above == folder:
+                raise EwsError("ErrorMoveCopyFailed", "into itself")
+            above = self.folders[above].parent
+        self._free(parent, self.folders[folder].name, folder)
+        self.folders[folder] = self.folders[folder]._replace(parent=parent)
+
+    def delete_folder(self, folder: str) -> None:
+        for child in [each.id for each in self.folders.values() if each.parent == folder]:
+            self.delete_folder(child)
+        self.items = {item: content for item, content in self.items.items() if content.folder != folder}
+        del self.folders[folder]
+
+    def lose_states(self) -> None:
+        self._states.clear()
+
+    # What the engine asks
+
+    def now(self) -> float:
+        return self.world.time
+
+    async def call(self, operation: Operation[Any], announce: Announce | None = None) -> Any:
+        world = self.world
+        world.tick()
+        world.land()
+        fate = world.fate()
+        if fate == 1:
+            raise Crash
+        if fate == 2:
+            raise ServerBusyError(5.0) if operation.writes else TransientError("away")
+        until = world.time + ANSWER_SECONDS
+        if announce:
+            await announce(until)
+        if not operation.writes:
+            return self._answer(operation)
+        if fate == 3:  # the request never reached the server
+            raise InDoubtError("no answer")
+        if fate in (4, 5):  # it did; the answer is lost, or the process dies while it waits
+            self._answer(operation)
+            raise InDoubtError("no answer") if fate == 4 else Crash
+        if fate in (6, 7):  # it will be carried out later
+            world.late.append((until, lambda: self._quietly(operation)))
+            raise InDoubtError("no answer") if fate == 6 else Crash
+        if fate == 8 and isinstance(operation, UploadItems):  # half of it was carried out
+            half = len(operation.items) // 2
+            self._answer(UploadItems(operation.items[:half]))
+            world.late.append((until, lambda: self._quietly(UploadItems(operation.items[half:]))))
+            raise Crash
+        return self._answer(operation)
+
+    def _quietly(self, operation: Operation[Any]) -> None:
+        with contextlib.suppress(EwsError):
+            self._answer(operation)
+
+    def _answer(self, operation: Operation[Any]) -> Any:
+        match operation:
+            case GetDistinguishedFolders():
+                return {folder.role: folder for folder in self.folders.values() if folder.role}
+            case FindFolders():
+                found = [folder for folder in self.folders.values() if folder.id != self.root]
+                return FolderPage([folder._replace(role="") for folder in found], True, len(found))
+            case SyncFolderHierarchy(state):
+                return self._sync_folders(state)
+            case SyncFolderItems(folder, state):
+                return self._sync_items(folder, state)
+            case FindItem(folder, associated, offset, keys):
+                self._there(folder)
+                listed = [
+                    item
+                    for item in self._listing(folder).values()
+                    if item.associated == associated and (not keys or item.search_key in keys)
+                ]
+                return Page(listed[offset : offset + _PAGE], offset + _PAGE >= len(listed), offset + _PAGE)
+            case GetItemLabels(ids):
+                return [Label(self.items[each].text, "IPM.Note") for each in ids]
+            case CreateFolder(parent, name, _):
+                self._there(parent)
+                return self.make_folder(parent, name)
+            case RenameFolder(folder, name):
+                self._there(folder)
+                self.rename_folder(folder, name)
+                return folder
+            case MoveFolder(folder, parent):
+                self._there(folder)
+                self._there(parent)
+                self.move_folder(folder, parent)
+                return folder
+            case DeleteFolder(folder):
+                self._there(folder)
+                return self.delete_folder(folder)
+            case ExportItems(ids):
+                return [self._export(each) for each in ids]
+            case UploadItems(items):
+                return [self._upload(each) for each in items]
+            case MoveItems(ids, folder):
+                self._there(folder)
+                return [self._id(self.move(each, folder)) if each in self.items else _gone() for each in ids]
+            case SetReadFlags(flags):
+                return [self._set_read(*each) for each in flags]
+            case DeleteItems(ids):
+                return [None if self.items.pop(each, None) else _gone() for each in ids]
+        raise AssertionError(operation)
+
+    def _export(self, item: str) -> Exported | EwsError:
+        content = self.items.get(item)
+        if content is None:
+            return _gone()
+        whole = [content.key.decode(), content.text, content.is_read, content.modified]
+        return Exported(item, json.dumps(whole))
+
+    def _upload(self, upload: Upload) -> ItemId | EwsError:
+        self.uploads += 1
+        if upload.folder not in self.folders:
+            return EwsError("ErrorFolderNotFound")
+        key, text, is_read, modified = json.loads(upload.data)
+        number = next(self._numbers)
+        content = Content(upload.folder, key.encode(), text, upload.associated, is_read, modified, number)
+        if upload.over is None:
+            return self._id(self._add_item(content))
+        if upload.over not in self.items or self.items[upload.over].folder != upload.folder:
+            return _gone()
+        self.items[upload.over] = content
+        return self._id(upload.over)
+
+    def _set_read(self, item: str, read: bool) -> ItemId | EwsError:
+        if item not in self.items:
+            return _gone()
+        self.items[item].is_read = read
+        return self._id(item)
+
+    def _sync_folders(self, state: str | None) -> FolderChanges:
+        before = self._state(state, "tree")
+        after = {each.id: each._replace(role="") for each in self.folders.values() if each.id != self.root}
+        changed = [each for each in after.values() if before.get(each.id) != each]
+        deleted = [each for each in before if each not in after]
+        return FolderChanges(changed, deleted, self._remember("tree", after), True)
+
+    def _sync_items(self, folder: str, state: str | None) -> ItemChanges:
+        self._there(folder)
+        before = self._state(state, folder)
+        after = self._listing(folder)
+        told = dict(before)
+        changes = [ItemChange(each) for each in before if each not in after]
+        for item in after.values():
+            known = before.get(item.id)
+            if known is None or known.change_key != item.change_key:
+                changes.append(ItemChange(item.id, item))
+            elif known.is_read != item.is_read:
+                changes.append(ItemChange(item.id, is_read=item.is_read, change_key=item.change_key))
+        page = changes[:_PAGE]
+        for change in page:
+            told.pop(change.id, None)
+            if change.id in after:
+                told[change.id] = after[change.id]
+        return ItemChanges(page, self._remember(folder, told), len(page) == len(changes))
+
+    def _listing(self, folder: str) -> dict[str, Item]:
+        return {
+            item: Item(
+                item,
+                self._id(item).change_key,
+                content.key,
+                len(content.text),
+                content.associated,
+                content.is_read,
+                datetime.fromtimestamp(int(content.modified), UTC).isoformat().replace("+00:00", "Z"),
+            )
+            for item, content in self.items.items()
+            if content.folder == folder
+        }
+
+    def _state(self, state: str | None, of: str) -> dict[str, Any]:
+        if state is None:
+            return {}
+        if state not in self._states or not state.startswith(f"{of} "):
+            raise EwsError("ErrorInvalidSyncStateData", "unknown")
+        return dict(self._states[state])
+
+    def _remember(self, of: str, known: dict[str, Any]) -> str:
+        state = f"{of} {next(self._numbers)}"
+        self._states[state] = known
+        return state
+
+    def _add_item(self, content: Content) -> str:
+        item = f"{self.name} item {next(self._numbers)}"
+        self.items[item] = content
+        return item
+
+    def _add_folder(self, parent: str, name: str, folder_class: str, role: str) -> str:
+        folder = f"{self.name} folder {next(self._numbers)}"
+        self.folders[folder] = Folder(folder, parent, name, folder_class, role, False)
+        return folder
+
+    def _id(self, item: str) -> ItemId:
+        return ItemId(item, f"version {self.items[item].version}")
+
+    def _there(self, folder: str) -> None:
+        if folder not in self.folders:
+            raise EwsError("ErrorFolderNotFound")
+
+    def _free(self, parent: str, name: str, but: str = "") -> None:
+        for each in self.folders.values():
+            if each.parent == parent and each.name.casefold() == name.casefold() and each.id != but:
+                raise EwsError("ErrorFolderExists")
+
+    # What is compared in the end
+
+    def contents(self) -> dict[tuple[str, ...], Counter[tuple[bytes, str, bool, bool]]]:
+        """Every folder by its path (distinguished folders by role), with everything that is in it."""
+        return {
+            self._path(folder): Counter(
+                (content.key, content.text, content.associated, content.is_read)
+                for content in self.items.values()
+                if content.folder == folder
+            )
+            for folder in self.folders
+        }
+
+    def _path(self, folder: str) -> tuple[str, ...]:
+        found = self.folders[folder]
+        return (found.role,) if found.role else (*self._path(found.parent), found.name)
+
+
+def _gone() -> EwsError:
+    return EwsError("ErrorItemNotFound")
+
+
+@dataclass
+class MemoryLedger:
+    """The ledger of one mailbox. A write is whole or not at all; the process may die before or after it."""
+
+    world: World
+    state: str | None = None
+    folder_rows: dict[int, FolderRow] = field(default_factory=dict)
+    item_rows: dict[str, ItemRow] = field(default_factory=dict)
+    staged_rows: dict[str, Staged] = field(default_factory=dict)
+    resent_keys: set[tuple[int, bytes]] = field(default_factory=set)
+    sequence: int = 0
+
+    async def hierarchy_state(self) -> str | None:
+        return self.state
+
+    async def folders(self) -> list[FolderRow]:
+        return list(self.folder_rows.values())
+
+    async def known(self, from_ids: Collection[str]) -> dict[str, ItemRow]:
+        return {each: self.item_rows[each] for each in from_ids if each in self.item_rows}
+
+    async def known_in(self, folder: int) -> dict[str, ItemRow]:
+        return {row.from_id: row for row in self.item_rows.values() if row.folder == folder}
+
+    async def claimed(self, to_ids: Collection[str]) -> dict[str, ItemRow]:
+        return {row.to_id: row for row in self.item_rows.values() if row.to_id in to_ids}
+
+    async def staged(self, from_ids: Collection[str]) -> dict[str, Staged]:
+        return {each: self.staged_rows[each] for each in from_ids if each in self.staged_rows}
+
+    async def staged_in(self, folder: int) -> dict[str, Staged]:
+        return {row.from_id: row for row in self.staged_rows.values() if row.folder == folder}
+
+    async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
+        rows = [
+            row
+            for row in self.staged_rows.values()
+            if row.work is work and row.intent is None and row.sequence > after and row.not_before <= due
+        ]
+        return sorted(rows, key=lambda row: row.sequence)[:limit]
+
+    async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
+        return [row for row in self.staged_rows.values() if row.work is Work.DELETE and row.search_key in search_keys]
+
+    async def in_doubt(self) -> list[Staged]:
+        return [row for row in self.staged_rows.values() if row.intent]
+
+    async def resent(self, folder: int) -> set[bytes]:
+        return {key for number, key in self.resent_keys if number == folder}
+
+    async def write(self, change: LedgerChange) -> None:
+        fate = self.world.fate()
+        if fate == 1:
+            raise Crash
+        self._write(change)
+        if fate == 3:
+            raise Crash
+
+    def _write(self, change: LedgerChange) -> None:
+        self.state = change.hierarchy_state or self.state
+        self.folder_rows |= {row.number: row for row in change.folders}
+        for number in change.gone_folders:
+            self.folder_rows[number] = replace(self.folder_rows[number], gone=True, sync_state=None)
+            self.staged_rows = {key: row for key, row in self.staged_rows.items() if row.folder != number}
+            for row in self.item_rows.values():
+                if row.folder == number:
+                    self._stage(_deletion(row))
+        for number in (*change.reset_folders, *change.removed_folders):
+            self.item_rows = {key: row for key, row in self.item_rows.items() if row.folder != number}
+            self.staged_rows = {key: row for key, row in self.staged_rows.items() if row.folder != number}
+        for number in change.reset_folders:
+            self.folder_rows[number] = replace(self.folder_rows[number], sync_state=None)
+        for number in change.removed_folders:
+            self.folder_rows.pop(number, None)
+        for number, state in change.sync_states.items():
+            self.folder_rows[number] = replace(self.folder_rows[number], sync_state=state)
+        for from_id in change.forget:
+            self.item_rows.pop(from_id, None)
+        for item in change.items:
+            assert all(row.to_id != item.to_id or row.from_id == item.from_id for row in self.item_rows.values())
+            self.item_rows[item.from_id] = item
+        for from_id in change.unstage:
+            self.staged_rows.pop(from_id, None)
+        for staged in change.stage:
+            self._stage(staged)
+        self.resent_keys |= set(change.resent)
+
+    def _stage(self, row: Staged) -> None:
+        if not row.sequence:
+            self.sequence += 1
+            row = replace(row, sequence=self.sequence)
+        self.staged_rows[row.from_id] = row
+
+
+def _deletion(row: ItemRow) -> Staged:
+    from isthmus_sync.mailbox.staging import deletion
+
+    return deletion(row)

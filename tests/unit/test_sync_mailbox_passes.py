@@ -1,0 +1,255 @@
+"""Whatever people do in a mailbox and whenever anything fails: in the end the other side has each item exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
+from isthmus_mailbox.passing import Pass
+from isthmus_mailbox.proving import Proof, prove
+from isthmus_mailbox.running import run_pass
+
+from tests.unit.mailbox_model import Crash, MemoryLedger, ModelMailbox, World
+
+_SOURCE_ROLES = {"inbox": "Posteingang", "deleteditems": "Gelöschte Elemente", "notes": "Notizen"}
+_TARGET_ROLES = {"inbox": "Inbox", "deleteditems": "Deleted Items", "notes": "Notes"}
+_NAMES = ("Travel", "travel", "Inbox", "Notes", "Project", "Archive")
+
+_SILENT = structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
+
+_FATES = st.lists(st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]), max_size=40)
+_DEEDS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 10**6)), max_size=12)
+_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("people"), _DEEDS),
+        st.tuples(st.just("pass"), st.tuples(_FATES, _DEEDS)),
+    ),
+    max_size=8,
+)
+
+
+class People:
+    """Those who work in a mailbox; what they do is drawn by number, so that every number is a deed."""
+
+    def __init__(self, mailbox: ModelMailbox) -> None:
+        self._mailbox = mailbox
+        self._count = 0
+
+    def do(self, deed: int, luck: int) -> None:
+        box, pick = self._mailbox, random.Random(luck)
+        folders = [folder for folder in box.folders if folder != box.root]
+        own = [folder for folder in folders if not box.folders[folder].role]
+        items = list(box.items)
+        self._count += 1
+        deeds: list[Callable[[], Any]] = [
+            lambda: box.deliver(pick.choice(folders), f"text {self._count}", associated=pick.random() < 0.2),
+            lambda: box.deliver(pick.choice(folders), f"text {self._count}"),
+            lambda: box.edit(pick.choice(items), f"edited {self._count}"),
+            lambda: box.flag(pick.choice(items)),
+            lambda: box.move(pick.choice(items), pick.choice(folders)),
+            lambda: box.copy(pick.choice(items), pick.choice(folders)),
+            lambda: box.delete(pick.choice(items)),
+            lambda: box.make_folder(pick.choice([box.root, *folders]), pick.choice(_NAMES)),
+            lambda: box.rename_folder(pick.choice(own), pick.choice(_NAMES)),
+            lambda: box.move_folder(pick.choice(own), pick.choice([box.root, *folders])),
+            lambda: box.delete_folder(pick.choice(own)),
+            box.lose_states,
+        ]
+        with contextlib.suppress(EwsError, IndexError):  # there is nothing to do it with
+            deeds[deed]()
+
+
+class Case:
+    """Two mailboxes, a ledger between them, and time."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.source = ModelMailbox(self.world, "source", _SOURCE_ROLES)
+        self.target = ModelMailbox(self.world, "target", _TARGET_ROLES)
+        self.ledger = MemoryLedger(self.world)
+        self.people = People(self.source)
+
+    def new_pass(self, *, eager: bool = False) -> Pass:
+        return Pass(
+            ledger=self.ledger,
+            from_side=self.source,
+            to_side=self.target,
+            eager=eager,
+            clock=lambda: self.world.time,
+            log=_SILENT,
+            sleep=self.world.sleep,
+        )
+
+    async def play(self, steps: list[tuple[str, Any]]) -> None:
+        for kind, what in steps:
+            if kind == "people":
+                for deed in what:
+                    self.people.do(*deed)
+                    self.world.time += 0.7
+            else:
+                fates, deeds = what
+                self.world.fates = iter(fates)
+                self.world.meanwhile = [
+                    (3 * number + 2, lambda deed=deed: self.people.do(*deed)) for number, deed in enumerate(deeds)
+                ]
+                with contextlib.suppress(Crash, InDoubtError, TransientError):
+                    await run_pass(self.new_pass())
+                self.world.fates = iter(())
+                self.world.meanwhile = []
+
+    async def come_to_rest(self) -> Proof:
+        """Nobody works and nothing fails any more: two passes, the second finds what the first could not yet do."""
+        for _ in range(3):
+            await run_pass(self.new_pass(eager=True))
+        self.world.land(now=True)
+        return await prove(self.new_pass())
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(_STEPS)
+def test_any_history_with_any_failures_ends_equal(steps: list[tuple[str, Any]]) -> None:
+    case = Case()
+
+    async def run() -> Proof:
+        await case.play(steps)
+        return await case.come_to_rest()
+
+    proof = asyncio.run(run())
+    _assert_same(case)
+    assert proof.equal, proof.differences
+    assert not proof.healed
+    assert not case.ledger.staged_rows
+
+
+def _assert_same(case: Case) -> None:
+    source, target = case.source.contents(), case.target.contents()
+    # A person's folder cannot have the name of a distinguished one of the other side's language: it gets a number.
+    unnumbered = {tuple(name.rpartition(" (")[0] or name for name in path): held for path, held in target.items()}
+    assert len(unnumbered) == len(target)
+    assert {_folded(path): held for path, held in source.items()} == {
+        _folded(path): held for path, held in unnumbered.items()
+    }
+
+
+def _folded(path: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.casefold() for name in path)
+
+
+@pytest.fixture
+def case() -> Case:
+    """A source with two items in its inbox and one in a folder, already copied."""
+    case = Case()
+    inbox = _folder(case.source, "inbox")
+    for text in ("one", "two"):
+        case.source.deliver(inbox, text)
+    travel = case.source.make_folder(inbox, "Travel")
+    case.source.deliver(travel, "three")
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    _assert_same(case)
+    return case
+
+
+def _folder(mailbox: ModelMailbox, role: str) -> str:
+    return next(folder.id for folder in mailbox.folders.values() if folder.role == role)
+
+
+def test_a_pass_over_an_unchanged_mailbox_writes_nothing(case: Case) -> None:
+    case.world.fates = iter([0] * 6 + [1] * 100)  # one request for the tree, one for each of five folders
+    before = (case.ledger.sequence, case.target.uploads)
+    asyncio.run(run_pass(case.new_pass()))
+    assert (case.ledger.sequence, case.target.uploads) == before
+
+
+def test_a_move_is_a_move(case: Case) -> None:
+    case.world.time += 60
+    item = next(iter(case.source.items))
+    case.source.move(item, _folder(case.source, "deleteditems"))
+    uploads = case.target.uploads
+    this = case.new_pass()
+    asyncio.run(run_pass(this))
+    _assert_same(case)
+    assert case.target.uploads == uploads
+    assert {outcome.value: count for outcome, count in this.counts.items()} == {"moved": 1}
+
+
+def test_a_moved_and_edited_item_is_moved_and_copied(case: Case) -> None:
+    case.world.time += 60
+    moved = case.source.move(next(iter(case.source.items)), _folder(case.source, "deleteditems"))
+    case.source.edit(moved, "one, with a note")
+    asyncio.run(run_pass(case.new_pass()))
+    _assert_same(case)
+
+
+def test_a_lost_sync_state_copies_nothing_again(case: Case) -> None:
+    case.source.lose_states()
+    uploads = case.target.uploads
+    asyncio.run(run_pass(case.new_pass()))
+    assert case.target.uploads == uploads
+    _assert_same(case)
+
+
+def test_what_was_deleted_on_the_other_side_comes_back_when_it_is_proven(case: Case) -> None:
+    case.target.delete(next(iter(case.target.items)))
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.equal, proof.missing, proof.removed, proof.healed) == (False, 1, 1, True)
+    assert proof.differences == ["Posteingang: 'one' (736f7572…) is missing"]
+    assert asyncio.run(case.come_to_rest()).equal
+    _assert_same(case)
+
+
+def test_after_a_switch_the_owner_may_delete(case: Case) -> None:
+    case.target.delete(next(iter(case.target.items)))
+    after = case.new_pass()
+    after.heal = False
+    proof = asyncio.run(prove(after))
+    assert (proof.missing, proof.removed, proof.healed) == (1, 1, False)
+
+
+def test_what_the_target_has_of_its_own_stays_and_is_no_difference(case: Case) -> None:
+    case.target.deliver(_folder(case.target, "inbox"), "only here")
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.equal, proof.surplus, proof.own, proof.healed) == (True, 1, 1, False)
+
+
+def test_back_again_brings_what_came_since(case: Case) -> None:
+    """The same loop in the other direction, with the ledger turned round."""
+    turned = Case()
+    turned.world, turned.source, turned.target = case.world, case.target, case.source
+    turned.ledger = _turned(case.ledger)
+    case.target.deliver(_folder(case.target, "inbox"), "since the switch")
+    uploads = case.source.uploads
+    this = turned.new_pass()
+    asyncio.run(run_pass(this))
+    assert case.source.uploads == uploads + 1
+    assert {outcome.value: count for outcome, count in this.counts.items()} == {"added": 1}
+    _assert_same(turned)
+
+
+def _turned(ledger: MemoryLedger) -> MemoryLedger:
+    from dataclasses import replace
+
+    other = MemoryLedger(ledger.world)
+    other.folder_rows = {
+        number: replace(row, from_id=row.to_id, to_id=row.from_id, sync_state=None)
+        for number, row in ledger.folder_rows.items()
+    }
+    other.item_rows = {
+        row.to_id: replace(
+            row,
+            from_id=row.to_id,
+            to_id=row.from_id,
+            from_change_key=row.to_change_key,
+            to_change_key=row.from_change_key,
+        )
+        for row in ledger.item_rows.values()
+    }
+    return other
