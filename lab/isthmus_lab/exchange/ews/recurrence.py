@@ -96,11 +96,12 @@ def build(view: View) -> Element | None:
     if series is None:
         return None
     node = t("Recurrence", _pattern(series))
-    start = t("StartDate", series.first.isoformat())
+    zone = _zone(view)
+    start = t("StartDate", _day(series.first, zone))
     if series.end is End.NEVER:
         node.append(t("NoEndRecurrence", start))
     elif series.end is End.DATE:
-        node.append(array("EndDateRecurrence", [start, t("EndDate", series.last.isoformat())]))
+        node.append(array("EndDateRecurrence", [start, t("EndDate", _day(series.last, zone))]))
     else:
         node.append(array("NumberedRecurrence", [start, t("NumberOfOccurrences", str(series.count))]))
     return node
@@ -292,6 +293,12 @@ def _zone(view: View) -> ZoneInfo:
         return zones.zone(name) if name else ZoneInfo("UTC")
     except EwsError:
         return ZoneInfo("UTC")
+
+
+def _day(day: date, zone: ZoneInfo) -> str:
+    """A day with the zone's offset on it, as Exchange writes days of series."""
+    offset = datetime.combine(day, datetime.min.time(), zone).isoformat()[19:]
+    return f"{day.isoformat()}{'Z' if offset == '+00:00' else offset}"
 
 
 def _absolute(series: Series, found: Instance, zone: ZoneInfo) -> Occurrence:

@@ -1,0 +1,110 @@
+"""exchangelib, unmodified, on the lab's Exchange: series of appointments, and meetings between people."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from exchangelib import Account, CalendarItem, EWSDate, EWSDateTime, EWSTimeZone
+from exchangelib.folders import Calendar
+from exchangelib.recurrence import (
+    AbsoluteMonthlyPattern,
+    DailyPattern,
+    Recurrence,
+    RelativeYearlyPattern,
+    WeeklyPattern,
+)
+
+from tests.plugins.clients import account_of
+from tests.plugins.exchange import Exchanges, Office
+
+BERLIN = EWSTimeZone("Europe/Berlin")
+
+
+def series(account: Account, recurrence: Recurrence, start: EWSDateTime) -> CalendarItem:
+    return CalendarItem(
+        account=account,
+        folder=account.calendar,
+        subject="Series",
+        start=start,
+        end=start + timedelta(hours=1),
+        recurrence=recurrence,
+    ).save(send_meeting_invitations="SendToNone")
+
+
+def starts(calendar: Calendar, start: EWSDateTime, days: int) -> list[str]:
+    found = calendar.view(start=start - timedelta(days=1), end=start + timedelta(days=days))
+    return [each.start.astimezone(BERLIN).strftime("%Y-%m-%d %H:%M") for each in found]
+
+
+def test_a_weekly_series_keeps_its_local_time(exchanges: Exchanges, office: Office) -> None:
+    account = account_of(exchanges.alpha, office.alpha("anna"))
+    start = EWSDateTime(2030, 3, 25, 9, 30, tzinfo=BERLIN)  # clocks change on the 31st
+    pattern = WeeklyPattern(interval=1, weekdays=["Monday", "Thursday"], first_day_of_week="Monday")
+    item = series(account, Recurrence(pattern=pattern, start=start.date(), number=4), start)
+    assert starts(account.calendar, start, 30) == [
+        "2030-03-25 09:30", "2030-03-28 09:30", "2030-04-01 09:30", "2030-04-04 09:30",
+    ]  # fmt: skip
+    read = account.calendar.get(id=item.id)
+    assert (read.type, read.is_recurring, read.start) == ("RecurringMaster", True, start)
+    assert read.recurrence.pattern == pattern
+    assert (read.recurrence.boundary.start, read.recurrence.boundary.number) == (EWSDate(2030, 3, 25), 4)
+    assert read.first_occurrence.start == start
+    assert read.last_occurrence.start == EWSDateTime(2030, 4, 4, 9, 30, tzinfo=BERLIN)
+    second = list(account.calendar.view(start=start, end=start + timedelta(days=30)))[1]
+    occurrence = account.calendar.get(id=second.id)
+    assert (occurrence.type, occurrence.subject, occurrence.recurrence) == ("Occurrence", "Series", None)
+    assert occurrence.start == EWSDateTime(2030, 3, 28, 9, 30, tzinfo=BERLIN)
+
+
+def test_other_rules(exchanges: Exchanges, office: Office) -> None:
+    account = account_of(exchanges.alpha, office.alpha("bert"))
+    start = EWSDateTime(2031, 1, 31, 8, 0, tzinfo=BERLIN)
+    series(account, Recurrence(pattern=DailyPattern(interval=3), start=start.date(), end=EWSDate(2031, 2, 7)), start)
+    assert starts(account.calendar, start, 60) == ["2031-01-31 08:00", "2031-02-03 08:00", "2031-02-06 08:00"]
+    account.calendar.all().delete()
+    monthly = AbsoluteMonthlyPattern(interval=1, day_of_month=31)
+    item = series(account, Recurrence(pattern=monthly, start=start.date()), start)
+    assert starts(account.calendar, start, 60) == ["2031-01-31 08:00", "2031-02-28 08:00", "2031-03-31 08:00"]
+    read = account.calendar.get(id=item.id)
+    assert read.recurrence.pattern == monthly
+    assert read.last_occurrence is None
+    account.calendar.all().delete()
+    yearly = RelativeYearlyPattern(weekday="Monday", week_number="Last", month=5)
+    item = series(account, Recurrence(pattern=yearly, start=start.date(), number=2), start)
+    assert account.calendar.get(id=item.id).recurrence.pattern == yearly
+    assert starts(account.calendar, start, 800) == ["2031-05-26 08:00", "2032-05-31 08:00"]
+
+
+def test_a_series_without_its_rule_is_one_appointment(exchanges: Exchanges, office: Office) -> None:
+    account = account_of(exchanges.alpha, office.alpha("carl"))
+    start = EWSDateTime(2030, 5, 6, 8, 0, tzinfo=BERLIN)
+    item = series(account, Recurrence(pattern=DailyPattern(interval=1), start=start.date(), number=3), start)
+    assert len(starts(account.calendar, start, 30)) == 3
+    item.recurrence = None
+    item.save(update_fields=["recurrence"], send_meeting_invitations="SendToNone")
+    assert starts(account.calendar, start, 30) == ["2030-05-06 08:00"]
+
+
+def test_attendees_get_a_request(exchanges: Exchanges, office: Office) -> None:
+    organiser, guest = office.alpha("dora"), office.beta("emil")
+    account, other = account_of(exchanges.alpha, organiser), account_of(exchanges.beta, guest)
+    start = EWSDateTime(2030, 5, 6, 8, 0, tzinfo=BERLIN)
+    item = CalendarItem(
+        account=account,
+        folder=account.calendar,
+        subject="Meeting",
+        start=start,
+        end=start + timedelta(hours=1),
+        location="Hall",
+        required_attendees=[guest.smtp],
+    ).save(send_meeting_invitations="SendToAllAndSaveCopy")
+    deadline = time.monotonic() + 60
+    while not (requests := list(other.inbox.all())):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    (request,) = requests
+    assert type(request).__name__ == "MeetingRequest"
+    assert (request.subject, request.start, request.location) == ("Meeting", start, "Hall")
+    assert request.author.email_address == organiser.smtp
+    assert account.calendar.get(id=item.id).meeting_request_was_sent
