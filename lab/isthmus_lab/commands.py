@@ -80,7 +80,9 @@ def info(
         )
         table.add_row("administrator", f"{each['administrator']['user']}   {each['administrator']['password']}")
         console.print(table)
-        people = Table("name", "address", "logs on as", "password", "department", box=None, header_style="bold")
+        people = Table(box=None, header_style="bold")
+        for column in ("name", "address", "logs on as", "password", "department"):
+            people.add_column(column, overflow="fold")
         for person in each["people"]:
             people.add_row(*(person[key] for key in ("name", "address", "user", "password", "department")))
         console.print(people)

@@ -10,7 +10,7 @@ from isthmus_lab.organisation import ALPHA, BETA
 from isthmus_lab.program import running
 from ldap3.core.exceptions import LDAPInsufficientAccessRightsResult, LDAPInvalidCredentialsResult
 
-from tests.plugins.forests import Forests, Units
+from tests.plugins.forests import Forests, Units, found
 
 
 def test_each_forest_is_its_own_domain_on_its_own_address(forests: Forests) -> None:
@@ -37,8 +37,7 @@ def test_an_exchange_recipient_can_be_written(forests: Forests, units: Units) ->
                 "legacyExchangeDN": organisation.legacy_exchange_dn("zoe"),
             },
         )
-        connection.search(dn, "(objectClass=user)", ldap3.BASE, attributes=["msExchMailboxGuid", "homeMDB", "cn"])
-        attributes = connection.response[0]["raw_attributes"]
+        attributes = found(connection, dn, "(objectClass=user)", "msExchMailboxGuid", "homeMDB", "cn")[dn]
     assert attributes["msExchMailboxGuid"] == [bytes(range(16))]
     assert attributes["homeMDB"] == [organisation.mailbox_database.encode()]
     assert attributes["cn"] == ["Zoë Ström".encode()]
@@ -50,8 +49,8 @@ def test_the_isthmus_account_reads_changes_and_writes_nowhere_else(forests: Fore
         changes = connection.extend.microsoft.dir_sync(
             forest.base, attributes=["name", "objectGUID"], object_security=False, incremental_values=True
         )
-        found = [entry["dn"] for entry in changes.loop() if entry["type"] == "searchResEntry"]
-        assert any(dn.endswith(f";{units.beta}") for dn in found)  # DirSync answers in extended form: <GUID=…>;DN
+        changed = [entry["dn"] for entry in changes.loop() if entry["type"] == "searchResEntry"]
+        assert any(dn.endswith(f";{units.beta}") for dn in changed)  # DirSync answers in extended form: <GUID=…>;DN
         with pytest.raises(LDAPInsufficientAccessRightsResult):
             connection.add(f"CN=Nobody,CN=Users,{forest.base}", ["contact"], {"mail": "nobody@beta.test"})
 

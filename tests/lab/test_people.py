@@ -6,13 +6,14 @@ from collections import Counter
 from pathlib import Path
 
 from isthmus_lab.ews import NS
-from isthmus_lab.organisation import ALPHA, BETA
+from isthmus_lab.organisation import ALPHA, BETA, Organisation
 from isthmus_lab.people import journal_file, program
 from isthmus_lab.people.journal import read_journal
 from isthmus_lab.people.staff import Staff
 from isthmus_lab.program import running
 from ldap3 import MODIFY_REPLACE
 
+from tests.plugins.forests import found
 from tests.plugins.lab import RunningLab
 from tests.waiting import eventually
 
@@ -22,14 +23,14 @@ async def _message_ids(small_lab: RunningLab, address: str) -> Counter[str]:
     staff = Staff(small_lab.lab.info())
     house = await staff.house_of(address)
     assert house is not None
-    found: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     async with house.client(address) as client:
         sent = (await client.folder("sentitems")).id
         for folder in await client.folders():
             if folder.id != sent and folder.kind == "IPF.Note":
                 items = await client.find(folder.id, ["message:InternetMessageId"], limit=1000)
-                found.update(each.findtext("t:InternetMessageId", "", NS) for each in items)
-    return found
+                counted.update(each.findtext("t:InternetMessageId", "", NS) for each in items)
+    return counted
 
 
 async def test_what_was_sent_arrives_once(small_lab: RunningLab, tmp_path: Path) -> None:
@@ -64,11 +65,10 @@ async def test_people_follow_their_mailbox(small_lab: RunningLab) -> None:
     staff = Staff(small_lab.lab.info())
     address = next(each["address"] for each in small_lab.info["beta"]["people"] if each["also_in_alpha"])
 
-    def redirect(organisation: object, target: list[str]) -> None:
-        forest = small_lab.lab.forest(organisation)  # type: ignore[arg-type]
+    def redirect(organisation: Organisation, target: list[str]) -> None:
+        forest = small_lab.lab.forest(organisation)
         with forest.connect() as connection:
-            connection.search(forest.base, f"(mail={address})", attributes=["cn"])
-            dn = next(each["dn"] for each in connection.response if each["type"] == "searchResEntry")
+            (dn,) = found(connection, forest.base, f"(mail={address})")
             connection.modify(dn, {"targetAddress": [(MODIFY_REPLACE, target)]})
 
     async def works_in() -> str | None:

@@ -9,14 +9,14 @@ import sys
 from email.message import EmailMessage
 from pathlib import Path
 
-import ldap3
 import pytest
-from isthmus_lab.ews import NS, EwsError
+from isthmus_lab.ews import NS, Client, EwsError
 from isthmus_lab.lab import Lab, LabOptions
 from isthmus_lab.organisation import ALPHA, BETA
 from isthmus_lab.project import project_text
 from isthmus_project import load_project
 
+from tests.plugins.forests import found
 from tests.plugins.lab import RunningLab
 from tests.waiting import eventually
 
@@ -29,11 +29,8 @@ async def test_everybody_opens_their_mailbox_with_their_own_password(small_lab: 
 
 
 async def test_a_wrong_password_opens_nothing(small_lab: RunningLab) -> None:
-    person = small_lab.info["alpha"]["people"][0]
-    small_lab.house("alpha")
-    client = small_lab.client("alpha", person["address"])
-    client = type(client)(client.url, Path(small_lab.info["alpha"]["ca_file"]), person["user"], "wrong")
-    async with client:
+    house = small_lab.house("alpha")
+    async with Client(house.ews, house.ca_file, small_lab.info["alpha"]["people"][0]["user"], "wrong") as client:
         with pytest.raises(EwsError, match="HTTP 401"):
             await client.folder("inbox")
 
@@ -54,16 +51,14 @@ async def test_mailboxes_hold_what_was_asked_for(small_lab: RunningLab) -> None:
 def test_the_directory_holds_recipients_as_exchange_writes_them(small_lab: RunningLab) -> None:
     alpha = small_lab.lab.forest(ALPHA)
     account = small_lab.info["alpha"]["account"]
-    names = ["mail", "proxyAddresses", "legacyExchangeDN", "msExchMailboxGuid", "homeMDB", "manager", "mailNickname"]
+    names = ("mail", "proxyAddresses", "legacyExchangeDN", "msExchMailboxGuid", "homeMDB", "manager", "mailNickname")
     with alpha.connect(account["user"], account["password"]) as connection:
-        connection.search(ALPHA.people_ou, "(objectClass=user)", attributes=names)
-        people = [each["raw_attributes"] for each in connection.response]
-        connection.search(ALPHA.groups_ou, "(objectClass=group)", attributes=["member", "mail"])
-        groups = {each["raw_dn"] for each in connection.response}
-        members = {dn for each in connection.response for dn in each["raw_attributes"]["member"]}
+        people = list(found(connection, ALPHA.people_ou, "(objectClass=user)", *names).values())
+        groups = found(connection, ALPHA.groups_ou, "(objectClass=group)", "member", "mail")
+    members = {dn.decode() for group in groups.values() for dn in group["member"]}
     assert len(people) == 10
     assert sum(not each["manager"] for each in people) == 1
-    assert groups & members, "groups in groups"
+    assert set(groups) & members, "groups in groups"
     addresses = [address.lower() for each in people for address in each["proxyAddresses"]]
     assert len(set(addresses)) == len(addresses)
     for each in people:
@@ -79,10 +74,9 @@ def test_some_people_of_alpha_have_a_mailbox_in_beta_already(small_lab: RunningL
     assert set(both) < {each["address"] for each in small_lab.info["alpha"]["people"]}
     with small_lab.lab.forest(BETA).connect() as connection:
         for address in both:
-            connection.search(BETA.base, f"(mail={address})", attributes=["targetAddress", "homeMDB"])
-            (found,) = [each["raw_attributes"] for each in connection.response if each["type"] == "searchResEntry"]
-            assert found["targetAddress"] == [f"SMTP:{address}".encode()]
-            assert found["homeMDB"]
+            (person,) = found(connection, BETA.base, f"(mail={address})", "targetAddress", "homeMDB").values()
+            assert person["targetAddress"] == [f"SMTP:{address}".encode()]
+            assert person["homeMDB"]
 
 
 async def test_mail_goes_to_where_people_work(small_lab: RunningLab) -> None:
@@ -105,8 +99,8 @@ async def test_mail_goes_to_where_people_work(small_lab: RunningLab) -> None:
             await client.send(message.as_bytes())
         async with small_lab.client("alpha", receiver["address"]) as client:
 
-            async def arrived(client: object = client, message_id: str = message_id) -> bool:
-                items = await client.find("inbox", ["message:InternetMessageId"], limit=20)  # type: ignore[attr-defined]
+            async def arrived(client: Client = client, message_id: str = message_id) -> bool:
+                items = await client.find("inbox", ["message:InternetMessageId"], limit=20)
                 return message_id in [each.findtext("t:InternetMessageId", "", NS) for each in items]
 
             await eventually(arrived)
@@ -121,7 +115,8 @@ def test_the_project_file_is_one_that_isthmus_accepts(small_lab: RunningLab, tmp
     password = project.source.directory.password.read(folder)
     with small_lab.lab.forest(ALPHA).connect(project.source.directory.user, password) as connection:
         for dn in (project.directory.scope[0], *(each.ou or each.group for each in project.collections)):
-            assert connection.search(dn, "(objectClass=*)", ldap3.BASE), dn
+            assert dn
+            assert found(connection, dn, "(objectClass=*)"), dn
     path.write_text(path.read_text().replace("project: lab", "project: changed"))
     small_lab.lab.write_project(path, folder)
     assert load_project(path).project == "changed", "what somebody changed is kept"

@@ -9,7 +9,9 @@ import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
+import ldap3
 import pytest
 from isthmus_lab.forests import Forest, prepare
 from isthmus_lab.layout import ServicePasswords, layout
@@ -32,6 +34,15 @@ class Units:
 
     alpha: str
     beta: str
+
+
+def found(
+    connection: ldap3.Connection, base: str, condition: str, *attributes: str
+) -> dict[str, dict[str, list[bytes]]]:
+    """What a search below `base` finds: raw attributes by distinguished name."""
+    connection.search(base, condition, attributes=list(attributes))
+    response: list[dict[str, Any]] = connection.response or []
+    return {each["dn"]: each["raw_attributes"] for each in response if each["type"] == "searchResEntry"}
 
 
 @pytest.fixture(scope="session")
