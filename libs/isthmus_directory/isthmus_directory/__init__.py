@@ -11,7 +11,7 @@ What to do with it is decided in isthmus_sync.directory, from values.
 from isthmus_sync.directory import DirectoryObject, Link
 
 from isthmus_directory import filters
-from isthmus_directory.changes import Bookmark, Changes, changes, here
+from isthmus_directory.changes import Bookmark, Changes, all_guids, changes, here, sees_deletions
 from isthmus_directory.connection import Forest
 from isthmus_directory.errors import (
     BookmarkUnusable,
@@ -43,6 +43,7 @@ __all__ = [
     "Reading",
     "Survey",
     "WriteRefused",
+    "all_guids",
     "changes",
     "collection_members",
     "create",
@@ -59,5 +60,6 @@ __all__ = [
     "read_guids",
     "read_where",
     "reading",
+    "sees_deletions",
     "survey",
 ]

@@ -74,6 +74,34 @@ async def changes(forest: Forest, since: Bookmark, attributes: Sequence[str]) ->
     return await forest.run(lambda connection: _changes(connection, forest, since, attributes))
 
 
+async def sees_deletions(forest: Forest) -> bool:
+    """Whether the account of the project is shown a deleted object. Without that right a forest is silent about
+    deletions, and `all_guids` must be compared with what was there. A forest where nothing was ever deleted says no."""
+
+    def work(connection: ldap3.Connection) -> bool:
+        try:
+            connection.search(
+                f"CN=Deleted Objects,{forest.base}",
+                filters.equals("isDeleted", "TRUE"),
+                ldap3.LEVEL,
+                attributes=["objectClass"],
+                controls=[show_deleted_control(criticality=True)],
+                size_limit=1,
+            )
+        except ldap.LDAPSizeLimitExceededResult:
+            return True
+        except (ldap.LDAPNoSuchObjectResult, ldap.LDAPInsufficientAccessRightsResult):
+            return False
+        return bool(entries(connection))
+
+    return await forest.run(work)
+
+
+async def all_guids(forest: Forest) -> set[bytes]:
+    """The GUIDs of all users, groups and contacts: the cheapest way to see who is gone."""
+    return await forest.run(lambda c: {obj.guid for obj in search(c, forest.base, filters.RECIPIENTS, ["objectGUID"])})
+
+
 def _here(connection: ldap3.Connection, forest: Forest) -> Bookmark:
     invocation, usn = _now(connection)
     try:

@@ -54,7 +54,7 @@ async def create(forest: Forest, creation: Creation) -> bytes:
             attributes["userAccountControl"] = [b"%d" % (_NORMAL_ACCOUNT | _DISABLED)]
 
     def work(connection: ldap3.Connection) -> bytes:
-        connection.add(creation.dn, [creation.object_class], attributes)  # type: ignore[no-untyped-call]
+        connection.add(creation.dn, [creation.object_class], attributes)
         connection.search(creation.dn, present("objectClass"), ldap3.BASE, attributes=["objectGUID"])
         guid: bytes = entries(connection)[0]["raw_attributes"]["objectGUID"][0]
         return guid
@@ -74,7 +74,7 @@ async def modify(forest: Forest, guid: bytes, dn: str, modifications: Iterable[M
         for portion in _portions(changes):
             controls = [build_control(_PERMISSIVE_MODIFY, False, None)]
             name = f"<GUID={UUID(bytes_le=guid)}>"
-            connection.modify(name, portion, controls=controls)  # type: ignore[no-untyped-call]
+            connection.modify(name, portion, controls=controls)
 
     await forest.run(_refusing(forest, "change", dn, work))
 
@@ -84,7 +84,7 @@ async def delete(forest: Forest, guid: bytes, dn: str) -> None:
 
     def work(connection: ldap3.Connection) -> None:
         try:
-            connection.delete(f"<GUID={UUID(bytes_le=guid)}>")  # type: ignore[no-untyped-call]
+            connection.delete(f"<GUID={UUID(bytes_le=guid)}>")
         except ldap.LDAPNoSuchObjectResult:
             return
 

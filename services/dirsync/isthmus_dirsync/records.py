@@ -109,6 +109,17 @@ async def pairs_by_id(connection: Connection, project: str, ids: Iterable[bytes]
     return [Record.of(row) for row in rows]
 
 
+async def known_guids(connection: Connection, project: str, side: Side) -> set[bytes]:
+    """The GUIDs of one side's objects, but for those that are known to be gone."""
+    rows = await connection.fetch(
+        "SELECT source_guid AS guid FROM pair WHERE project = $1 AND NOT source_gone"
+        if side is Side.SOURCE
+        else "SELECT target_guid AS guid FROM pair WHERE project = $1 AND NOT target_gone AND target_guid IS NOT NULL",
+        project,
+    )
+    return {row["guid"] for row in rows}
+
+
 async def unfinished_pairs(connection: Connection, project: str) -> list[Record]:
     rows = await connection.fetch("SELECT * FROM pair WHERE project = $1 AND unfinished", project)
     return [Record.of(row) for row in rows]

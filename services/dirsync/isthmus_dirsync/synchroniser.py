@@ -17,6 +17,7 @@ from isthmus_directory import (
     Changes,
     DirectoryError,
     Forest,
+    all_guids,
     changes,
     collection_members,
     exchange_facts,
@@ -25,6 +26,7 @@ from isthmus_directory import (
     notify,
     read_where,
     reading,
+    sees_deletions,
     survey,
 )
 from isthmus_sync.directory import Decision, ExchangeFacts, Pair, Side, Surroundings, objection
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 _RETRY_SECONDS = 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _STATUS_SECONDS = 1.0
+_SWEEP_SECONDS = {True: 600.0, False: 10.0}
+"""How often it is looked who is gone: by whether the forest tells of deletions."""
 _GATHER_SECONDS = 0.05
 """Changes come in groups; waiting for the rest of them saves looking twice."""
 
@@ -87,6 +91,8 @@ class Synchroniser:
         self._sides: Sides | None = None
         self._carrier: Carrier | None = None
         self._facts: ExchangeFacts | None = None
+        self._sees_deletions: dict[Side, bool] = {}
+        self._swept: dict[Side, tuple[float, int]] = {}
 
     async def run(self) -> None:
         """Synchronise until cancelled. Whatever goes wrong is told, waited for, and tried again."""
@@ -121,6 +127,14 @@ class Synchroniser:
             readings = {side: await reading(forest, self._project) for side, forest in self._forests.items()}
             self._sides = Sides(self._forests, readings)
             self._carrier = Carrier(self._project, self._sides, self._pool)
+            for side, forest in self._forests.items():
+                self._sees_deletions[side] = await sees_deletions(forest)
+                if not self._sees_deletions[side]:
+                    self._log.warning(
+                        "no deleted object is shown: there is none, or the right is missing; who is gone is found out "
+                        "by looking, some seconds later. Grant 'List Contents' and 'Read Property' on the container",
+                        container=f"CN=Deleted Objects,{forest.base}",
+                    )
         async with self._pool.acquire() as connection:
             progress = await records.load_progress(connection, self._project.project)
         if progress.source is None or progress.target is None or progress.compared_revision != self._revision:
@@ -145,7 +159,18 @@ class Synchroniser:
         assert self._sides is not None
         bookmark = progress.source if side is Side.SOURCE else progress.target
         assert bookmark is not None
-        return await changes(self._forests[side], bookmark, self._sides.readings[side].attributes)
+        came = await changes(self._forests[side], bookmark, self._sides.readings[side].attributes)
+        if came.deleted:
+            self._sees_deletions[side] = True
+        swept_at, swept_usn = self._swept.get(side, (0.0, -1))
+        due = time.monotonic() - swept_at >= _SWEEP_SECONDS[self._sees_deletions[side]]
+        if not due or came.bookmark.usn == swept_usn:
+            return came
+        async with self._pool.acquire() as connection:
+            known = await records.known_guids(connection, self._project.project, side)
+        gone = known - await all_guids(self._forests[side]) if known else set()
+        self._swept[side] = time.monotonic(), came.bookmark.usn
+        return replace(came, deleted=[*came.deleted, *gone])
 
     # --- everything -------------------------------------------------------------------------------------------------
 
