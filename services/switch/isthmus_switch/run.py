@@ -69,8 +69,10 @@ class Runner:
                     self._wake.set()  # the next task of that saga may be due already
                 due = await locks.fetchval(_NEXT, now)
                 seconds = (due - datetime.now(UTC)).total_seconds() if due else _LONGEST_SLEEP
+                # Not wait_for, which in Python 3.11 swallows a cancellation that comes together with the event.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), min(max(seconds, 0.0), _LONGEST_SLEEP))
+                    async with asyncio.timeout(min(max(seconds, 0.0), _LONGEST_SLEEP)):
+                        await self._wake.wait()
         finally:
             for task in self._working.values():
                 task.cancel()
