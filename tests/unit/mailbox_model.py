@@ -71,6 +71,8 @@ class Content:
     is_read: bool
     modified: float
     version: int
+    # Rises with every setting of the read flag, also to what it was.
+    flag_version: int = 0
 
 
 class World:
@@ -130,10 +132,13 @@ class ModelMailbox:
 
     def edit(self, item: str, text: str) -> None:
         content = self.items[item]
+        if sum(other.key == content.key for other in self.items.values()) > 1:
+            # Nobody edits an item and its copy within one second, to the same length.
+            self.world.time = float(int(self.world.time) + 1)
         content.text, content.modified, content.version = text, self.world.time, next(self._numbers)
 
     def flag(self, item: str) -> None:
-        self.items[item].is_read = not self.items[item].is_read
+        self._set_read(item, not self.items[item].is_read)
 
     def move(self, item: str, folder: str) -> str:
         return self._add_item(replace(self.items.pop(item), folder=folder, version=next(self._numbers)))
@@ -282,6 +287,7 @@ class ModelMailbox:
         if item not in self.items:
             return _gone()
         self.items[item].is_read = read
+        self.items[item].flag_version = next(self._numbers)
         return self._id(item)
 
     def _sync_folders(self, state: str | None) -> FolderChanges:
@@ -293,21 +299,23 @@ class ModelMailbox:
 
     def _sync_items(self, folder: str, state: str | None) -> ItemChanges:
         self._there(folder)
-        before = self._state(state, folder)
+        known_before = self._state(state, folder)
+        before = {item: known for item, (known, _) in known_before.items()}
+        flags = {item: flag for item, (_, flag) in known_before.items()}
         after = self._listing(folder)
-        told = dict(before)
+        told = dict(known_before)
         changes = [ItemChange(each) for each in before if each not in after]
         for item in after.values():
             known = before.get(item.id)
             if known is None or known.change_key != item.change_key:
                 changes.append(ItemChange(item.id, item))
-            elif known.is_read != item.is_read:
+            elif flags.get(item.id) != self.items[item.id].flag_version:
                 changes.append(ItemChange(item.id, is_read=item.is_read, change_key=item.change_key))
         page = changes[:_PAGE]
         for change in page:
             told.pop(change.id, None)
             if change.id in after:
-                told[change.id] = after[change.id]
+                told[change.id] = (after[change.id], self.items[change.id].flag_version)
         return ItemChanges(page, self._remember(folder, told), len(page) == len(changes))
 
     def _listing(self, folder: str) -> dict[str, Item]:

@@ -106,11 +106,13 @@ class Case:
                 self.world.meanwhile = []
 
     async def come_to_rest(self) -> Proof:
-        """Nobody works and nothing fails any more: two passes, the second finds what the first could not yet do."""
+        """Nobody works and nothing fails any more: the second pass finds what the first could not yet do."""
         for _ in range(3):
             await run_pass(self.new_pass(eager=True))
         self.world.land(now=True)
-        return await prove(self.new_pass())
+        proof = await prove(self.new_pass())
+        await run_pass(self.new_pass())  # sets the read flags that the proof found
+        return proof
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

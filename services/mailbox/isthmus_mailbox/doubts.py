@@ -119,7 +119,7 @@ async def _adopt(p: Pass, found: doubt.Found) -> None:
                 is_read=item.is_read,
                 from_change_key="",
                 to_change_key=item.change_key,
-                modified=staged.modified,
+                modified="",
             )
         ]
     )
@@ -130,7 +130,7 @@ async def _adopt(p: Pass, found: doubt.Found) -> None:
         change.stage = [replace(staged, work=Work.COPY, intent=None, sequence=0)]
         change.count(Outcome.MOVED)
     elif found.certain:
-        change.items = [replace(change.items[0], from_change_key=staged.change_key)]
+        change.items = [replace(change.items[0], from_change_key=staged.change_key, modified=staged.modified)]
         change.unstage = [staged.from_id]
         change.bytes_copied = staged.size
         change.count(Outcome.ADDED)

@@ -71,7 +71,7 @@ def _record(p: Pass, change: LedgerChange, each: Move, answer: ItemId | EwsError
             # Until the content is the same, nothing is agreed.
             from_change_key=arrived.change_key if each.unchanged else "",
             to_change_key=answer.change_key,
-            modified=arrived.modified,
+            modified=arrived.modified if each.unchanged else "",
         )
     )
     change.count(Outcome.MOVED)

@@ -38,6 +38,8 @@ class Proof:
     surplus: int = 0
     # Of the surplus ones, those that Isthmus did not bring.
     own: int = 0
+    # Read flags that differed, and will be set by the next pass.
+    flags: int = 0
     # In words, at most 20.
     differences: list[str] = field(default_factory=list)
     digest: bytes = b""
@@ -74,9 +76,11 @@ async def prove(p: Pass) -> Proof:
         path = hierarchy.path(rows, row.number)
         manifest.add(path, from_items)
         proof.to_items += len(to_items)
-        different = compare(from_items, to_items)
+        different, flags = compare(from_items, to_items)
         if different:
             await _judge(p, row, path, different, {item.id for item in to_items}, proof, named)
+        if flags and p.heal:
+            await _set_flags(p, flags, proof)
 
     await in_parallel(each(), _FOLDERS_AT_ONCE, one)
     proof.from_items, proof.digest = manifest.items, manifest.digest
@@ -152,6 +156,19 @@ async def _judge(
         for some in by_count(twice, _DELETIONS):
             p.log.warning("uploads that were taken for lost came late; deleting the second ones", items=len(some))
             await p.to_side.call(DeleteItems(tuple(some)))
+
+
+async def _set_flags(p: Pass, items: list[Item], proof: Proof) -> None:
+    """Read flags that differ are set by the next pass; no reason to doubt a copy."""
+    ids = [item.id for item in items]
+    known, staged = await p.ledger.known(ids), await p.ledger.staged(ids)
+    rows = [
+        staging.read_flag(known[item.id], item.is_read, item.change_key)
+        for item in items
+        if item.id in known and item.id not in staged
+    ]
+    proof.flags += len(rows)
+    await p.write(LedgerChange(stage=rows))
 
 
 def _restage(p: Pass, change: LedgerChange, row: FolderRow, item: Item, known: ItemRow | None) -> None:

@@ -1,6 +1,8 @@
 """A creation in one folder and a deletion in another that are one item on its way.
 
-Moves, copies and uploads keep the search key (PidTagSearchKey), so it says "the same item", not "the same content".
+Moves, copies and uploads keep the search key (PidTagSearchKey), so it says "the same item", not "the same content". That
+is concluded from the modification time, which servers tell to the second, and the size; not where several items of one
+key are on their way at once.
 """
 
 from __future__ import annotations
@@ -26,13 +28,14 @@ def pair(
 ) -> tuple[list[Move], list[Staged]]:
     """The moves among staged creations and staged deletions, and the creations that are none.
 
-    `known` holds the ledger's rows of the departures. Where a key occurs more than once, those of the same content
-    belong together.
+    `known` holds the ledger's rows of the departures, which are all of these keys. Where a key occurs more than once,
+    those that look the same belong together.
     """
     left: dict[tuple[bytes, bool], list[Staged]] = defaultdict(list)
     for each in departures:
         if each.search_key and each.from_id in known:
             left[each.search_key, each.associated].append(each)
+    several = {key for key, rows in left.items() if len(rows) > 1}
     moves: list[Move] = []
     rest: list[Staged] = []
     undecided: list[Staged] = []
@@ -43,7 +46,8 @@ def pair(
             undecided.append(arrived)
             continue
         candidates.remove(same)
-        moves.append(Move(arrived, same, known[same.from_id], unchanged=True))
+        certain = (arrived.search_key, arrived.associated) not in several
+        moves.append(Move(arrived, same, known[same.from_id], unchanged=certain))
     for arrived in undecided:
         candidates = left.get((arrived.search_key, arrived.associated), [])
         if candidates:

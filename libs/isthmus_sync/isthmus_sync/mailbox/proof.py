@@ -24,14 +24,23 @@ class Difference(NamedTuple):
         return max(0, len(self.to_items) - len(self.from_items))
 
 
-def compare(from_items: Iterable[Item], to_items: Iterable[Item]) -> list[Difference]:
-    """As multisets: an item that is twice on one side and once on the other is a difference of one."""
+def compare(from_items: Iterable[Item], to_items: Iterable[Item]) -> tuple[list[Difference], list[Item]]:
+    """As multisets: an item that is twice on one side and once on the other is a difference of one.
+
+    Also the from side's items whose only counterpart has another read flag.
+    """
     sides: dict[tuple[bool, bytes, int], Difference] = {}
     for item in from_items:
         sides.setdefault(_key(item), Difference([], [])).from_items.append(item)
     for item in to_items:
         sides.setdefault(_key(item), Difference([], [])).to_items.append(item)
-    return [each for each in sides.values() if len(each.from_items) != len(each.to_items)]
+    different = [each for each in sides.values() if len(each.from_items) != len(each.to_items)]
+    flags = [
+        each.from_items[0]
+        for each in sides.values()
+        if len(each.from_items) == len(each.to_items) == 1 and each.from_items[0].is_read != each.to_items[0].is_read
+    ]
+    return different, flags
 
 
 def line(folder: str, item: Item) -> bytes:

@@ -1,7 +1,7 @@
 """What a folder's changes mean as work.
 
-The ledger holds what both sides last agreed. A change that says just that is nothing to do: so an echo of our own
-write, a change told twice and a whole listing after a lost sync state all come down to the same rule.
+The ledger holds what both sides last agreed. An item that is just as it says is nothing to do: so an echo of our own
+upload, a change told twice and a whole listing after a lost sync state all come down to the same rule.
 """
 
 from __future__ import annotations
@@ -95,25 +95,20 @@ def _read_flag(change: ItemChange, row: ItemRow | None, pending: Staged | None) 
     if pending is not None and pending.work is Work.COPY:
         # Its content will be read when its turn comes, the flag with it.
         return replace(pending, is_read=change.is_read, change_key=change.change_key or pending.change_key)
-    if row is None or (row.is_read == change.is_read and row.from_change_key == change.change_key):
-        # Equal alone is not enough: a flag may have been set and taken back around the moment of the export.
+    if row is None:
         return None
-    return Staged(
-        from_id=row.from_id,
-        folder=row.folder,
-        work=Work.READ_FLAG,
-        search_key=row.search_key,
-        size=row.size,
-        associated=row.associated,
-        is_read=change.is_read,
-        change_key=change.change_key or row.from_change_key,
-        modified=row.modified,
-    )
+    # Even when it is what the ledger says: it may have been set and taken back around the moment of the export.
+    return read_flag(row, change.is_read, change.change_key or row.from_change_key)
 
 
 def _deletion(row: ItemRow | None) -> Staged | None:
     """None for an item that never reached the other side."""
     return deletion(row) if row is not None else None
+
+
+def read_flag(row: ItemRow, is_read: bool, change_key: str) -> Staged:
+    """The work of an item of which only the read flag may differ."""
+    return replace(deletion(row), work=Work.READ_FLAG, is_read=is_read, change_key=change_key)
 
 
 def deletion(row: ItemRow) -> Staged:

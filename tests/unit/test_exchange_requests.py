@@ -1,0 +1,216 @@
+"""Every request that the EWS client writes is valid by the published schema; answers mean what they are meant to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import isthmus_lab.schema
+import pytest
+from isthmus_exchange import soap
+from isthmus_exchange.errors import EwsError, Kind, ServerBusyError, TransientError
+from isthmus_exchange.operations import (
+    CreateFolder,
+    DeleteFolder,
+    DeleteItems,
+    ExportItems,
+    FindFolders,
+    FindItem,
+    GetDistinguishedFolders,
+    GetItemLabels,
+    MoveFolder,
+    MoveItems,
+    Operation,
+    RenameFolder,
+    SetReadFlags,
+    SyncFolderHierarchy,
+    SyncFolderItems,
+    UploadItems,
+)
+from isthmus_exchange.values import Exported, ItemChange, ItemId, Upload
+from lxml import etree
+
+_NAME = 'Übel & <Söhne> "2" \x01'
+OPERATIONS: Sequence[Operation[Any]] = (
+    SyncFolderHierarchy(None),
+    SyncFolderHierarchy("state="),
+    SyncFolderItems("folder", None),
+    SyncFolderItems("folder", "state="),
+    FindItem("folder", associated=False),
+    FindItem("folder", associated=True, offset=1000),
+    FindItem("folder", associated=False, search_keys=(b"1" * 16,)),
+    FindItem("folder", associated=False, search_keys=(b"1" * 16, b"2" * 16)),
+    GetItemLabels(("a", "b")),
+    GetDistinguishedFolders(),
+    FindFolders(),
+    CreateFolder("parent", _NAME, "IPF.Note"),
+    CreateFolder("parent", _NAME, "IPF.Appointment"),
+    CreateFolder("parent", _NAME, ""),
+    RenameFolder("folder", _NAME),
+    MoveFolder("folder", "parent"),
+    DeleteFolder("folder"),
+    ExportItems(("a", "b")),
+    UploadItems((Upload("folder", "AAAA", False), Upload("folder", "AAAA", True, over="a&b"))),
+    MoveItems(("a", "b"), "folder"),
+    SetReadFlags((("a", True), ("b", False))),
+    DeleteItems(("a", "b")),
+)
+
+
+@pytest.fixture(scope="module")
+def schema() -> etree.XMLSchema:
+    folder = Path(isthmus_lab.schema.__file__).parent
+    return etree.XMLSchema(etree.parse(folder / "messages.xsd"))
+
+
+@pytest.mark.parametrize("newer", [False, True])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=repr)
+def test_requests_are_valid(operation: Operation[Any], newer: bool, schema: etree.XMLSchema) -> None:
+    envelope = soap.envelope(operation.body(newer).encode(), "Exchange2013_SP1", "anna&bert@alpha.example")
+    root = etree.fromstring(envelope)
+    body = root.find("{*}Body")
+    assert body is not None
+    assert etree.QName(body[0]).localname == operation.name
+    schema.assertValid(body[0])
+    assert root.findtext("{*}Header/{*}ExchangeImpersonation/{*}ConnectingSID/{*}PrimarySmtpAddress") == (
+        "anna&bert@alpha.example"
+    )
+
+
+def test_receipts_are_suppressed_where_the_schema_has_a_word_for_it() -> None:
+    assert 'SuppressReadReceipts="true"' in SetReadFlags((("a", True),)).body(True)
+    assert "SuppressReadReceipts" not in SetReadFlags((("a", True),)).body(False)
+
+
+def _answer(body: str) -> bytes:
+    return (
+        '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"'
+        ' xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"'
+        ' xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"'
+        ' xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">'
+        f"<s:Body>{body}</s:Body></s:Envelope>"
+    ).encode()
+
+
+def _messages(operation: str, *messages: str) -> list[soap.Element]:
+    inside = "".join(messages)
+    answer = _answer(
+        f"<m:{operation}Response><m:ResponseMessages>{inside}</m:ResponseMessages></m:{operation}Response>"
+    )
+    return list(soap.response_messages(soap.parse(answer)))
+
+
+def _success(operation: str, content: str) -> str:
+    name = f"m:{operation}ResponseMessage"
+    return f'<{name} ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>{content}</{name}>'
+
+
+def _error(operation: str, code: str, details: str = "") -> str:
+    name = f"m:{operation}ResponseMessage"
+    words = f"<m:MessageText>no</m:MessageText><m:ResponseCode>{code}</m:ResponseCode>"
+    return f'<{name} ResponseClass="Error">{words}<m:MessageXml>{details}</m:MessageXml></{name}>'
+
+
+def test_changes_of_items_of_any_class_are_read() -> None:
+    item = (
+        '<t:ItemId Id="i" ChangeKey="c"/>'
+        '<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="0x300b" PropertyType="Binary"/>'
+        "<t:Value>MTIzNA==</t:Value></t:ExtendedProperty>"
+        '<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="0xe08" PropertyType="Integer"/>'
+        "<t:Value>4711</t:Value></t:ExtendedProperty>"
+        '<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="0xe07" PropertyType="Integer"/>'
+        "<t:Value>65</t:Value></t:ExtendedProperty>"
+        '<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="0x3008" PropertyType="SystemTime"/>'
+        "<t:Value>2024-02-29T10:00:00Z</t:Value></t:ExtendedProperty>"
+    )
+    changes = (
+        "<m:SyncState>s</m:SyncState><m:IncludesLastItemInRange>false</m:IncludesLastItemInRange><m:Changes>"
+        f"<t:Create><t:CalendarItem>{item}</t:CalendarItem></t:Create>"
+        '<t:Delete><t:ItemId Id="d"/></t:Delete>'
+        '<t:ReadFlagChange><t:ItemId Id="r" ChangeKey="k"/><t:IsRead>true</t:IsRead></t:ReadFlagChange></m:Changes>'
+    )
+    answer = SyncFolderItems("f", None).answer(_messages("SyncFolderItems", _success("SyncFolderItems", changes)))
+    assert (answer.state, answer.last) == ("s", False)
+    created, deleted, flagged = answer.changes
+    assert created.item is not None
+    assert created.item._asdict() == {
+        "id": "i",
+        "change_key": "c",
+        "search_key": b"1234",
+        "size": 4711,
+        "associated": True,
+        "is_read": True,
+        "modified": "2024-02-29T10:00:00Z",
+    }
+    assert deleted == ItemChange("d")
+    assert flagged == ItemChange("r", is_read=True, change_key="k")
+
+
+def test_each_item_of_a_batch_has_its_own_answer() -> None:
+    messages = _messages(
+        "ExportItems",
+        _success("ExportItems", '<m:ItemId Id="a"/><m:Data>QUJD</m:Data>'),
+        _error("ExportItems", "ErrorItemNotFound"),
+    )
+    exported, gone = ExportItems(("a", "b")).answer(messages)
+    assert exported == Exported("a", "QUJD")
+    assert isinstance(gone, EwsError) and gone.kind is Kind.GONE
+
+
+def test_what_was_left_out_after_a_failure_is_not_a_success() -> None:
+    left_out = (
+        '<m:UploadItemsResponseMessage ResponseClass="Warning"><m:ResponseCode>ErrorBatchProcessingStopped'
+        "</m:ResponseCode></m:UploadItemsResponseMessage>"
+    )
+    done, stopped = UploadItems((Upload("f", "", False),) * 2).answer(
+        _messages("UploadItems", _success("UploadItems", '<m:ItemId Id="a" ChangeKey="c"/>'), left_out)
+    )
+    assert done == ItemId("a", "c")
+    assert isinstance(stopped, EwsError) and stopped.kind is Kind.TRANSIENT
+
+
+_BACK_OFF = '<t:Value Name="BackOffMilliseconds">4500</t:Value>'
+
+
+def test_a_busy_server_as_a_fault() -> None:
+    fault = (
+        "<s:Fault><faultcode>a:ErrorServerBusy</faultcode><faultstring>busy</faultstring><detail>"
+        "<e:ResponseCode>ErrorServerBusy</e:ResponseCode>"
+        f"<t:MessageXml>{_BACK_OFF}</t:MessageXml></detail></s:Fault>"
+    )
+    with pytest.raises(ServerBusyError) as raised:
+        soap.parse(_answer(fault))
+    assert raised.value.back_off == 4.5
+
+
+def test_a_busy_server_inside_an_item_of_a_batch() -> None:
+    details = f'<t:Value Name="InnerErrorResponseCode">ErrorServerBusy</t:Value>{_BACK_OFF}'
+    (busy,) = ExportItems(("a",)).answer(
+        _messages("ExportItems", _error("ExportItems", "ErrorInternalServerError", details))
+    )
+    assert isinstance(busy, EwsError)
+    assert (busy.kind, busy.back_off) == (Kind.TRANSIENT, 4.5)
+
+
+def test_a_passing_fault_is_transient_and_another_is_not() -> None:
+    fault = "<s:Fault><faultcode>a:{0}</faultcode><faultstring>no</faultstring></s:Fault>"
+    with pytest.raises(TransientError):
+        soap.parse(_answer(fault.format("ErrorMailboxStoreUnavailable")))
+    with pytest.raises(EwsError, match="ErrorNonExistentMailbox") as raised:
+        soap.parse(_answer(fault.format("ErrorNonExistentMailbox")))
+    assert raised.value.kind is Kind.MAILBOX
+
+
+def test_characters_that_xml_forbids_do_not_hide_the_rest() -> None:
+    answer = _answer("<m:X><m:ResponseMessages><m:Y>a&#x1;b</m:Y></m:ResponseMessages></m:X>")
+    (message,) = soap.response_messages(soap.parse(answer))
+    assert message.text == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"<html>busy</html>", b'<!DOCTYPE x [<!ENTITY e "e">]><x>&e;</x>', b"<a><b></a>"]
+)
+def test_what_is_no_answer_of_ews_is_refused(answer: bytes) -> None:
+    with pytest.raises(ValueError, match="the server's answer"):
+        soap.parse(answer)
