@@ -197,6 +197,13 @@ def test_a_probe_on_the_wrong_side_proves_nothing_even_when_a_pass_copied_it() -
     assert after(saga, ProbeFound(BOTH, frozenset())).problem == ""
 
 
+def test_after_an_undo_a_pass_may_copy_the_probe_to_the_target() -> None:
+    saga = last_pass(Side.SOURCE)
+    saga = after(saga, equal(saga), ProbeSent())
+    assert after(saga, ProbeFound(BOTH, BOTH)).task is Task.CLEAR_PROBE
+    assert after(saga, ProbeFound(frozenset(), frozenset({Side.TARGET}))).task is Task.SEND_PROBE
+
+
 def test_a_probe_that_does_not_arrive_is_named_and_sent_again() -> None:
     saga = after(probing(), ProbeSent())
     saga, _ = next_action(saga, ProbeFound(frozenset({Side.TARGET}), frozenset()), NOW + PROBE_PATIENCE)
@@ -290,7 +297,8 @@ def test_no_history_leads_astray(side: Side, redirected: Side | None, history: l
         switched_already |= isinstance(seen, LookedUp) and seen.active is side and before.task is Task.LOOK_UP
         flipped |= seen == Flipped(side) and before.task is Task.FLIP
         if before.task is Task.FIND_PROBE and isinstance(seen, ProbeFound):
-            found = not seen.astray and before.arrived | seen.arrived == BOTH
+            arrived = before.arrived | seen.arrived
+            found = arrived == BOTH and (side is Side.SOURCE or not seen.astray)
         steps.append(saga.step)
 
         # Each order is for the round that waits for it, and whatever people see is said.
@@ -346,7 +354,7 @@ def test_a_kind_world_always_ends_in_done(
         elif saga.task is Task.SEND_PROBE:
             seen = ProbeSent()
         elif saga.task is Task.FIND_PROBE:
-            seen = ProbeFound(BOTH, frozenset(Side) if lost_probes else frozenset())
+            seen = ProbeFound(frozenset(), BOTH) if lost_probes else ProbeFound(BOTH, frozenset())
             lost_probes = max(0, lost_probes - 1)
         elif saga.task is Task.CLEAR_PROBE:
             seen = ProbeCleared()

@@ -97,15 +97,15 @@ class World:
     async def _find_probe(self, saga: Saga) -> Seen:
         pair = await self._pair(saga)
         subjects = {saga.probe_subject(via): via for via in Side}
-        active, inactive = await self._mailbox(pair, saga.side), await self._mailbox(pair, saga.side.other)
-        arrived = await probe.find(active, saga.probe)
-        if not subjects.keys() <= arrived.keys():
-            arrived = await probe.find(active, saga.probe, everywhere=True)
-        astray = await probe.find(inactive, saga.probe)
-        return ProbeFound(
-            frozenset(via for subject, via in subjects.items() if subject in arrived),
-            frozenset(via for subject, via in subjects.items() if subject in astray),
-        )
+        # The target first: what a pass copies there between the two questions is still seen in the source.
+        found: dict[Side, frozenset[Side]] = {}
+        for side in (Side.TARGET, Side.SOURCE):
+            mailbox = await self._mailbox(pair, side)
+            there = await probe.find(mailbox, saga.probe)
+            if side is saga.side and not subjects.keys() <= there.keys():
+                there = await probe.find(mailbox, saga.probe, everywhere=True)
+            found[side] = frozenset(via for subject, via in subjects.items() if subject in there)
+        return ProbeFound(arrived=found[saga.side], astray=found[saga.side.other])
 
     async def _clear_probe(self, saga: Saga) -> Seen:
         pair = await self._pair(saga)

@@ -311,8 +311,10 @@ def _redirection(saga: Saga, now: datetime) -> tuple[Saga, list[Action]]:
 
 def _probe(saga: Saga, found: ProbeFound, now: datetime) -> Saga:
     arrived = saga.arrived | found.arrived
-    if found.astray:
-        # A copy of it may have reached the active side by a pass; it proves nothing, so another round is sent.
+    # Passes go on from source to target. A probe astray in the source may have reached the target as a copy, so that
+    # its arrival proves nothing; one that arrived in the source is soon on the target too, and that is no harm.
+    astray = found.astray if saga.side is Side.TARGET else found.astray - arrived
+    if astray:
         return _probe_again(saga, words.astray(saga.side.name, saga.side.other.name), now)
     if arrived == frozenset(Side):
         return _task(replace(saga, arrived=arrived), Task.CLEAR_PROBE, now, due=now)
