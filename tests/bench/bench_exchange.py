@@ -24,10 +24,11 @@ from pathlib import Path
 import psutil
 from isthmus_lab.forests import prepare
 from isthmus_lab.layout import ServicePasswords, layout
+from isthmus_lab.mapi import fasttransfer
 from isthmus_lab.organisation import ALPHA, BETA
 from isthmus_lab.program import running
 
-from tests.bench.bench_store import fasttransfer, message
+from tests.bench.bench_store import message
 from tests.plugins.exchange import Exchange, build
 from tests.plugins.forests import Forests
 
@@ -59,12 +60,9 @@ class Client:
 @contextmanager
 def server(folder: Path) -> Iterator[tuple[Client, psutil.Process]]:
     passwords = ServicePasswords(isthmus="isthmus-secret", exchange="exchange-secret")
-    sides = []
-    for organisation in (ALPHA, BETA):
-        forest = prepare(folder / organisation.name / "forest", organisation, "administrator-secret")
-        forest.load(layout(organisation, passwords))
-        sides.append(forest)
-    forests = Forests(*sides, passwords)
+    alpha, beta = (prepare(folder / each.name / "forest", each, "administrator-secret") for each in (ALPHA, BETA))
+    alpha.load(layout(ALPHA, passwords))
+    forests = Forests(alpha, beta, passwords)  # the server is told of both, and speaks to its own only
     exchange = build(forests, folder / "exchange", validate_answers=False).alpha
     with running(forests.alpha.program(), log_folder=folder), running(exchange.program, log_folder=folder):
         person = exchange.hire(ALPHA.people_ou, "bench")

@@ -134,3 +134,11 @@ def test_strangers_deliver_by_smtp_and_do_not_relay(exchanges: Exchanges, office
     assert "Hallo Wörld" in found.text_body
     assert found.text_body.splitlines()[1:] == [".", "end"]
     assert any(header.name == "Received" for header in found.headers)
+
+
+def test_mail_that_goes_round_in_circles_is_reported(exchanges: Exchanges, office: Office) -> None:
+    sender, here, there = office.alpha("otto"), office.alpha("pia"), office.beta("pia")
+    exchanges.alpha.change(here.dn, targetAddress=[f"SMTP:{there.smtp}"])
+    exchanges.beta.change(there.dn, targetAddress=[f"SMTP:{here.smtp}"])
+    send(exchanges.alpha, sender, "Round", here.smtp)
+    assert "5.4.14" in arrived(exchanges.alpha, sender, "Undeliverable: Round").body

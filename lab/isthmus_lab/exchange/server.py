@@ -31,16 +31,20 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
-        ports = await start(settings, stack)
+        ports, carrying = await start(settings, stack)
         if settings.ready_file is not None:
             settings.ready_file.write_text(json.dumps(ports))
         _log.info("serving", organisation=settings.organisation, address=settings.listen, **ports)
-        await stopping.wait()
+        asked = asyncio.create_task(stopping.wait())
+        await asyncio.wait((asked, carrying), return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if carrying.done():  # a server that takes mail and does not carry it would be worse than none
+            carrying.result()
         _log.info("stopping", organisation=settings.organisation)
 
 
-async def start(settings: Settings, stack: AsyncExitStack) -> dict[str, int]:
-    """Starts the server; closing the stack stops it. Returns the ports it took."""
+async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, int], asyncio.Task[None]]:
+    """Starts the server; closing the stack stops it. Returns the ports it took, and transport at its work."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(settings.certificate, settings.key)
     store = Store(settings.store / "mailboxes")
@@ -79,7 +83,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> dict[str, int]:
     await site.start()
     ports["https_port"] = runner.addresses[0][1]
     ports["smtp_port"] = smtp.sockets[0].getsockname()[1]
-    return ports
+    return ports, carrying
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -112,7 +112,7 @@ class Web:
     async def _ews(self, request: web.Request) -> web.Response:
         began = time.perf_counter()
         body = await request.read()
-        status, name, pieces = await self._in_thread(partial(self._answer, request["caller"], body))
+        status, name, pieces = await self._in_thread(partial(self.answer, request["caller"], body))
         content = b"".join(pieces)
         headers = {}
         if (
@@ -134,7 +134,7 @@ class Web:
         )
         return web.Response(status=status, body=content, content_type="text/xml", charset="utf-8", headers=headers)
 
-    def _answer(self, caller: Recipient, body: bytes) -> tuple[int, str, list[bytes]]:
+    def answer(self, caller: Recipient, body: bytes) -> tuple[int, str, list[bytes]]:
         """The HTTP status, the operation's name and the envelope; in a thread."""
         name = ""
         try:

@@ -131,16 +131,11 @@ class Transport:
                 await asyncio.to_thread(self._queue.replace, delivery, addresses)
                 _log.info("group expanded", address=delivery.address, members=len(addresses))
             case Onward(address, host, port):
-                await aiosmtplib.send(
-                    content,
-                    sender=delivery.sender,
-                    recipients=[address],
-                    hostname=host,
-                    port=port,
-                    local_hostname=self._host,
-                    tls_context=self._tls,
-                    timeout=30,
+                client = aiosmtplib.SMTP(
+                    hostname=host, port=port, local_hostname=self._host, tls_context=self._tls, timeout=30
                 )
+                async with client:
+                    await client.sendmail(delivery.sender, [address], content)
                 await asyncio.to_thread(self._queue.done, delivery)
                 _log.info("mail sent on", address=delivery.address, to=address, host=f"{host}:{port}")
             case Undeliverable(status, text):

@@ -1,0 +1,220 @@
+"""Every item of a population, in every shape and by every way of asking, is answered as the schema allows."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from isthmus_lab.exchange.directory import Directory, Recipient
+from isthmus_lab.exchange.ews.call import Services
+from isthmus_lab.exchange.mail.transport import Transport
+from isthmus_lab.exchange.settings import Forest, Settings
+from isthmus_lab.exchange.web import Web
+from isthmus_lab.mapi import fasttransfer
+from isthmus_lab.organisation import ALPHA
+from isthmus_lab.population.mailboxes import fill
+from isthmus_lab.population.people import Person, Population, populate
+from isthmus_lab.store import Store
+from pydantic import SecretStr
+
+ENVELOPE = (
+    '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" '
+    'xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" '
+    'xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"><s:Body>{}</s:Body></s:Envelope>'
+)
+SEARCH_KEY = '<t:ExtendedFieldURI PropertyTag="0x300B" PropertyType="Binary"/>'
+
+
+class Strangers(Directory):
+    """A forest that knows nobody: no test of this file asks who somebody is."""
+
+    def _find(self, condition: str, limit: int) -> tuple[Recipient, ...]:
+        return ()
+
+
+class Answers:
+    """The server's answers to one person, without HTTP, every one checked against the schema."""
+
+    def __init__(self, web: Web, person: Person) -> None:
+        self._web = web
+        self._caller = Recipient(
+            dn="",
+            guid=person.mailbox,
+            kind="user",
+            name=person.display_name,
+            smtp=person.address,
+            addresses=frozenset(),
+            target_address=None,
+            legacy_dn=None,
+            mailbox=person.mailbox,
+            principal=person.principal,
+            account=person.account,
+            sid=None,
+            hidden=False,
+            names={},
+        )
+
+    def to(self, body: str) -> bytes:
+        status, _, pieces = self._web.answer(self._caller, ENVELOPE.format(body).encode())
+        content = b"".join(pieces)
+        assert status == 200, content.decode()[:2000]
+        assert b'ResponseClass="Error"' not in content, content.decode()[:2000]
+        return content
+
+    def ids(self, content: bytes, name: str = "ItemId") -> list[str]:
+        return [each.decode() for each in re.findall(rf'<[tm]:{name} Id="([^"]+)"'.encode(), content)]
+
+    def folders(self) -> list[str]:
+        return self.ids(
+            self.to(
+                '<m:FindFolder Traversal="Deep"><m:FolderShape><t:BaseShape>AllProperties</t:BaseShape></m:FolderShape>'
+                '<m:ParentFolderIds><t:DistinguishedFolderId Id="msgfolderroot"/></m:ParentFolderIds></m:FindFolder>'
+            ),
+            "FolderId",
+        )
+
+    def listed(self, folder: str, shape: str, traversal: str = "Shallow") -> list[str]:
+        return self.ids(
+            self.to(
+                f'<m:FindItem Traversal="{traversal}"><m:ItemShape><t:BaseShape>{shape}</t:BaseShape></m:ItemShape>'
+                f'<m:ParentFolderIds><t:FolderId Id="{folder}"/></m:ParentFolderIds></m:FindItem>'
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def population() -> Population:
+    return populate(ALPHA, 4, seed=7)
+
+
+@pytest.fixture(scope="module")
+def web(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    folder: Path = tmp_path_factory.mktemp("answers")
+    store = Store(folder / "mailboxes")
+    fill(store, population, 220, 7, date(2026, 3, 1))
+    settings = Settings(
+        organisation="alpha",
+        host_name="mail.alpha.test",
+        netbios="ALPHA",
+        forest=Forest(url="ldaps://127.0.0.1:1", user="nobody", password=SecretStr("none"), base=ALPHA.base),
+        certificate=folder,
+        key=folder,
+        store=folder,
+        accepted_domains=("alpha.test",),
+        validate_answers=True,
+    )
+    # Nothing is sent here, so there is no transport.
+    services = Services(settings, Strangers(settings.forest), store, cast("Transport", None))
+    pages = Web(services, lambda: "https://127.0.0.1")
+    yield pages
+    pages.close()
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def everybody(web: Web, population: Population) -> list[Answers]:
+    return [Answers(web, person) for person in population.people]
+
+
+def test_items_are_shown_in_every_shape(everybody: list[Answers]) -> None:
+    seen = 0
+    for answers in everybody:
+        for folder in answers.folders():
+            for traversal in ("Shallow", "Associated"):
+                ids = answers.listed(folder, "AllProperties", traversal)
+                assert answers.listed(folder, "IdOnly", traversal) == ids
+                assert answers.listed(folder, "Default", traversal) == ids
+                seen += len(ids)
+                for shape in ("IdOnly", "Default", "AllProperties"):
+                    if ids:
+                        items = "".join(f'<t:ItemId Id="{each}"/>' for each in ids)
+                        shown = answers.to(
+                            f"<m:GetItem><m:ItemShape><t:BaseShape>{shape}</t:BaseShape>"
+                            "<t:IncludeMimeContent>true</t:IncludeMimeContent>"
+                            f"<t:AdditionalProperties>{SEARCH_KEY}</t:AdditionalProperties></m:ItemShape>"
+                            f"<m:ItemIds>{items}</m:ItemIds></m:GetItem>"
+                        )
+                        assert shown.count(b"<t:MimeContent ") == len(ids)
+                        assert shown.count(b'PropertyTag="0x300B"') == len(ids)
+    assert seen > 200
+
+
+def test_attachments_are_given(everybody: list[Answers]) -> None:
+    given = 0
+    for answers in everybody:
+        for folder in answers.folders():
+            for item in answers.listed(folder, "IdOnly"):
+                attachments = answers.ids(
+                    answers.to(
+                        "<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
+                        '<t:FieldURI FieldURI="item:Attachments"/></t:AdditionalProperties></m:ItemShape>'
+                        f'<m:ItemIds><t:ItemId Id="{item}"/></m:ItemIds></m:GetItem>'
+                    ),
+                    "AttachmentId",
+                )
+                if attachments:
+                    wanted = "".join(f'<t:AttachmentId Id="{each}"/>' for each in attachments)
+                    answers.to(f"<m:GetAttachment><m:AttachmentIds>{wanted}</m:AttachmentIds></m:GetAttachment>")
+                    given += len(attachments)
+    assert given > 5
+
+
+def test_the_quick_way_of_synchronising_says_what_the_long_one_says(everybody: list[Answers]) -> None:
+    request = (
+        "<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{}"
+        '</t:AdditionalProperties></m:ItemShape><m:SyncFolderId><t:FolderId Id="{}"/></m:SyncFolderId>'
+        "<m:MaxChangesReturned>512</m:MaxChangesReturned><m:SyncScope>NormalAndAssociatedItems</m:SyncScope>"
+        "</m:SyncFolderItems>"
+    )
+    for answers in everybody:
+        for folder in answers.folders():
+            quick = answers.to(request.format(SEARCH_KEY, folder))
+            # The native body is in no table, so each item must be read.
+            slow = answers.to(
+                request.format(f'{SEARCH_KEY}<t:ExtendedFieldURI PropertyTag="0x7FFF" PropertyType="Integer"/>', folder)
+            )
+            assert answers.ids(quick) == answers.ids(slow)
+            values = re.compile(rb"<t:Value>([^<]*)</t:Value>")
+            assert values.findall(quick) == values.findall(slow)
+
+
+def test_exports_are_the_stores_content(everybody: list[Answers]) -> None:
+    for answers in everybody:
+        for folder in answers.folders():
+            ids = answers.listed(folder, "IdOnly")
+            if not ids:
+                continue
+            items = "".join(f'<t:ItemId Id="{each}"/>' for each in ids)
+            exported: list[Any] = re.findall(
+                rb"<m:Data>([^<]*)</m:Data>",
+                answers.to(f"<m:ExportItems><m:ItemIds>{items}</m:ItemIds></m:ExportItems>"),
+            )
+            assert len(exported) == len(ids)
+            for each in exported:
+                assert fasttransfer.decode(base64.b64decode(each)).properties
+
+
+def test_calendars_are_viewed(everybody: list[Answers]) -> None:
+    shown = 0
+    for answers in everybody:
+        view = answers.to(
+            '<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape>'
+            '<m:CalendarView StartDate="2025-11-01T00:00:00Z" EndDate="2026-06-30T00:00:00Z"/><m:ParentFolderIds>'
+            '<t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds></m:FindItem>'
+        )
+        occurrences = view.count(b"<t:CalendarItemType>Occurrence</t:CalendarItemType>")
+        assert b"RecurringMaster" not in view
+        shown += occurrences
+        ids = answers.ids(view)
+        if ids:
+            items = "".join(f'<t:ItemId Id="{each}"/>' for each in ids)
+            answers.to(
+                "<m:GetItem><m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape>"
+                f"<m:ItemIds>{items}</m:ItemIds></m:GetItem>"
+            )
+    assert shown > 0
