@@ -64,7 +64,10 @@ def realm(base: str) -> str:
 
 def _part_key(part: str) -> str:
     kind, _, value = part.partition("=")
-    return f"{kind.strip().casefold()}={_unescaped(value.strip()).casefold()}"
+    bare = value.strip(" ")
+    if bare.endswith("\\") and len(bare) - len(bare.rstrip("\\")) & 1:
+        bare += " "  # the last blank is escaped, and part of the value
+    return f"{kind.strip().casefold()}={_unescaped(bare).casefold()}"
 
 
 def _unescaped(value: str) -> str:

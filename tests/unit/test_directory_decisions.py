@@ -1,0 +1,230 @@
+"""What a pair needs: new recipients, mail redirection, addresses, links."""
+
+from __future__ import annotations
+
+import pytest
+from isthmus_sync.directory import Kind, Modification, Side, objection
+from isthmus_sync.directory.objects import as_values
+
+from tests.unit.directory_values import MAIL_USERS, guid, link, mailbox, project, recipient
+from tests.unit.directory_world import World
+
+
+def test_a_new_user_gets_a_mailbox_and_its_mail_goes_to_the_source() -> None:
+    world = World()
+    world.put(Side.SOURCE, mailbox("alpha", "anna", userAccountControl="512", title="Buyer"))
+    world.settle()
+    twin = world.twin(world.source("anna"))
+    assert twin.kind is Kind.USER
+    assert twin.has_mailbox
+    assert twin.text("title") == "Buyer"
+    assert twin.text("targetAddress") == "SMTP:anna@alpha.redirect.test"
+    assert set(twin.texts("proxyAddresses")) == {
+        "SMTP:anna@x.test",
+        "smtp:anna@beta.redirect.test",
+        "X500:/o=alpha/cn=anna",
+    }
+    source = world.source("anna")
+    assert set(source.texts("proxyAddresses")) == {
+        "SMTP:anna@x.test",
+        "smtp:anna@alpha.redirect.test",
+        f"X500:{twin.text('legacyExchangeDN')}",
+    }
+    assert not source.raw("targetAddress")
+    assert (twin.text("msExchRecipientTypeDetails"), twin.text("msExchRecipientDisplayType")) == ("1", "1073741824")
+
+
+def test_without_a_database_users_stay_mail_users_until_they_get_one() -> None:
+    world = World(facts=MAIL_USERS)
+    world.put(Side.SOURCE, mailbox("alpha", "anna"))
+    world.settle()
+    twin = world.twin(world.source("anna"))
+    assert (twin.has_mailbox, twin.text("msExchRecipientTypeDetails")) == (False, "128")
+    world.facts = World().facts
+    world.settle()
+    twin = world.twin(world.source("anna"))
+    assert (twin.has_mailbox, twin.text("msExchRecipientTypeDetails")) == (True, "1")
+
+
+def test_redirection_flips_with_the_active_side_and_back() -> None:
+    world = World()
+    world.put(Side.SOURCE, mailbox("alpha", "anna"))
+    world.settle()
+    world.switch(world.source("anna"), Side.TARGET)
+    world.settle()
+    assert world.source("anna").text("targetAddress") == "SMTP:anna@beta.redirect.test"
+    assert not world.twin(world.source("anna")).raw("targetAddress")
+    assert world.last
+    assert all(decision.redirected for decision in world.last.decisions)
+    world.switch(world.source("anna"), Side.SOURCE)
+    world.settle()
+    assert not world.source("anna").raw("targetAddress")
+    assert world.twin(world.source("anna")).text("targetAddress") == "SMTP:anna@alpha.redirect.test"
+
+
+def test_mail_is_not_sent_to_a_target_without_a_mailbox() -> None:
+    world = World(facts=MAIL_USERS)
+    world.put(Side.SOURCE, mailbox("alpha", "anna"))
+    world.settle()
+    world.switch(world.source("anna"), Side.TARGET)
+    world.settle()
+    assert not world.source("anna").raw("targetAddress")
+    assert world.last
+    assert "has no mailbox" in world.last.decisions[0].problems[0]
+
+
+def test_addresses_are_merged_removed_on_both_sides_and_never_taken_from_somebody_else() -> None:
+    world = World()
+    anna = mailbox("alpha", "anna", proxyAddresses=["SMTP:anna@x.test", "smtp:a@x.test", "smtp:held@x.test"])
+    twin = mailbox("beta", "anna", proxyAddresses=["SMTP:anna.b@y.test", "sip:anna@y.test", "smtp:anna@x.test"])
+    world.put(Side.SOURCE, anna)
+    world.put(Side.TARGET, twin, recipient("beta", "holder", proxyAddresses=["SMTP:held@x.test"], mail="held@x.test"))
+    world.settle()
+    addresses = set(world.twin(anna).texts("proxyAddresses"))
+    assert {"SMTP:anna.b@y.test", "sip:anna@y.test", "smtp:a@x.test"} < addresses
+    assert "smtp:held@x.test" not in addresses
+    assert "smtp:anna.b@y.test" in world.source("anna").texts("proxyAddresses")
+    assert world.last
+    assert "held@x.test cannot be added in beta: CN=holder" in world.last.decisions[0].problems[0]
+    left = tuple(value for value in world.source("anna").raw("proxyAddresses") if value != b"smtp:a@x.test")
+    world.write(Side.SOURCE, world.source("anna"), "proxyAddresses", left)
+    world.settle()
+    assert "smtp:a@x.test" not in world.twin(anna).texts("proxyAddresses")
+    world.write(Side.TARGET, world.twin(anna), "proxyAddresses", ())
+    world.settle()
+    assert "SMTP:anna@x.test" in world.source("anna").texts("proxyAddresses"), "an emptied side empties nothing"
+    assert "smtp:anna@x.test" in [text.lower() for text in world.twin(anna).texts("proxyAddresses")]
+
+
+def test_an_old_x500_address_stays_for_ever() -> None:
+    world = World()
+    old = "X500:/o=Old/cn=a"
+    world.put(Side.SOURCE, mailbox("alpha", "anna", proxyAddresses=["SMTP:anna@x.test", old]))
+    world.settle()
+    world.write(Side.SOURCE, world.source("anna"), "proxyAddresses", as_values("SMTP:anna@x.test"))
+    world.settle()
+    assert old in world.twin(world.source("anna")).texts("proxyAddresses")
+    assert old in world.source("anna").texts("proxyAddresses")
+
+
+def test_a_new_primary_address_follows_and_a_matched_one_is_left() -> None:
+    world = World()
+    world.put(Side.SOURCE, mailbox("alpha", "anna"))
+    world.settle()
+    anna = world.source("anna")
+    renamed = [v for v in anna.texts("proxyAddresses") if not v.startswith("SMTP:")]
+    renamed += ["SMTP:anna.new@x.test", "smtp:anna@x.test"]
+    world.write(Side.SOURCE, anna, "proxyAddresses", as_values(renamed))
+    world.write(Side.SOURCE, world.source("anna"), "mail", as_values("anna.new@x.test"))
+    world.settle()
+    assert "SMTP:anna.new@x.test" in world.twin(anna).texts("proxyAddresses")
+    assert "smtp:anna@x.test" in world.twin(anna).texts("proxyAddresses")
+
+
+def test_names_that_are_taken_get_a_number() -> None:
+    world = World()
+    long = "a-very-long-account-name"
+    world.put(Side.SOURCE, mailbox("alpha", "anna", sAMAccountName=long), mailbox("alpha", "bert", cn="anna"))
+    world.put(
+        Side.TARGET,
+        recipient("beta", "x", sAMAccountName=long[:20], mailNickname="anna", mail="x@y.test", proxyAddresses=[]),
+    )
+    world.settle()
+    anna, bert = (world.twin(world.source(name)) for name in ("anna", "bert"))
+    assert anna.text("sAMAccountName") == long[:19] + "2"
+    assert anna.text("mailNickname") == "anna2"
+    assert {anna.dn, bert.dn} == {"CN=anna,OU=New,DC=beta,DC=test", "CN=anna (bert),OU=New,DC=beta,DC=test"}
+
+
+def test_links_wait_for_both_ends_and_circles_end() -> None:
+    world = World()
+    world.put(
+        Side.SOURCE,
+        mailbox("alpha", "anna", {"manager": ["bert"]}),
+        recipient("alpha", "outer", "group", {"member": ["inner", "anna", "stranger"]}, groupType="-2147483646"),
+        recipient("alpha", "inner", "group", {"member": ["outer"]}),
+    )
+    world.settle()
+    outer, inner, anna = (world.twin(world.source(name)) for name in ("outer", "inner", "anna"))
+    assert {found.guid for found in outer.linked("member")} == {inner.guid, anna.guid}
+    assert [found.guid for found in inner.linked("member")] == [outer.guid]
+    assert not anna.linked("manager")
+    assert outer.number("groupType") == -2147483640, "security groups become universal security groups"
+    world.put(Side.SOURCE, mailbox("alpha", "bert"), recipient("alpha", "stranger", "contact"))
+    world.settle()
+    assert [found.guid for found in world.twin(world.source("anna")).linked("manager")] == [
+        world.twin(world.source("bert")).guid
+    ]
+    assert len(world.twin(world.source("outer")).linked("member")) == 3
+
+
+def test_members_that_only_the_target_has_stay() -> None:
+    world = World(project(match=["mail"]))
+    world.put(Side.SOURCE, mailbox("alpha", "anna"), recipient("alpha", "staff", "group", {"member": ["anna"]}))
+    world.put(
+        Side.TARGET,
+        recipient("beta", "staff", "group", {"member": ["local"]}),
+        recipient("beta", "local", mail="local@y.test"),
+    )
+    world.settle()
+    staff, anna = world.twin(world.source("staff")), world.twin(world.source("anna"))
+    assert {found.guid for found in staff.linked("member")} == {anna.guid, guid("beta/local")}
+    world.link(Side.SOURCE, world.source("staff"), "member", ())
+    world.settle()
+    assert [found.guid for found in world.twin(world.source("staff")).linked("member")] == [guid("beta/local")]
+
+
+def test_a_target_that_was_deleted_is_not_made_again() -> None:
+    world = World()
+    world.put(Side.SOURCE, mailbox("alpha", "anna"), mailbox("alpha", "bert", {"manager": ["anna"]}))
+    world.settle()
+    world.delete(Side.TARGET, world.twin(world.source("anna")))
+    world.settle()
+    assert world.last
+    assert [pair.source_guid for pair in world.last.without_target] == [guid("alpha/anna")]
+    assert len(world.objects[Side.TARGET]) == 1
+
+
+def test_contacts_and_rooms_are_what_they_are() -> None:
+    world = World()
+    world.put(
+        Side.SOURCE,
+        recipient("alpha", "guest", "contact", targetAddress="SMTP:guest@far.test"),
+        mailbox(
+            "alpha", "room", msExchRecipientTypeDetails="16", msExchResourceCapacity="12", userAccountControl="514"
+        ),
+    )
+    world.run()
+    assert world.last
+    creations = {decision.source.text("cn"): decision.creation for decision in world.last.decisions}
+    assert creations["room"] is not None
+    assert not creations["room"].enabled
+    guest, room = (world.twin(world.source(name)) for name in ("guest", "room"))
+    assert (guest.kind, guest.text("targetAddress")) == (Kind.CONTACT, "SMTP:guest@far.test")
+    assert (room.kind, room.text("msExchResourceCapacity")) == (Kind.ROOM, "12")
+
+
+def test_the_guard_counts_what_would_be_lost() -> None:
+    world = World()
+    for number in range(3):
+        world.put(Side.SOURCE, mailbox("alpha", f"p{number}", title="New"))
+        world.put(Side.TARGET, mailbox("beta", f"p{number}", title="Old"))
+    world.put(Side.SOURCE, mailbox("alpha", "new"))
+    world.run()
+    assert world.last
+    assert objection(world.last.decisions, 0, 3) is None
+    assert "3 objects would be overwritten and 1 deleted" in (objection(world.last.decisions, 1, 3) or "")
+
+
+def test_a_change_is_spoken_without_binary_values() -> None:
+    change = Modification("thumbnailPhoto", (b"\xff\xd8",), (link("alpha", "anna"),), whole=True)
+    assert change.spoken() == "thumbnailPhoto: (2 bytes) -> CN=anna,OU=Staff,DC=alpha,DC=test"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_deciding_again_writes_nothing(count: int) -> None:
+    world = World()
+    for number in range(count):
+        world.put(Side.SOURCE, mailbox("alpha", f"p{number}", {"manager": ["p0"]}))
+    world.run()
+    assert world.run() == 0
