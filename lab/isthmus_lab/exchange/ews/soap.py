@@ -14,7 +14,7 @@ from typing import Final
 from lxml import etree
 
 from .errors import EwsError
-from .names import ERRORS, NSMAP, SOAP, TYPES, Element, child, elements, local, text
+from .names import ERRORS, NSMAP, SOAP, TYPES, Element, child, elements, local
 from .versions import SCHEMAS, Version
 
 # Operations whose bulk is lifted out, and the element that holds it.
@@ -37,7 +37,6 @@ class Request:
     element: Element
     schema: str
     impersonate: tuple[str, str] | None
-    time_zone: str | None
     blobs: list[memoryview]
 
     @property
@@ -86,7 +85,7 @@ def parse(body: bytes) -> Request:
     if envelope.tag != f"{{{SOAP}}}Envelope" or len(content) != 1:
         raise EwsError("ErrorSchemaValidation", "The request failed schema validation: no SOAP envelope with one body.")
     header = envelope.find(f"{{{SOAP}}}Header")
-    schema, impersonate, time_zone = "Exchange2007_SP1", None, None
+    schema, impersonate = "Exchange2007_SP1", None
     for each in elements(header):
         if each.tag == f"{{{TYPES}}}RequestServerVersion":
             schema = each.get("Version", schema)
@@ -97,10 +96,7 @@ def parse(body: bytes) -> Request:
             if not who:
                 raise EwsError("ErrorSchemaValidation", "ExchangeImpersonation names nobody in ConnectingSID.")
             impersonate = (local(who[0]), (who[0].text or "").strip())
-        elif each.tag == f"{{{TYPES}}}TimeZoneContext":
-            definition = child(each, "TimeZoneDefinition")
-            time_zone = None if definition is None else definition.get("Id")
-    return Request(content[0], schema, impersonate, time_zone, blobs)
+    return Request(content[0], schema, impersonate, blobs)
 
 
 def inside(blob: memoryview) -> bytes:
@@ -143,8 +139,3 @@ def message_xml(error: EwsError) -> Element:
     for name, value in error.values.items():
         etree.SubElement(node, f"{{{TYPES}}}Value", {"Name": name}).text = value
     return node
-
-
-def header_text(request: Request, name: str) -> str | None:
-    """The text of a direct child of the request element."""
-    return text(request.element, name)

@@ -45,8 +45,8 @@ def show_time(ticks: int) -> str:
 _TIME = re.compile(r"(\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,7})\d*)?(Z|[+-]\d\d:\d\d)?")
 
 
-def parse_moment(text: str, zone: Callable[[datetime], datetime] | None = None) -> datetime:
-    """An xs:dateTime or xs:date as a moment in UTC; one without an offset is in ``zone``, else in UTC."""
+def parse_moment(text: str) -> datetime:
+    """An xs:dateTime or xs:date as a moment in UTC; one without an offset is in UTC."""
     text = text.strip()
     if "T" not in text:
         text += "T00:00:00" if len(text) == 10 else ""
@@ -57,7 +57,7 @@ def parse_moment(text: str, zone: Callable[[datetime], datetime] | None = None) 
     moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))
     moment += timedelta(microseconds=int((fraction or "0").ljust(7, "0")) // 10)
     if offset is None:
-        return zone(moment) if zone else moment.replace(tzinfo=UTC)
+        return moment.replace(tzinfo=UTC)
     if offset != "Z":
         sign = -1 if offset[0] == "-" else 1
         moment -= sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
