@@ -70,3 +70,10 @@ def test_services_know_nothing_of_the_lab() -> None:
             text = path.read_text(encoding="utf-8").lower()
             assert "isthmus_lab" not in text, path
             assert " lab " not in text.replace("'", " "), path
+
+
+def test_nobody_waits_with_wait_for() -> None:
+    """Before Python 3.12, asyncio.wait_for may swallow a cancellation that comes with the result (gh-86296)."""
+    for folder in EVERYTHING.values():
+        for path in folder.rglob("*.py"):
+            assert "asyncio.wait_for(" not in path.read_text(encoding="utf-8"), f"{path}: use asyncio.timeout"

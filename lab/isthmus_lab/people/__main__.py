@@ -38,7 +38,8 @@ async def work(staff: Staff, journal: Journal, random: Random, actions_per_minut
             task = tasks.create_task(_turn(staff, random.choice(staff.workers), turn, journal))
             task.add_done_callback(lambda _: at_once.release())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), random.expovariate(actions_per_minute / 60))
+                async with asyncio.timeout(random.expovariate(actions_per_minute / 60)):
+                    await stopping.wait()
 
 
 async def _turn(staff: Staff, worker: Worker, random: Random, journal: Journal) -> None:

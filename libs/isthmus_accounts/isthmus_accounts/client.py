@@ -187,7 +187,8 @@ class AccountMap:
             try:
                 stream = self._stub.Watch(WatchRequest(after_revision=self._streamed))
                 while True:
-                    response = await asyncio.wait_for(stream.read(), _LONGEST_SILENCE)
+                    async with asyncio.timeout(_LONGEST_SILENCE):
+                        response = await stream.read()
                     if not isinstance(response, WatchResponse):
                         break
                     pause = _FIRST_PAUSE

@@ -76,7 +76,8 @@ async def take_part(
         await member.end_all()
         # Leaves the group, so that its partitions go to others at once; without a broker there is nothing to leave.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(consumer.stop(), _LEAVE_SECONDS)
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await consumer.stop()
 
 
 class _Member(ConsumerRebalanceListener):  # type: ignore[misc]

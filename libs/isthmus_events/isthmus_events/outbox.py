@@ -113,7 +113,8 @@ class Relay:
                         await finish(self._send(producer, connection, rows), _FINISH_SECONDS)
                     if len(rows) < _BATCH:
                         with contextlib.suppress(TimeoutError):
-                            await asyncio.wait_for(said.wait(), _POLL_SECONDS)
+                            async with asyncio.timeout(_POLL_SECONDS):
+                                await said.wait()
 
     async def _send(self, producer: AIOKafkaProducer, connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
         await producer.begin_transaction()
@@ -159,12 +160,14 @@ class Relay:
             max_request_size=1024 * 1024,
         )
         try:
-            await asyncio.wait_for(producer.start(), 30)
+            async with asyncio.timeout(30):
+                await producer.start()
             yield producer
         finally:
             # Without a broker it waits until what it still has to send expires; the outbox has that too.
             with contextlib.suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(producer.stop(), 3 if self._service.stopping.is_set() else 15)
+                async with asyncio.timeout(3 if self._service.stopping.is_set() else 15):
+                    await producer.stop()
 
 
 @contextlib.asynccontextmanager

@@ -138,7 +138,8 @@ class Ownership:
         lease.lost.set()
         try:
             if self._on_lost:
-                await asyncio.wait_for(self._on_lost(lease), _LOST_SECONDS)
+                async with asyncio.timeout(_LOST_SECONDS):
+                    await self._on_lost(lease)
         except Exception as error:
             log = self._service.log.bind(group=self._group, partition=lease.partition)
             log.error("work on a lost partition did not end well; it can no longer write", exc_info=error)

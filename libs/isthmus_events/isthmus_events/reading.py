@@ -58,7 +58,8 @@ async def reader(bootstrap: str, topic: Topic[Any]) -> AsyncIterator[Reader]:
         yield Reader(topic, consumer, await consumer.end_offsets(consumer.assignment()))
     finally:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(consumer.stop(), 2)
+            async with asyncio.timeout(2):
+                await consumer.stop()
 
 
 def newest(events: dict[bytes, Event], event: Event) -> bool:

@@ -209,7 +209,8 @@ class Service(Generic[SettingsT]):
 
 async def _close(pool: Pool) -> None:
     try:
-        await asyncio.wait_for(pool.close(), 2)
+        async with asyncio.timeout(2):
+            await pool.close()
     except TimeoutError:
         pool.terminate()
 

@@ -26,7 +26,8 @@ class News:
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
         """Wait until `event`, registered by `watcher`, is set, at most so long."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()
         event.clear()
 
     @contextlib.contextmanager

@@ -118,7 +118,8 @@ class Synchroniser:
                     pause = min(pause * 2, _LONGEST_PAUSE)
                     continue
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._project.directory.interval_seconds)
+                    async with asyncio.timeout(self._project.directory.interval_seconds):
+                        await self._wake.wait()
                     await asyncio.sleep(_GATHER_SECONDS)
                 self._wake.clear()
 

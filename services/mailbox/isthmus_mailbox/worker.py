@@ -103,7 +103,8 @@ class Worker:
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._look.wait(), _LOOK_SECONDS)
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await self._look.wait()
                 self._look.clear()
                 await self._begin()
         finally:
