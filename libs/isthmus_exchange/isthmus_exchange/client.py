@@ -79,12 +79,12 @@ class Client:
         self._clock_offset = 0.0
         self._user = user
         self._session = aiohttp.ClientSession(
-            auth=aiohttp.BasicAuth(user, password, encoding="utf-8"),
             connector=aiohttp.TCPConnector(
                 limit=connections, ssl=tls or ssl.create_default_context(), keepalive_timeout=_KEEP_ALIVE_SECONDS
             ),
             timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS),
             headers={
+                "Authorization": aiohttp.encode_basic_auth(user, password, encoding="utf-8"),
                 "Content-Type": "text/xml; charset=utf-8",
                 "Accept-Encoding": "gzip",
                 "User-Agent": "isthmus",

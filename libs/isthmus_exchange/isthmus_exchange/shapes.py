@@ -15,10 +15,11 @@ ITEM_SHAPE = (
     f"<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{SEARCH_KEY}"
     '<t:ExtendedFieldURI PropertyTag="0x0E08" PropertyType="Integer"/>'
     '<t:ExtendedFieldURI PropertyTag="0x0E07" PropertyType="Integer"/>'
+    '<t:ExtendedFieldURI PropertyTag="0x67AA" PropertyType="Boolean"/>'
     '<t:ExtendedFieldURI PropertyTag="0x3008" PropertyType="SystemTime"/>'
     "</t:AdditionalProperties></m:ItemShape>"
 )
-_SEARCH_KEY, _SIZE, _FLAGS, _MODIFIED = 0x300B, 0x0E08, 0x0E07, 0x3008
+_SEARCH_KEY, _SIZE, _FLAGS, _MODIFIED, _IS_ASSOCIATED = 0x300B, 0x0E08, 0x0E07, 0x3008, 0x67AA
 _READ, _ASSOCIATED = 0x1, 0x40
 """mfRead and mfFAI of PidTagMessageFlags, [MS-OXCMSG] 2.2.1.6."""
 
@@ -65,7 +66,7 @@ def read_item(element: Element) -> Item:
         change_key=identity.change_key,
         search_key=base64.b64decode(found.get(_SEARCH_KEY, "")),
         size=int(found.get(_SIZE) or 0),
-        associated=bool(flags & _ASSOCIATED),
+        associated=bool(flags & _ASSOCIATED) or found.get(_IS_ASSOCIATED) == "true",
         is_read=bool(flags & _READ),
         modified=found.get(_MODIFIED, ""),
     )

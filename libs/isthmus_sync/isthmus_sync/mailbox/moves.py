@@ -1,8 +1,8 @@
 """A creation in one folder and a deletion in another that are one item on its way.
 
-Moves, copies and uploads keep the search key (PidTagSearchKey), so it says "the same item", not "the same content". That
-is concluded from the modification time, which servers tell to the second, and the size; not where several items of one
-key are on their way at once.
+Moves, copies and uploads keep the search key (PidTagSearchKey), so it says "the same item", not "the same content".
+That is concluded from the modification time, which servers tell to the second, and the size; not where several items of
+one key are on their way at once.
 """
 
 from __future__ import annotations

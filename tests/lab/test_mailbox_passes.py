@@ -1,0 +1,163 @@
+"""Passes between two Exchange servers with the ledger in PostgreSQL: what comes over, and how."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from isthmus_exchange.client import Announce
+from isthmus_exchange.errors import EwsError
+from isthmus_exchange.operations import (
+    CreateFolder,
+    DeleteFolder,
+    DeleteItems,
+    MoveFolder,
+    MoveItems,
+    Operation,
+    RenameFolder,
+    SetReadFlags,
+    UploadItems,
+)
+from isthmus_exchange.values import Upload
+from isthmus_mailbox.passing import Pass
+from isthmus_mailbox.proving import prove
+from isthmus_mailbox.running import run_pass
+
+from tests.lab.copying import Copying, contents, copying, listing, put, rewrite, role, stream
+from tests.plugins.exchange import Exchanges, Office
+
+
+@pytest.fixture
+async def box(exchanges: Exchanges, office: Office, database_url: str) -> AsyncIterator[Copying]:
+    """A mailbox with items of both kinds in several folders, not copied yet."""
+    async with copying(exchanges, office, database_url) as box:
+        alpha = box.alpha
+        inbox = await role(alpha, "inbox")
+        travel = await alpha.call(CreateFolder(inbox, "Travel", "IPF.Note"))
+        await alpha.call(CreateFolder(await role(alpha, "calendar"), "Team", "IPF.Appointment"))
+        await put(alpha, inbox, *(stream(f"Letter {number}", read=number % 2 == 0) for number in range(130)))
+        await put(alpha, inbox, *(stream(f"View {number}") for number in range(3)), associated=True)
+        await put(alpha, travel, *(stream(f"Ticket {number}", size=40_000) for number in range(7)))
+        yield box
+
+
+async def done(box: Copying) -> Pass:
+    """A pass; afterwards both sides hold the same, byte for byte."""
+    this = await box.new_pass()
+    await run_pass(this)
+    assert await contents(box.beta) == await contents(box.alpha)
+    assert this.problems == []
+    return this
+
+
+def counts(this: Pass) -> dict[str, int]:
+    return {outcome.value: count for outcome, count in this.counts.items()}
+
+
+async def test_the_first_pass_brings_everything_and_the_proof_says_so(box: Copying) -> None:
+    first = await done(box)
+    assert counts(first) == {"added": 140}
+    proof = await prove(first)
+    assert (proof.equal, proof.from_items, proof.to_items, proof.missing, proof.surplus) == (True, 140, 140, 0, 0)
+    folders = proof.folders
+    before = box.alpha.round_trips, box.beta.round_trips
+    second = await done_without_looking(box)
+    assert counts(second) == {}
+    assert box.alpha.round_trips - before[0] == folders + 1, "one request a folder, one for the tree"
+    assert box.beta.round_trips == before[1]
+
+
+async def done_without_looking(box: Copying) -> Pass:
+    this = await box.new_pass()
+    await run_pass(this)
+    return this
+
+
+async def test_changes_travel_alone(box: Copying) -> None:
+    await done(box)
+    inbox = await role(box.alpha, "inbox")
+    letters = await listing(box.alpha, inbox)
+    await put(box.alpha, inbox, stream("New"), stream("Newer", size=200_000))
+    await rewrite(box.alpha, inbox, letters[0], "Edited")
+    await box.alpha.call(SetReadFlags(tuple((each, True) for each in letters[1:5])))
+    await box.alpha.call(SetReadFlags(tuple((each, False) for each in letters[5:9])))
+    await box.alpha.call(DeleteItems(tuple(letters[9:12])))
+    await box.alpha.call(MoveItems(tuple(letters[12:20]), await role(box.alpha, "deleteditems")))
+    this = await done(box)
+    assert counts(this) == {"added": 2, "updated": 1, "read_flags": 4, "deleted": 3, "moved": 8}
+    assert (await prove(this)).equal
+
+
+async def test_the_folder_tree_is_followed(box: Copying) -> None:
+    alpha = box.alpha
+    root, inbox = await role(alpha, "msgfolderroot"), await role(alpha, "inbox")
+    plans = await alpha.call(CreateFolder(root, "Plans", "IPF.Note"))
+    old = await alpha.call(CreateFolder(plans, "Old", "IPF.Note"))
+    await put(alpha, plans, stream("Plan"))
+    (kept, _) = await put(alpha, old, stream("Keep me"), stream("Not me"))
+    await done(box)
+    # Names swapped between parent and child, one moved, one deleted after something was saved from it.
+    await alpha.call(MoveItems((kept,), inbox))
+    await alpha.call(DeleteFolder(old))
+    await alpha.call(RenameFolder(plans, "plans 2"))
+    drawer = await alpha.call(CreateFolder(inbox, "Plans", "IPF.Note"))
+    await alpha.call(MoveFolder(plans, drawer))
+    this = await done(box)
+    assert counts(this) == {"moved": 1, "deleted": 1}
+    await alpha.call(RenameFolder(plans, "Plans"))
+    await alpha.call(MoveFolder(plans, root))
+    await alpha.call(MoveFolder(drawer, plans))
+    assert counts(await done(box)) == {}
+
+
+async def test_a_lost_sync_state_copies_nothing_again(box: Copying) -> None:
+    await done(box)
+    letters = await listing(box.alpha, await role(box.alpha, "inbox"))
+    await box.alpha.call(DeleteItems((letters[0],)))
+    await rewrite(box.alpha, await role(box.alpha, "inbox"), letters[1], "Edited")
+    await box.alpha.call(SetReadFlags(((letters[3], True),)))
+    for state in ("bm9uc2Vuc2U=", None):
+        await box.pool.execute("UPDATE folder SET sync_state = $1", state)
+        await box.pool.execute("UPDATE mailbox SET hierarchy_state = $1", state)
+        this = await done(box)
+        outcomes = counts(this)
+        # The flag of an item travels with its content where the server gives it a new change key for that.
+        assert outcomes.pop("updated", 0) + outcomes.pop("read_flags", 0) <= (2 if state else 0)
+        assert outcomes == ({"deleted": 1} if state else {})
+
+
+async def test_what_cannot_be_copied_is_set_aside_and_stops_nothing(box: Copying) -> None:
+    class Choosy:
+        """Beta, with a rule of its own: no item called Letter 7."""
+
+        def __init__(self) -> None:
+            self.refusing = True
+
+        def now(self) -> float:
+            return box.beta.now()
+
+        async def call(self, operation: Operation[Any], announce: Announce | None = None) -> Any:
+            if self.refusing and isinstance(operation, UploadItems) and any(map(_strange, operation.items)):
+                raise EwsError("ErrorMessageSizeExceeded", "too strange")
+            return await box.beta.call(operation, announce)
+
+    side = Choosy()
+    this = await box.new_pass()
+    this.to_side = side
+    await run_pass(this)
+    assert counts(this) == {"added": 139}
+    (row,) = await box.pool.fetch("SELECT * FROM work")
+    assert "too strange" in row["reason"]
+    assert row["attempts"] == 1
+    assert not (await prove(this)).equal
+    side.refusing = False
+    again = await box.new_pass(eager=True)
+    await run_pass(again)
+    assert counts(again) == {"added": 1}
+    assert await contents(box.beta) == await contents(box.alpha)
+
+
+def _strange(upload: Upload) -> bool:
+    return b"Letter 7 " in base64.b64decode(upload.data).replace(b"\0", b"")
