@@ -124,7 +124,7 @@ def test_records_survive_their_table() -> None:
     journal = record.with_step(record.with_sample(Journal(), made), switch(1, 3))
     journal = record.with_pass(journal, completed(1, 5))
     journal = record.with_set_aside(journal, mailbox_pb2.ItemSetAside(pair_id=PAIR, item_id="A", reason="too large"), 7)
-    assert Journal.from_json(json.loads(json.dumps(journal.to_json()))) == journal
+    assert Journal.from_row(json.loads(json.dumps(journal.to_row()))) == journal
 
 
 def completed(number: int, added: int = 0, proof: mailbox_pb2.Proof | None = None) -> mailbox_pb2.PassCompleted:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
@@ -67,7 +68,7 @@ CHANGELOGS: tuple[Topic[Any], ...] = tuple(
     for table in TABLES
 )
 """Faust would create these itself, but on a broker that is slow to show them it then takes them for empty."""
-_EXPIRY_SECONDS = 600
+_SAVE_SECONDS = 5
 
 # Faust tells each start and stop of its many parts; what matters of it we say ourselves.
 logging.getLogger("faust").setLevel(logging.WARNING)
@@ -78,12 +79,16 @@ class Aggregation:
     def __init__(self, service: Service[StatsSettings], board: Board) -> None:
         self._log = service.log
         self._board = board
-        self._expired = board.clock()
+        # Of each partition: buckets that are not in the table yet, and when some last were put there.
+        self._unsaved: defaultdict[int, dict[str, tuple[float, float]]] = defaultdict(dict)
+        self._saved: defaultdict[int, float] = defaultdict(float)
         # Faust wants a folder even when all its stores are in memory.
         self._folder = tempfile.TemporaryDirectory(prefix="isthmus-stats-")
         self._app = faust.App(
             _APP,
             broker=[f"kafka://{broker}" for broker in service.settings.kafka.split(",")],
+            # To be raised when the shape of a table changes: new tables are built from the topics then.
+            version=1,
             store="memory://",
             datadir=self._folder.name,
             topic_partitions=ACCOUNT_PAIRS.partitions,
@@ -147,7 +152,7 @@ class Aggregation:
         """Shows what the tables hold now that Faust has read them back."""
         board = self._board
         board.mailboxes = {key: Mailbox.from_json(value) for key, value in self._mailboxes.items()}
-        board.journals = {key: Journal.from_json(value) for key, value in self._journals.items()}
+        board.journals = {key: Journal.from_row(value) for key, value in self._journals.items()}
         board.projects = {key: ProjectView(**value) for key, value in self._projects.items()}
         board.directories = {key: DirectoryView(**value) for key, value in self._directories.items()}
         for key, value in self._throughput.items():
@@ -202,10 +207,14 @@ class Aggregation:
         self._keep(before, after)
         for gain in gains(before, after):
             share = self._board.throughput.add(event.partition, gain)
-            self._throughput[f"{event.partition}/{gain.resolution}/{gain.start}"] = list(share)
+            self._unsaved[event.partition][f"{event.partition}/{gain.resolution}/{gain.start}"] = share
+        self._save_throughput(event.partition)
         journal = self._journal(after.id)
-        self._keep_journal(after.id, record.with_sample(journal, after))
-        self._expire()
+        sampled = record.with_sample(journal, after)
+        if len(sampled.samples) != len(journal.samples):
+            self._keep_journal(after.id, sampled)
+        else:
+            self._board.journals[after.id] = sampled  # only its newest point has moved, which is not worth a write
 
     def _pass(self, done: mailbox_pb2.PassCompleted, _event: Event) -> None:
         identity = done.pair_id.hex()
@@ -237,14 +246,20 @@ class Aggregation:
 
     def _keep_journal(self, identity: str, journal: Journal) -> None:
         if journal != self._journal(identity):
-            self._journals[identity] = journal.to_json()
+            self._journals[identity] = journal.to_row()
             self._board.journals[identity] = journal
 
-    def _expire(self) -> None:
-        """Drops buckets that nobody will look at again; each worker those of its own partitions."""
+    def _save_throughput(self, partition: int) -> None:
+        """Writes the buckets that this partition has filled lately, all its mailboxes together, every few seconds.
+
+        A table is written to while an event of the partition is handled, so it is done with the next event then; a
+        crash forgets a few seconds of speed.
+        """
         now = self._board.clock()
-        if now - self._expired < _EXPIRY_SECONDS:
+        if now - self._saved[partition] < _SAVE_SECONDS:
             return
-        self._expired = now
-        for partition, resolution, start in self._board.throughput.expire(now):
-            self._throughput.pop(f"{partition}/{resolution}/{start}", None)
+        self._saved[partition] = now
+        for key, share in self._unsaved.pop(partition, {}).items():
+            self._throughput[key] = share
+        for old, resolution, start in self._board.throughput.expire(partition, now):
+            self._throughput.pop(f"{old}/{resolution}/{start}", None)

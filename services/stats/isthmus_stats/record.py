@@ -245,13 +245,21 @@ class Journal:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    def to_row(self) -> list[list[list[Any]]]:
+        """As it is kept in its table: without the names of the fields, which would be most of it."""
+        return [
+            [[getattr(one, name) for name in one.__slots__] for one in part]
+            for part in (self.passes, self.set_aside, self.steps, self.samples)
+        ]
+
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
+    def from_row(cls, row: list[list[list[Any]]]) -> Self:
+        passes, set_aside, steps, samples = row
         return cls(
-            [Pass(**one) for one in value["passes"]],
-            [SetAside(**one) for one in value["set_aside"]],
-            [Switch(**one) for one in value["steps"]],
-            [Sample(**one) for one in value["samples"]],
+            [Pass(*one) for one in passes],
+            [SetAside(*one) for one in set_aside],
+            [Switch(*one) for one in steps],
+            [Sample(*one) for one in samples],
         )
 
 

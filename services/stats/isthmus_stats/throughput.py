@@ -85,12 +85,15 @@ class Throughput:
         if resolution in self._buckets:
             self._buckets[resolution][start][partition] = (items, size)
 
-    def expire(self, now: float) -> list[tuple[int, int, int]]:
-        """Forgets what is too old, and returns the forgotten shares: partition, resolution, start."""
+    def expire(self, partition: int, now: float) -> list[tuple[int, int, int]]:
+        """Forgets a partition's shares that are too old, and returns them: partition, resolution, start."""
         gone: list[tuple[int, int, int]] = []
         for resolution, buckets in self._buckets.items():
             for start in [start for start in buckets if start < now - _KEPT[resolution]]:
-                gone += [(partition, resolution, start) for partition in buckets.pop(start)]
+                if buckets[start].pop(partition, None) is not None:
+                    gone.append((partition, resolution, start))
+                if not buckets[start]:
+                    del buckets[start]
         return gone
 
     def series(self, resolution: int, begin: float, end: float) -> list[tuple[int, float, float]]:
