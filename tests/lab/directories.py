@@ -22,11 +22,11 @@ from tests.plugins.forests import Forests, Units
 
 T = TypeVar("T")
 PASSWORD = "isthmus-secret"  # of the account that the fixture `forests` furnishes
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 120.0
 
 
 def eventually(probe: Callable[[], T], what: str) -> T:
-    """The first true answer of `probe`; AssertionError after a minute. A wait, not a measurement."""
+    """The first true answer of `probe`; AssertionError after two minutes. A wait, not a measurement."""
     ends = time.monotonic() + WAIT_SECONDS
     while True:
         if answer := probe():
