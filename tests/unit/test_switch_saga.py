@@ -254,7 +254,7 @@ SOME_SIDES = st.frozensets(SIDES)
 @st.composite
 def observations(draw: st.DrawFn) -> Seen | str:
     """Anything that may be seen at any time; "answer …" stands for an answer to the order that is open then."""
-    return draw(
+    seen: Seen | str = draw(
         st.one_of(
             st.builds(LookedUp, SIDES, st.sampled_from(["", "no mailbox"])),
             st.builds(Flipped, SIDES),
@@ -265,6 +265,7 @@ def observations(draw: st.DrawFn) -> Seen | str:
             st.sampled_from(["answer equal", "answer different", "answer unproven"]),
         )
     )
+    return seen
 
 
 def concrete(saga: Saga, seen: Seen | str) -> Seen:
