@@ -1,0 +1,293 @@
+"""The mailbox service as a process, with Kafka, PostgreSQL and two Exchange servers, killed while it works."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from isthmus.accounts.v1.accounts_pb2 import RECIPIENT_KIND_USER, SIDE_SOURCE, SIDE_TARGET, Account, Pair
+from isthmus.events.v1.mailbox_pb2 import (
+    MAILBOX_ORDER_PASS,
+    MAILBOX_ORDER_PASS_AND_PROVE,
+    MAILBOX_ORDER_PAUSE,
+    MAILBOX_ORDER_RESUME,
+    MAILBOX_STATE_IN_STEP,
+    MAILBOX_STATE_SWITCHED,
+    MailboxOrder,
+    MailboxOrdered,
+    MailboxProgress,
+    PassCompleted,
+)
+from isthmus.events.v1.project_pb2 import ProjectApplied
+from isthmus_events import Topic, ensure_topics, send
+from isthmus_events.event import decode
+from isthmus_events.topics import ACCOUNT_PAIRS, MAILBOX_ORDERS, MAILBOX_PASSES, MAILBOX_PROGRESS, PROJECTS
+from isthmus_exchange.client import Client, Mailbox
+from isthmus_exchange.operations import CreateFolder, DeleteItems, MoveItems, RenameFolder, SetReadFlags
+from isthmus_project import Project
+
+from tests.conftest import Broker
+from tests.lab.copying import client, contents, listing, put, rewrite, role, stream
+from tests.plugins.exchange import Exchange, Exchanges, Office, Person
+from tests.processes import Process
+from tests.waiting import eventually
+
+_HEARD: Sequence[Topic[Any]] = (MAILBOX_PROGRESS, MAILBOX_PASSES)
+
+
+@dataclass
+class Mover:
+    """Somebody with a mailbox on both sides, and what the service said of it."""
+
+    source: Person
+    target: Person
+    alpha: Mailbox
+    beta: Mailbox
+    id: bytes = field(default_factory=lambda: uuid.uuid4().bytes)
+    progress: list[MailboxProgress] = field(default_factory=list)
+    passes: list[PassCompleted] = field(default_factory=list)
+
+    def pair(self, active: Any = SIDE_SOURCE) -> Pair:
+        return Pair(
+            id=self.id,
+            kind=RECIPIENT_KIND_USER,
+            source=_account(self.source, SIDE_SOURCE),
+            target=_account(self.target, SIDE_TARGET),
+            active_side=active,
+            collection="Everybody",
+        )
+
+
+def _account(person: Person, side: Any) -> Account:
+    return Account(
+        side=side,
+        display_name=person.name,
+        primary_smtp_address=person.smtp,
+        smtp_addresses=[person.smtp],
+        mailbox_guid=person.mailbox.bytes_le,
+    )
+
+
+@dataclass
+class Running:
+    """The service, and the other ones as far as it hears of them."""
+
+    bootstrap: str
+    exchanges: Exchanges
+    office: Office
+    clients: tuple[Client, Client]
+    service: Process
+    movers: dict[bytes, Mover] = field(default_factory=dict)
+
+    async def say(self, topic: Topic[Any], key: bytes, message: Any) -> None:
+        await send(self.bootstrap, "test", topic, key, message)
+
+    def hire(self, name: str) -> Mover:
+        source, target = self.office.alpha(name), self.office.beta(name)
+        alpha, beta = self.clients
+        mover = Mover(source, target, alpha.mailbox(source.smtp), beta.mailbox(target.smtp))
+        self.movers[mover.id] = mover
+        return mover
+
+    async def order(self, mover: Mover, what: MailboxOrder.ValueType) -> bytes:
+        request = uuid.uuid4().bytes
+        await self.say(MAILBOX_ORDERS, mover.id, MailboxOrdered(pair_id=mover.id, order=what, request_id=request))
+        return request
+
+    async def answer(self, mover: Mover, request: bytes) -> PassCompleted:
+        """The pass that answers a request."""
+
+        async def answered() -> bool:
+            return any(each.request_id == request for each in mover.passes)
+
+        try:
+            await eventually(answered, 150)
+        except AssertionError:
+            raise AssertionError(f"{mover.progress[-1:]}\n{self.service.tail()}") from None
+        return next(each for each in mover.passes if each.request_id == request)
+
+    async def listen(self) -> None:
+        topics = {topic.name: topic for topic in _HEARD}
+        consumer = AIOKafkaConsumer(
+            *topics,
+            bootstrap_servers=self.bootstrap,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            metadata_max_age_ms=1000,
+        )
+        async with consumer:
+            async for got in consumer:
+                event = decode(topics[got.topic], got.partition, got.offset, got.key, got.value, got.headers)
+                mover = self.movers.get(event.key)
+                if mover is not None:
+                    (mover.progress if isinstance(event.data, MailboxProgress) else mover.passes).append(event.data)
+
+
+def _organisation(exchange: Exchange) -> dict[str, Any]:
+    own = exchange.organisation
+    password = {"file": own.name}
+    return {
+        "name": own.name,
+        "directory": {"url": exchange.forest.url, "user": "svc", "password": password, "base": exchange.forest.base},
+        "exchange": {
+            "ews": exchange.ews,
+            "ca_file": f"{own.name}.pem",
+            "user": exchange.service_account[0],
+            "password": password,
+        },
+        "redirection": f"{{alias}}@{own.redirection_domain}",
+        "create": dict.fromkeys(("users_ou", "groups_ou", "contacts_ou"), own.root_ou),
+    }
+
+
+@pytest.fixture
+async def running(
+    broker: Broker,
+    exchanges: Exchanges,
+    office: Office,
+    database_url: str,
+    start: Callable[..., Process],
+    tmp_path: Path,
+) -> AsyncIterator[Running]:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for exchange in (exchanges.alpha, exchanges.beta):
+        (secrets / exchange.organisation.name).write_text(exchange.service_account[1])
+        shutil.copy(exchange.authority, secrets / f"{exchange.organisation.name}.pem")
+    await ensure_topics(broker.bootstrap)
+    document = {
+        "project": "merge",
+        "source": _organisation(exchanges.alpha),
+        "target": _organisation(exchanges.beta),
+        "collections": [{"name": "Everybody", "mailboxes": ["everybody@alpha.example"]}],
+        "mailbox": {"interval_seconds": 0.5},
+    }
+    project = Project.model_validate(document).model_dump_json().encode()
+    applied = ProjectApplied(project="merge", revision=1, document=project)
+    settings = {
+        "ISTHMUS_KAFKA": broker.bootstrap,
+        "ISTHMUS_DATABASE_URL": database_url,
+        "ISTHMUS_SECRETS_DIR": str(secrets),
+        "ISTHMUS_LOG_FORMAT": "console",
+        "ISTHMUS_ANSWER_SECONDS": "8",
+    }
+    program = str(Path(sys.executable).with_name("isthmus-mailbox"))
+    async with AsyncExitStack() as stack:
+        clients = (
+            await stack.enter_async_context(client(exchanges.alpha, answer_seconds=60)),
+            await stack.enter_async_context(client(exchanges.beta, answer_seconds=60)),
+        )
+        service = start("mailbox", program, **settings)
+        running = Running(
+            broker.bootstrap,
+            exchanges,
+            office,
+            clients,
+            service,
+        )
+        await running.say(PROJECTS, b"merge", applied)
+        listening = asyncio.create_task(running.listen())
+        yield running
+        listening.cancel()
+        await asyncio.wait({listening})
+
+
+async def _fill(mover: Mover, items: int) -> None:
+    inbox = await role(mover.alpha, "inbox")
+    folder = await mover.alpha.call(CreateFolder(inbox, "Travel", "IPF.Note"))
+    for start in range(0, items, 50):
+        place = inbox if start % 100 else folder
+        await put(mover.alpha, place, *(stream(f"Letter {start + number}", size=4000) for number in range(50)))
+    await put(mover.alpha, inbox, stream("View"), associated=True)
+
+
+async def _work(mover: Mover, luck: random.Random) -> None:
+    """What people do while their mailbox is copied."""
+    inbox = await role(mover.alpha, "inbox")
+    letters = await listing(mover.alpha, inbox)
+    luck.shuffle(letters)
+    await put(mover.alpha, inbox, *(stream(f"New {number}") for number in range(3)))
+    await rewrite(mover.alpha, inbox, letters[0], f"Edited {luck.random()}")
+    await mover.alpha.call(SetReadFlags(tuple((each, luck.random() < 0.5) for each in letters[1:4])))
+    await mover.alpha.call(MoveItems(tuple(letters[4:7]), await role(mover.alpha, "deleteditems")))
+    await mover.alpha.call(DeleteItems((letters[7],)))
+    folder = await mover.alpha.call(CreateFolder(inbox, f"Folder {luck.random()}", "IPF.Note"))
+    await mover.alpha.call(MoveItems((letters[8],), folder))
+    await mover.alpha.call(RenameFolder(folder, f"Renamed {luck.random()}"))
+
+
+async def test_killed_ten_times_it_ends_equal(running: Running) -> None:
+    luck = random.Random(5)
+    movers = [running.hire(name) for name in ("anna", "bert", "cora")]
+    for mover in movers:
+        await _fill(mover, 300)
+        await running.say(ACCOUNT_PAIRS, mover.id, mover.pair())
+    for number in range(10):
+        # From its first moments to well into its work, whatever the machine makes of that.
+        await asyncio.sleep(luck.uniform(0.5, 6))
+        running.service.kill()
+        await _work(movers[number % len(movers)], luck)
+        running.service.start()
+    for mover in movers:
+        request = await running.order(mover, MAILBOX_ORDER_PASS_AND_PROVE)
+        answer = await running.answer(mover, request)
+        assert answer.proof.equal, answer
+        assert answer.proof.surplus == 0
+        assert answer.proof.source_items == answer.proof.target_items > 300
+        assert await contents(mover.beta) == await contents(mover.alpha)
+        last = mover.progress[-1]
+        assert (last.state, last.items_done, last.items_set_aside) == (
+            MAILBOX_STATE_IN_STEP,
+            answer.proof.source_items,
+            0,
+        )
+    assert running.service.stop() == 0, running.service.tail()
+
+
+async def test_orders_sweeps_pauses_and_the_switch(running: Running) -> None:
+    dora = running.hire("dora")
+    inbox = await role(dora.alpha, "inbox")
+    await put(dora.alpha, inbox, stream("One"))
+    await running.say(ACCOUNT_PAIRS, dora.id, dora.pair())
+    first = await running.answer(dora, b"")
+    assert (first.added, first.proof.folders) == (1, 0), "a pass of its own accord proves nothing"
+
+    # A mail that comes is brought over by the next sweep, without any order.
+    await put(dora.alpha, inbox, stream("Two"))
+
+    async def two_there() -> bool:
+        return len(await listing(dora.beta, await role(dora.beta, "inbox"))) == 2
+
+    await eventually(two_there)
+
+    # While it is paused nothing happens; an order given meanwhile is answered afterwards.
+    await running.order(dora, MAILBOX_ORDER_PAUSE)
+    request = await running.order(dora, MAILBOX_ORDER_PASS)
+    await put(dora.alpha, inbox, stream("Three"))
+    await running.order(dora, MAILBOX_ORDER_RESUME)
+    assert (await running.answer(dora, request)).request_id == request
+
+    # After the switch nothing goes of its own accord; ordered, stragglers come, and what the owner deleted stays away.
+    await running.say(ACCOUNT_PAIRS, dora.id, dora.pair(SIDE_TARGET))
+    await put(dora.alpha, inbox, stream("Straggler"))
+    there = await role(dora.beta, "inbox")
+    await dora.beta.call(DeleteItems(tuple((await listing(dora.beta, there))[:1])))
+    request = await running.order(dora, MAILBOX_ORDER_PASS_AND_PROVE)
+    answer = await running.answer(dora, request)
+    assert (answer.proof.missing, answer.proof.removed_on_target) == (1, 1)
+    assert len(await listing(dora.beta, there)) == 3
+
+    async def switched() -> bool:
+        return dora.progress[-1].state == MAILBOX_STATE_SWITCHED
+
+    await eventually(switched)
