@@ -57,8 +57,12 @@ BaseProtocol.USERAGENT = "isthmus-demo"
 
 _opening = threading.Lock()
 
+_ROLES = (
+    "inbox", "drafts", "sent", "trash", "outbox", "junk", "calendar", "contacts", "tasks", "notes", "journal",
+)  # fmt: skip
+
 Content = Counter[tuple[str, bool, bytes, str]]
-"""How often a mailbox holds (path of the folder, associated, search key, subject)."""
+"""How often a mailbox holds (path of the folder by roles and names, associated, search key, subject)."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +99,24 @@ class Organisation:
 def content(account: Account) -> Content:
     """Everything below the top of the mailbox."""
     found: Content = Counter()
-    root = account.msg_folder_root
-    for folder in [root, *root.walk()]:
-        path = folder.absolute.removeprefix(root.absolute) or "/"
+    for path, folder in _folders(account).items():
         for associated, depth in ((False, SHALLOW), (True, ASSOCIATED)):
             for item in folder.all().only("search_key", "subject").depth(depth):
                 found[path, associated, item.search_key or b"", item.subject or ""] += 1
     return found
+
+
+def _folders(account: Account) -> dict[str, Any]:
+    """Folders by path. Those that every mailbox has go by their role: their names are in the owner's language."""
+    root = account.msg_folder_root
+    folders = {folder.id: folder for folder in root.walk()}
+    roles = {getattr(account, role).id: role for role in _ROLES}
+
+    def path(folder: Any) -> str:
+        above = folders.get(folder.parent_folder_id.id)
+        return f"{path(above) if above else ''}/{roles.get(folder.id, folder.name)}"
+
+    return {"/": root} | {path(folder): folder for folder in folders.values()}
 
 
 def send(account: Account, recipients: list[str], subject: str) -> None:
