@@ -62,19 +62,31 @@ async def everybody_is_matched(accountmap: str, addresses: Sequence[str]) -> Fin
     return Finding("Everybody has a counterpart in the target", f"{len(addresses)} people", problems)
 
 
-def everything_is_there_once(source: Organisation, target: Organisation, people: Sequence[Person]) -> Finding:
+def everything_is_there_once(
+    source: Organisation, target: Organisation, people: Sequence[Person], journal: Iterable[dict[str, Any]] = ()
+) -> Finding:
     """Every item of every folder of every mailbox is in the target, exactly once.
 
     Who is not switched has the same items in the same folders on both sides. Who is switched works in the target: items
-    may be in other folders there by now, and new ones came; what the source holds must be there once all the same.
+    may be in other folders there by now, and new ones came; what the source holds must be there once all the same,
+    but for what its owner deleted there since, as the ``journal`` of the people at work says.
     """
+    deleted = {
+        (entry["mailbox"].lower(), entry["what"].rpartition(" (")[0])
+        for entry in journal
+        if entry["action"] == "deleted" and entry["organisation"] == target.name
+    }
 
     def look(person: Person) -> tuple[int, int, list[str]]:
         before = content(source.mailbox(person.source_address))
         after = content(target.mailbox(person.target_address))
         folders = {folder for folder, *_ in before}
-        compare = _kept if person.switched else _equal
-        return before.total(), len(folders), [f"{person.name}: {problem}" for problem in compare(before, after)]
+        if person.switched:
+            addresses = {person.source_address.lower(), person.target_address.lower()}
+            problems = _kept(before, after, {subject for address, subject in deleted if address in addresses})
+        else:
+            problems = _equal(before, after)
+        return before.total(), len(folders), [f"{person.name}: {problem}" for problem in problems]
 
     looked = _for_each(people, look)
     items, folders = sum(count for count, _, _ in looked), sum(count for _, count, _ in looked)
@@ -89,13 +101,13 @@ def _equal(before: Content, after: Content) -> list[str]:
     return problems
 
 
-def _kept(before: Content, after: Content) -> list[str]:
+def _kept(before: Content, after: Content, deleted: set[str]) -> list[str]:
     there = _by_key(after)
     subjects_of = {key: subject for _, _, key, subject in before}
     return [
         f"{subjects_of[key]!r} is there {there[key]} times instead of {count}"
         for key, count in _by_key(before).items()
-        if there[key] != count
+        if there[key] > count or (there[key] < count and subjects_of[key] not in deleted)
     ]
 
 

@@ -185,7 +185,7 @@ def _check(system: System, lab: Lab, portal: Portal, addresses: list[str]) -> It
     system.supervisor.stop_program(_PEOPLE_AT_WORK)
     journal = list(read_journal(lab.journal))
     yield _said(_until_right(lambda: nothing_sent_was_lost(source, target, people, journal)))
-    yield _said(_until_right(lambda: everything_is_there_once(source, target, people)))
+    yield _said(_until_right(lambda: everything_is_there_once(source, target, people, journal)))
     system.supervisor.start_program(_PEOPLE_AT_WORK)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,8 +26,10 @@ from exchangelib import (
     Message,
     Version,
 )
-from exchangelib.items import ASSOCIATED, ITEM_CLASSES, SHALLOW
+from exchangelib.fields import FieldPath
+from exchangelib.items import ASSOCIATED, ID_ONLY, ITEM_CLASSES, SHALLOW
 from exchangelib.protocol import BaseProtocol
+from exchangelib.services import FindItem
 from exchangelib.version import EXCHANGE_2016
 
 
@@ -56,6 +59,8 @@ BaseProtocol.HTTP_ADAPTER_CLS = _OwnAuthorities
 BaseProtocol.USERAGENT = "isthmus-demo"
 
 _opening = threading.Lock()
+
+_PAGE = 1000
 
 _ROLES = (
     "inbox", "drafts", "sent", "trash", "outbox", "junk", "calendar", "contacts", "tasks", "notes", "journal",
@@ -98,12 +103,35 @@ class Organisation:
 
 def content(account: Account) -> Content:
     """Everything below the top of the mailbox."""
+    folders = _folders(account)
+    path_of = {folder.id: path for path, folder in folders.items()}
     found: Content = Counter()
-    for path, folder in _folders(account).items():
-        for associated, depth in ((False, SHALLOW), (True, ASSOCIATED)):
-            for item in folder.all().only("search_key", "subject").depth(depth):
-                found[path, associated, item.search_key or b"", item.subject or ""] += 1
+    for associated, depth in ((False, SHALLOW), (True, ASSOCIATED)):
+        for item in _listed(account, list(folders.values()), depth):
+            path = path_of[item.parent_folder_id.id]
+            found[path, associated, item.search_key or b"", item.subject or ""] += 1
     return found
+
+
+def _listed(account: Account, folders: list[Any], depth: str) -> Iterator[Any]:
+    """The items of these folders by FindItem alone: a query would ask again for each, because of the search key."""
+    fields = ("subject", "parent_folder_id", "search_key")
+    found = FindItem(account=account, page_size=_PAGE).call(
+        folders=folders,
+        additional_fields=[FieldPath(field=Message.get_field_by_fieldname(name)) for name in fields],
+        restriction=None,
+        order_fields=None,
+        shape=ID_ONLY,
+        query_string=None,
+        depth=depth,
+        calendar_view=None,
+        max_items=None,
+        offset=0,
+    )
+    for item in found:
+        if isinstance(item, Exception):
+            raise item
+        yield item
 
 
 def _folders(account: Account) -> dict[str, Any]:
