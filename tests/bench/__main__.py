@@ -1,0 +1,24 @@
+"""`make bench`: every benchmark, a table of its figures, and bench.json. A new benchmark joins BENCHMARKS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.bench import bench_mailbox
+from tests.bench.report import Row, show, write
+
+BENCHMARKS = (bench_mailbox.run,)
+
+
+def main() -> None:
+    rows: list[Row] = []
+    for benchmark in BENCHMARKS:
+        rows += benchmark()
+    show(rows)
+    path = Path("bench.json")
+    write(rows, path)
+    print(f"written to {path}")
+
+
+if __name__ == "__main__":
+    main()
