@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from isthmus_exchange.client import Announce
-from isthmus_exchange.errors import EwsError
+from isthmus_exchange.errors import EwsError, InDoubtError
 from isthmus_exchange.operations import (
     CreateFolder,
     DeleteFolder,
@@ -21,6 +23,7 @@ from isthmus_exchange.operations import (
     UploadItems,
 )
 from isthmus_exchange.values import Upload
+from isthmus_mailbox.memory import ByteGate
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
@@ -161,3 +164,60 @@ async def test_what_cannot_be_copied_is_set_aside_and_stops_nothing(box: Copying
 
 def _strange(upload: Upload) -> bool:
     return b"Letter 7 " in base64.b64decode(upload.data).replace(b"\0", b"")
+
+
+class Silent:
+    """Beta, of which some answers do not come: the write was made, or half of it, or it is made a little later."""
+
+    def __init__(self, box: Copying) -> None:
+        self._box = box
+        self._writes = 0
+        self.lost = 0
+        self.late: list[asyncio.Task[Any]] = []
+
+    def now(self) -> float:
+        return self._box.beta.now()
+
+    async def call(self, operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if operation.writes:
+            self._writes += 1
+            if self._writes % 2:
+                return await self._in_silence(operation, announce)
+        return await self._box.beta.call(operation, announce)
+
+    async def _in_silence(self, operation: Operation[Any], announce: Announce | None) -> Any:
+        self.lost += 1
+        if announce:
+            await announce(time.time() + 4)
+        if isinstance(operation, UploadItems) and self.lost % 2 == 0:
+            some = len(operation.items) // 2
+            await self._box.beta.call(UploadItems(operation.items[:some]))
+            rest = UploadItems(operation.items[some:])
+            self.late.append(asyncio.create_task(self._later(rest)))
+        elif self.lost % 3:
+            await self._box.beta.call(operation)
+        raise InDoubtError("no answer")
+
+    async def _later(self, operation: UploadItems) -> None:
+        await asyncio.sleep(2)
+        await self._box.beta.call(operation)
+
+
+async def test_answers_that_do_not_come_leave_no_trace(box: Copying) -> None:
+    side = Silent(box)
+    inbox = await role(box.alpha, "inbox")
+    for _ in range(3):
+        this = await box.new_pass(memory=ByteGate(60_000))
+        this.to_side = side
+        await run_pass(this)
+        letters = await listing(box.alpha, inbox)
+        await box.alpha.call(MoveItems(tuple(letters[:5]), await role(box.alpha, "deleteditems")))
+        await box.alpha.call(DeleteItems((letters[5],)))
+        await put(box.alpha, inbox, *(stream(f"New {number}") for number in range(5)))
+    last = await done(box)
+    assert side.lost > 3
+    assert side.late
+    await asyncio.gather(*side.late)
+    proof = await prove(last)
+    assert (proof.equal, proof.surplus, proof.healed) == (True, 0, False)
+    assert await contents(box.beta) == await contents(box.alpha)

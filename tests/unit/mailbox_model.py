@@ -50,6 +50,7 @@ from isthmus_exchange.values import (
     Upload,
 )
 from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged, Work
+from isthmus_sync.mailbox.staging import deletion
 
 ANSWER_SECONDS = 30.0
 _PAGE = 3
@@ -455,7 +456,7 @@ class MemoryLedger:
             self.staged_rows = {key: row for key, row in self.staged_rows.items() if row.folder != number}
             for row in self.item_rows.values():
                 if row.folder == number:
-                    self._stage(_deletion(row))
+                    self._stage(deletion(row))
         for number in (*change.reset_folders, *change.removed_folders):
             self.item_rows = {key: row for key, row in self.item_rows.items() if row.folder != number}
             self.staged_rows = {key: row for key, row in self.staged_rows.items() if row.folder != number}
@@ -481,9 +482,3 @@ class MemoryLedger:
             self.sequence += 1
             row = replace(row, sequence=self.sequence)
         self.staged_rows[row.from_id] = row
-
-
-def _deletion(row: ItemRow) -> Staged:
-    from isthmus_sync.mailbox.staging import deletion
-
-    return deletion(row)

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -98,7 +100,7 @@ class Case:
                 fates, deeds = what
                 self.world.fates = iter(fates)
                 self.world.meanwhile = [
-                    (3 * number + 2, lambda deed=deed: self.people.do(*deed)) for number, deed in enumerate(deeds)
+                    (3 * number + 2, partial(self.people.do, *deed)) for number, deed in enumerate(deeds)
                 ]
                 with contextlib.suppress(Crash, InDoubtError, TransientError):
                     await run_pass(self.new_pass())
@@ -237,8 +239,6 @@ def test_back_again_brings_what_came_since(case: Case) -> None:
 
 
 def _turned(ledger: MemoryLedger) -> MemoryLedger:
-    from dataclasses import replace
-
     other = MemoryLedger(ledger.world)
     other.folder_rows = {
         number: replace(row, from_id=row.to_id, to_id=row.from_id, sync_state=None)

@@ -1,15 +1,20 @@
 """Owned mailboxes, when a pass over each is due, and the pass.
 
 A worker owns the partitions that its consumer group gives it. Of their mailboxes, those that are due are worked on, a
-few at a time: ordered ones first, then by the priority of their collection, then the one that has waited longest. When
-a partition goes to another worker its passes are cancelled; what was under way is in doubt, and the new owner looks.
+few at a time: ordered ones first, then by the priority of their collection, then the one that has waited longest. A
+long pass gives way to a more urgent mailbox; its work is staged, so the next pass goes on where it ended. When a
+partition goes to another worker its passes end after the request at hand; what then is still under way is cut off and
+in doubt, and the new owner looks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Collection
 
+import asyncpg
 from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_ORDER_PASS_AND_PROVE,
@@ -39,11 +44,18 @@ from isthmus_mailbox.running import run_pass
 
 GROUP = "mailbox"
 
+AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.exceptions.OperatorInterventionError)
+"""PostgreSQL cannot be reached, or is being stopped: nothing is wrong with the mailbox."""
+
 _LOOK_SECONDS = 0.5
 _TELL_SECONDS = 1.0
 _PROOFS = 3
 """A proof that healed something is followed by another pass and another proof, so often at most."""
 _BLOCKED_SECONDS = 60.0
+_TURN_SECONDS = 10.0
+"""A pass may go on for so long before it gives way."""
+_END_SECONDS = 6.0
+"""Requests under way may take so long to be answered when their passes are to end."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
 
 
@@ -67,6 +79,8 @@ class Worker:
         self._running: dict[bytes, asyncio.Task[None]] = {}
         self._partition_of: dict[bytes, int] = {}
         self._paused: set[bytes] = set()
+        # The most urgent mailbox that waits for a place.
+        self._next_in_line: tuple[bool, int] | None = None
         # The same is not said twice.
         self._told: dict[bytes, MailboxProgress] = {}
         self._look = asyncio.Event()
@@ -92,10 +106,7 @@ class Worker:
     async def _lost(self, lease: Lease) -> None:
         ours = [box for box, partition in self._partition_of.items() if partition == lease.partition]
         tasks = [self._running[box] for box in ours if box in self._running]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await _end(tasks)
 
     # --- whose turn it is -------------------------------------------------------------------------------------------
 
@@ -108,10 +119,7 @@ class Worker:
                 self._look.clear()
                 await self._begin()
         finally:
-            for task in self._running.values():
-                task.cancel()
-            if self._running:
-                await asyncio.wait(self._running.values())
+            await _end(self._running.values())
 
     async def _begin(self) -> None:
         room = self._service.settings.mailboxes_at_once - len(self._running)
@@ -120,18 +128,23 @@ class Worker:
             return
         try:
             self._paused = await boxes.paused(self._pool, list(owned))
-            found = await boxes.due(self._pool, list(owned), self._running.keys()) if room > 0 else []
-        except OSError as error:  # PostgreSQL is away; ownership says so, too
+            found = await boxes.due(self._pool, list(owned), self._running.keys())
+        except AWAY as error:  # PostgreSQL is away; ownership says so, too
             self._service.log.warning("cannot look for mailboxes that are due", reason=str(error))
             return
         metrics.WAITING.set(len(found))
-        found.sort(key=lambda box: (not box.orders, self._organisations.priority(box.pair.collection)))
+        found.sort(key=self._urgency)
+        self._next_in_line = self._urgency(found[room]) if len(found) > room else None
         for box in found[:room]:
             lease = owned[box.partition]
             self._partition_of[box.id] = box.partition
             task = asyncio.create_task(self._work(box, lease), name=f"mailbox {box.id.hex()}")
             self._running[box.id] = task
             task.add_done_callback(lambda _, box=box: self._ended(box))  # type: ignore[misc]
+
+    def _urgency(self, box: Box) -> tuple[bool, int]:
+        """Smaller is more urgent."""
+        return not box.orders, self._organisations.priority(box.pair.collection)
 
     def _ended(self, box: Box) -> None:
         del self._running[box.id]
@@ -148,12 +161,12 @@ class Worker:
             await self._pass(box, lease)
         except OwnershipLost:
             log.info("the mailbox has a newer owner")
-        except _Interrupted:
-            log.info("the mailbox is paused")
-        except (MailboxBlocked, AccessError, LookupError) as error:
+        except _GivenWay as way:
+            log.info(f"the pass rests: {way}")
+        except (MailboxBlocked, AccessError) as error:
             log.warning("the mailbox is blocked", reason=str(error))
             await self._fail(box, lease, str(error), blocked=True)
-        except (EwsError, TransientError, InDoubtError, OSError) as error:
+        except (EwsError, TransientError, InDoubtError, *AWAY) as error:
             log.warning("the pass did not come to its end", reason=str(error))
             await self._fail(box, lease, str(error), blocked=False)
         except Exception as error:
@@ -162,15 +175,25 @@ class Worker:
             await self._fail(box, lease, f"an error of Isthmus: {error!r}; see the log", blocked=True)
 
     async def _pass(self, box: Box, lease: Lease) -> None:
-        way = self._organisations.way(box.pair.collection)
+        try:
+            way = self._organisations.way(box.pair.collection)
+        except LookupError as error:
+            raise MailboxBlocked(str(error)) from error
         source = way.source.mailbox(box.pair.source.primary_smtp_address)
         target = way.target.mailbox(box.pair.target.primary_smtp_address)
 
+        until = time.monotonic() + _TURN_SECONDS
+
         async def breathe() -> None:
-            if box.id in self._paused:
-                raise _Interrupted
             if lease.lost.is_set():
                 raise OwnershipLost(f"partition {lease.partition}")
+            if self._service.stopping.is_set():
+                raise _GivenWay("the service stops")
+            if box.id in self._paused:
+                raise _GivenWay("the mailbox is paused")
+            waiting = self._next_in_line
+            if waiting is not None and waiting < self._urgency(box) and time.monotonic() > until:
+                raise _GivenWay("a more urgent mailbox waits")
 
         made = Pass(
             ledger=DatabaseLedger(self._pool, lease, box.id),
@@ -235,7 +258,7 @@ class Worker:
                 await lease.hold(connection)
                 await boxes.failed(connection, box, pause)
                 await self._tell(connection, telling.progress(box, counts, state, problem))
-        except (OwnershipLost, OSError) as error:
+        except (OwnershipLost, *AWAY) as error:
             self._service.log.info("a failed pass could not be written down", reason=str(error))
 
     # --- what is told -----------------------------------------------------------------------------------------------
@@ -244,7 +267,7 @@ class Worker:
         """Say now and then how far the pass is, once it has something to do."""
         while True:
             await asyncio.sleep(_TELL_SECONDS)
-            with contextlib.suppress(OSError, OwnershipLost):
+            with contextlib.suppress(OwnershipLost, *AWAY):
                 counts = await boxes.counts(self._pool, box.id)
                 if not counts.staged and not made.counts:
                     continue
@@ -264,8 +287,18 @@ class Worker:
         await publish(connection, MAILBOX_PROGRESS, progress.pair_id, progress)
 
 
-class _Interrupted(Exception):  # noqa: N818 - a wish, not an error
-    """The mailbox is to rest."""
+class _GivenWay(Exception):  # noqa: N818 - a wish, not an error
+    """The mailbox is to rest; the text says why."""
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Let passes that have been told to end come to the end of their requests, then cut them off."""
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=_END_SECONDS)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
 
 
 def _without_pass(progress: MailboxProgress) -> MailboxProgress:
