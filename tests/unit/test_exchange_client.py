@@ -1,0 +1,169 @@
+"""The EWS client on a line where anything may happen: what it repeats, what it leaves in doubt, how it gives way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from isthmus_exchange.client import Client, Mailbox
+from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, ServerBusyError, TransientError
+from isthmus_exchange.operations import DeleteItems, ExportItems
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_NAMES = (
+    'xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"'
+    ' xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"'
+    ' xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors"'
+)
+_BUSY = (
+    f"<s:Envelope {_NAMES}><s:Body><s:Fault><faultcode>a:ErrorServerBusy</faultcode><faultstring>busy</faultstring>"
+    "<detail><e:ResponseCode>ErrorServerBusy</e:ResponseCode>"
+    '<t:MessageXml><t:Value Name="BackOffMilliseconds">200</t:Value></t:MessageXml></detail></s:Fault>'
+    "</s:Body></s:Envelope>"
+)
+_DELETED = (
+    f"<s:Envelope {_NAMES}><s:Body><m:DeleteItemResponse><m:ResponseMessages>"
+    '<m:DeleteItemResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>'
+    "</m:DeleteItemResponseMessage></m:ResponseMessages></m:DeleteItemResponse></s:Body></s:Envelope>"
+)
+_EXPORTED = _DELETED.replace("DeleteItem", "ExportItems").replace(
+    "NoError</m:ResponseCode>", 'NoError</m:ResponseCode><m:ItemId Id="a"/><m:Data>QUJD</m:Data>'
+)
+_DELETE = DeleteItems(("a",))
+_EXPORT = ExportItems(("a",))
+
+
+@asynccontextmanager
+async def server(*answers: Handler, answer_seconds: float = 20.0) -> AsyncIterator[Mailbox]:
+    """A mailbox at a server that gives these answers, the last one for ever."""
+    waiting = list(answers)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        return await (waiting.pop(0) if len(waiting) > 1 else waiting[0])(request)
+
+    app = web.Application()
+    app.router.add_post("/EWS/Exchange.asmx", handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    url = f"http://127.0.0.1:{port}/EWS/Exchange.asmx"
+    async with Client(url, "svc", "secret", name="alpha", answer_seconds=answer_seconds) as client:
+        yield client.mailbox("anna@alpha.example")
+    await runner.cleanup()
+
+
+def says(text: str, status: int = 200) -> Handler:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=text, status=status, content_type="text/xml")
+
+    return answer
+
+
+async def hangs_up(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def never(_: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(60)
+    return web.Response()
+
+
+async def test_a_write_without_an_answer_is_in_doubt_and_made_once() -> None:
+    asked = 0
+
+    async def counted(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        return await hangs_up(request)
+
+    async with server(counted) as mailbox:
+        with pytest.raises(InDoubtError, match="DeleteItem"):
+            await mailbox.call(_DELETE)
+    assert asked == 1
+
+
+async def test_a_write_is_announced_with_the_time_it_is_given_up() -> None:
+    announced: list[float] = []
+
+    async def announce(until: float) -> None:
+        announced.append(until)
+
+    async with server(never, answer_seconds=0.5) as mailbox:
+        with pytest.raises(InDoubtError, match="no answer"):
+            await mailbox.call(_DELETE, announce)
+    assert announced[0] <= time.time(), "nobody waits beyond it"
+
+
+async def test_what_cannot_be_announced_is_not_sent() -> None:
+    async def announce(_: float) -> None:
+        raise RuntimeError("not ours any more")
+
+    async with server(says(_DELETED)) as mailbox:
+        with pytest.raises(RuntimeError, match="not ours"):
+            await mailbox.call(_DELETE, announce)
+        assert mailbox.client.counters.round_trips == 0
+
+
+async def test_nothing_happened_where_there_is_no_server() -> None:
+    async with Client("http://127.0.0.1:9/EWS/Exchange.asmx", "svc", "secret", name="alpha") as client:
+        with pytest.raises(TransientError, match="no connection"):
+            await client.mailbox("anna@alpha.example").call(_DELETE)
+
+
+async def test_a_read_goes_on_after_what_passes() -> None:
+    async with server(hangs_up, says(_BUSY, 500), says("<html>", 502), says(_EXPORTED)) as mailbox:
+        (exported,) = await mailbox.call(_EXPORT)
+        assert not isinstance(exported, EwsError)
+        assert exported.data == "QUJD"
+
+
+async def test_a_busy_server_is_left_alone_and_asked_less() -> None:
+    async with server(says(_BUSY, 500), says(_DELETED)) as mailbox:
+        budget = mailbox.client.budget
+        before = budget.limit
+        with pytest.raises(ServerBusyError) as raised:
+            await mailbox.call(_DELETE)
+        assert raised.value.back_off == 0.2
+        assert budget.limit == before / 2
+        assert await mailbox.call(_DELETE) == [None]
+        assert time.monotonic() >= budget.resting_until > 0
+        assert budget.limit > before / 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_account_needs_somebody(status: int) -> None:
+    async with server(says("", status)) as mailbox:
+        with pytest.raises(AccessError, match="svc"):
+            await mailbox.call(_EXPORT)
+
+
+async def test_a_request_that_is_too_large_for_the_web_server() -> None:
+    async with server(says("too large", 413)) as mailbox:
+        with pytest.raises(EwsError, match="ErrorMessageSizeExceeded"):
+            await mailbox.call(_DELETE)
+
+
+async def test_who_asks_and_for_whom() -> None:
+    seen: list[web.Request] = []
+
+    async def look(request: web.Request) -> web.StreamResponse:
+        seen.append(request)
+        return await says(_EXPORTED)(request)
+
+    async with server(look) as mailbox:
+        await mailbox.call(_EXPORT)
+        assert mailbox.round_trips == 1
+    (request,) = seen
+    assert request.headers["X-AnchorMailbox"] == "anna@alpha.example"
+    assert request.headers["Authorization"].startswith("Basic ")
+    assert request.headers["Accept-Encoding"] == "gzip"
