@@ -47,7 +47,7 @@ setup:
 
 setup-test:
 	@scripts/bootstrap.sh test
-	@[ -x proto/node_modules/.bin/buf ] || npm ci --prefix proto --silent --no-audit --no-fund
+	@[ -x proto/node_modules/.bin/buf ] || npm install --prefix proto --silent --no-audit --no-fund
 
 clean: ## forget .venv and the tools; data folders stay
 	rm -rf .venv .tools proto/gen proto/node_modules .mypy_cache .ruff_cache .pytest_cache
