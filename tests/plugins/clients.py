@@ -30,11 +30,9 @@ class LabAuthorities(HTTPAdapter):
         return super().get_connection_with_tls_context(request, verify, proxies, cert)
 
 
-BaseProtocol.HTTP_ADAPTER_CLS = LabAuthorities
-
-
 def configuration(exchange: Exchange, user: str, password: str, **more: Any) -> Configuration:
     """How exchangelib reaches a server as somebody."""
+    BaseProtocol.HTTP_ADAPTER_CLS = LabAuthorities
     LabAuthorities.by_address[urlsplit(exchange.ews).netloc] = str(exchange.authority)
     return Configuration(
         service_endpoint=exchange.ews,

@@ -55,9 +55,6 @@ class _OwnAuthorities(requests.adapters.HTTPAdapter):
         super().cert_verify(conn, url, ca_file, cert)
 
 
-BaseProtocol.HTTP_ADAPTER_CLS = _OwnAuthorities
-BaseProtocol.USERAGENT = "isthmus-demo"
-
 _opening = threading.Lock()
 
 _PAGE = 1000
@@ -91,6 +88,7 @@ class Organisation:
     def _open(self, address: str, user: str, password: str, access: str) -> Account:
         _OwnAuthorities.ca_files[self.ews] = str(self.ca_file)
         with _opening:  # exchangelib's cache of protocols is filled by one thread at a time
+            BaseProtocol.HTTP_ADAPTER_CLS = _OwnAuthorities
             configuration = Configuration(
                 service_endpoint=self.ews,
                 credentials=Credentials(user, password),
