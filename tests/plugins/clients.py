@@ -32,7 +32,8 @@ class LabAuthorities(HTTPAdapter):
 
 def configuration(exchange: Exchange, user: str, password: str, **more: Any) -> Configuration:
     """How exchangelib reaches a server as somebody."""
-    BaseProtocol.HTTP_ADAPTER_CLS = LabAuthorities
+    if not issubclass(BaseProtocol.HTTP_ADAPTER_CLS, LabAuthorities):  # a benchmark's own counts besides
+        BaseProtocol.HTTP_ADAPTER_CLS = LabAuthorities
     LabAuthorities.by_address[urlsplit(exchange.ews).netloc] = str(exchange.authority)
     return Configuration(
         service_endpoint=exchange.ews,
