@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -32,6 +34,7 @@ from tests.browser import browser
 from tests.conftest import Broker
 from tests.processes import Process
 
+BIN = Path(sys.executable).parent
 SIDE = accounts_pb2.Side
 STATE = mailbox_pb2.MailboxState
 PEOPLE = ("Anna Berg", "Ben Castro", "Clara Dahl", "David Engel", "Eva Fischer", "Finn Grün")
@@ -155,7 +158,7 @@ async def speaker(broker: Broker) -> AsyncIterator[Speaker]:
 @pytest.fixture
 async def stats(broker: Broker, start: Callable[..., Process]) -> AsyncIterator[Stats]:
     [port] = free_ports(1)
-    process = start("stats", "isthmus-stats", ISTHMUS_KAFKA=broker.bootstrap, ISTHMUS_HTTP_PORT=str(port))
+    process = start("stats", str(BIN / "isthmus-stats"), ISTHMUS_KAFKA=broker.bootstrap, ISTHMUS_HTTP_PORT=str(port))
     async with aiohttp.ClientSession() as http:
         yield Stats(process, f"http://127.0.0.1:{port}", http)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -46,6 +47,7 @@ from tests.plugins.exchange import Exchange, Exchanges, Office, Person
 from tests.processes import Process
 
 SOURCE, TARGET = accounts_pb2.SIDE_SOURCE, accounts_pb2.SIDE_TARGET
+BIN = Path(sys.executable).parent
 STEP = switch_pb2.SwitchStep
 HEARD = (ACCOUNT_PAIRS, MAILBOX_ORDERS, SWITCH_PROGRESS, SWITCH_REQUESTS)
 EQUAL = mailbox_pb2.Proof(equal=True)
@@ -227,8 +229,8 @@ async def running(
         "ISTHMUS_SECRETS_DIR": str(secrets),
         "ISTHMUS_LOG_FORMAT": "console",
     }
-    start("accountmap", "isthmus-accountmap", ISTHMUS_GRPC_PORT=str(port), **settings)
-    switch = start("switch", "isthmus-switch", **settings)
+    start("accountmap", str(BIN / "isthmus-accountmap"), ISTHMUS_GRPC_PORT=str(port), **settings)
+    switch = start("switch", str(BIN / "isthmus-switch"), **settings)
     world = World(broker.bootstrap, exchanges)
     listening = asyncio.create_task(world.listen())
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
