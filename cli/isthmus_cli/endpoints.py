@@ -10,13 +10,6 @@ from pathlib import Path
 from .output import Exit, fail
 
 
-def default_data_folder() -> Path:
-    """Where ``isthmus up`` keeps a system: /var/lib/isthmus for root, else the XDG data folder."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/isthmus")
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "isthmus"
-
-
 @dataclass(frozen=True)
 class Endpoints:
     """Addresses that the command line talks to."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Coroutine, Iterator
 from datetime import date
@@ -19,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from isthmus_lab.ews import EwsError
+from isthmus_lab.folders import default_data_folder
 from isthmus_lab.lab import Lab, LabError, LabOptions, populations
 from isthmus_lab.people.staff import House
 
@@ -35,13 +35,6 @@ console = Console(highlight=False)
 DataFolder = Annotated[
     Path, typer.Option("--data", envvar="ISTHMUS_DATA", help="Folder of the system that 'isthmus up --lab' runs.")
 ]
-
-
-def default_data_folder() -> Path:
-    """Where `isthmus up` keeps a system unless told otherwise: /var/lib/isthmus for root, else the XDG data folder."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/isthmus")
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "isthmus"
 
 
 DEFAULT_DATA = default_data_folder()

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from isthmus_lab.folders import default_data_folder
 from isthmus_project import Project, ProjectError, load_project
 
-from ..endpoints import default_data_folder
 from ..output import Exit, fail
 
 DataFolder = Annotated[
