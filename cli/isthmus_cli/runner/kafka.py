@@ -50,7 +50,8 @@ def prepare(folder: Path, port: int, controller_port: int, cache: Path | None = 
         shutil.rmtree(unfinished, ignore_errors=True)
         configuration.write_text(_configuration(port, controller_port, unfinished))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        _run(*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(configuration))
+        # One word, because one id in 64 begins with a hyphen and would be read as an option.
+        _run(*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={configuration}")
         unfinished.rename(data)
     configuration.write_text(_configuration(port, controller_port, data))
     return Program(
