@@ -17,7 +17,12 @@ from isthmus_cli.runner.ports import free_ports
 
 from tests.processes import Process, ProgramProcess
 
-pytest_plugins = ["tests.plugins.forests", "tests.plugins.exchange", "tests.plugins.lab"]
+pytest_plugins = [
+    "tests.plugins.violations",
+    "tests.plugins.forests",
+    "tests.plugins.exchange",
+    "tests.plugins.lab",
+]
 
 _numbers = itertools.count(1)
 

@@ -63,7 +63,7 @@ def server(folder: Path) -> Iterator[tuple[Client, psutil.Process]]:
     alpha, beta = (prepare(folder / each.name / "forest", each, "administrator-secret") for each in (ALPHA, BETA))
     alpha.load(layout(ALPHA, passwords))
     forests = Forests(alpha, beta, passwords)  # the server is told of both, and speaks to its own only
-    exchange = build(forests, folder / "exchange", validate_answers=False).alpha
+    exchange = build(forests, folder / "exchange").alpha
     with running(forests.alpha.program(), log_folder=folder), running(exchange.program, log_folder=folder):
         person = exchange.hire(ALPHA.people_ou, "bench")
         tls: ssl.SSLContext = exchange.tls()

@@ -69,7 +69,7 @@ def organisations(folder: Path) -> Iterator[Exchanges]:
     alpha, beta = (prepare(folder / each.name / "forest", each, "administrator-secret") for each in (ALPHA, BETA))
     for forest, organisation in ((alpha, ALPHA), (beta, BETA)):
         forest.load(layout(organisation, passwords))
-    exchanges = build(Forests(alpha, beta, passwords), folder / "exchange", validate_answers=False)
+    exchanges = build(Forests(alpha, beta, passwords), folder / "exchange")
     with (
         running(alpha.program(), beta.program(), log_folder=folder),
         running(exchanges.alpha.program, exchanges.beta.program, log_folder=folder),

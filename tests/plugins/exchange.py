@@ -114,7 +114,7 @@ class Exchanges:
     beta: Exchange
 
 
-def build(forests: Forests, folder: Path, *, validate_answers: bool = True) -> Exchanges:
+def build(forests: Forests, folder: Path) -> Exchanges:
     """Two servers that are not started yet, with stores of their own in the folder."""
     ports = free_ports(4)
     sides = (forests.alpha, forests.beta)
@@ -143,7 +143,6 @@ def build(forests: Forests, folder: Path, *, validate_answers: bool = True) -> E
             accepted_domains=(own.mail_domain, own.redirection_domain),
             connectors={other.mail_domain: other_smtp, other.redirection_domain: other_smtp},
             impersonation_group=own.impersonation_group,
-            validate_answers=validate_answers,
             retry_seconds=0.2,
         )
         account = (own.isthmus_account, forests.service_passwords.isthmus)

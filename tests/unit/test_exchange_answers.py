@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import pytest
 from isthmus_lab.exchange.directory import Directory, Recipient
-from isthmus_lab.exchange.ews.call import Services
+from isthmus_lab.exchange.ews.call import OPERATIONS, Services
+from isthmus_lab.exchange.ews.names import m
 from isthmus_lab.exchange.mail.transport import Transport
 from isthmus_lab.exchange.settings import Forest, Settings
 from isthmus_lab.exchange.web import Web
@@ -21,6 +22,8 @@ from isthmus_lab.population.mailboxes import fill
 from isthmus_lab.population.people import Person, Population, populate
 from isthmus_lab.store import Store
 from pydantic import SecretStr
+
+from tests.plugins.violations import Record
 
 ENVELOPE = (
     '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" '
@@ -59,9 +62,12 @@ class Answers:
             names={},
         )
 
-    def to(self, body: str) -> bytes:
+    def ask(self, body: str) -> tuple[int, bytes]:
         status, _, pieces = self._web.answer(self._caller, ENVELOPE.format(body).encode())
-        content = b"".join(pieces)
+        return status, b"".join(pieces)
+
+    def to(self, body: str) -> bytes:
+        status, content = self.ask(body)
         assert status == 200, content.decode()[:2000]
         assert b'ResponseClass="Error"' not in content, content.decode()[:2000]
         return content
@@ -106,7 +112,6 @@ def web(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Ite
         key=folder,
         store=folder,
         accepted_domains=("alpha.test",),
-        validate_answers=True,
     )
     # Nothing is sent here, so there is no transport.
     services = Services(settings, Strangers(settings.forest), store, cast("Transport", None))
@@ -218,3 +223,14 @@ def test_calendars_are_viewed(everybody: list[Answers]) -> None:
                 f"<m:ItemIds>{items}</m:ItemIds></m:GetItem>"
             )
     assert shown > 0
+
+
+def test_an_answer_that_is_not_valid_does_not_go_out_and_is_noted(
+    everybody: list[Answers], violations: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OPERATIONS, "GetServerTimeZones", lambda _: m("GetServerTimeZonesResponse", m("Nonsense")))
+    status, content = everybody[0].ask("<m:GetServerTimeZones/>")
+    assert status == 500
+    assert b"is not valid" in content
+    (noted,) = violations.new()
+    assert (noted["what"], noted["operation"]) == ("answer", "GetServerTimeZones")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+VIOLATIONS: Final = "ISTHMUS_LAB_VIOLATIONS"
+"""The environment variable that says so for every server that a test starts, whoever starts it."""
 
 
 class SettingsError(Exception):
@@ -48,7 +52,10 @@ class Settings(_Section):
         default=None, description="DN of the group whose members may impersonate every mailbox"
     )
     version: Literal["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019", "ExchangeSE"] = "Exchange2016"
-    validate_answers: bool = Field(default=False, description="refuse to send an answer that the schema does not allow")
+    violations: Path | None = Field(
+        default_factory=lambda: Path(os.environ[VIOLATIONS]) if os.environ.get(VIOLATIONS) else None,
+        description="validate answers too, and add a line to this file for what the schema does not allow",
+    )
     max_request_bytes: int = 67_108_864
     compress: bool = Field(default=True, description="gzip answers (never exports) for clients that accept it")
     retry_seconds: float = Field(default=5.0, description="first wait before mail that could not go on is tried again")

@@ -15,9 +15,6 @@ from typing import Final, TypeVar
 
 import structlog
 from aiohttp import web
-from lxml import etree
-
-from isthmus_lab import schema
 
 from . import autodiscover
 from .access import authenticate, impersonate
@@ -27,6 +24,7 @@ from .ews.call import OPERATIONS, Call, Services, as_ews_error
 from .ews.errors import EwsError
 from .ews.soap import Answer, Request, envelope, fault, parse
 from .ews.versions import VERSIONS
+from .validation import Validation
 
 _log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -52,6 +50,7 @@ class Web:
         self._services = services
         self._public_url = public_url
         self._version = VERSIONS[services.settings.version]
+        self._validation = Validation(services.settings.violations)
         self._threads = ThreadPoolExecutor(_THREADS, "request")
         self.app = web.Application(client_max_size=services.settings.max_request_bytes, middlewares=[self._logon])
         self.app.add_routes(
@@ -138,7 +137,11 @@ class Web:
         """The HTTP status, the operation's name and the envelope; in a thread."""
         name = ""
         try:
-            request = parse(body)
+            try:
+                request = parse(body)
+            except EwsError as error:
+                self._validation.refused("", [str(error)], body.decode("utf-8", "replace"))
+                raise
             name = request.operation
             return 200, name, envelope(self._version, self._operate(caller, request))
         except Exception as error:
@@ -153,22 +156,9 @@ class Web:
         operate = OPERATIONS.get(request.operation)
         if operate is None:
             raise EwsError("ErrorInvalidOperation", f"This server has no operation {request.operation}.")
-        wrong = schema.problems(request.element)
-        if wrong:
-            raise EwsError("ErrorSchemaValidation", f"The request failed schema validation: {wrong[0]}")
+        self._validation.request(request)
         if request.impersonate is not None:
             caller = impersonate(self._services.directory, settings.impersonation_group, caller, request.impersonate)
         answer = operate(Call(self._services, caller, request))
-        if settings.validate_answers:
-            _check(request.operation, answer)
+        self._validation.answer(request.operation, answer)
         return answer
-
-
-def _check(operation: str, answer: Answer) -> None:
-    """An answer that the schema does not allow is a defect of this server: it must not go out in a test."""
-    if isinstance(answer, list):
-        answer = etree.fromstring(b"".join(answer), etree.XMLParser(huge_tree=True, resolve_entities=False))
-    wrong = schema.problems(answer)
-    if wrong:
-        _log.error("invalid answer", operation=operation, wrong=wrong, answer=etree.tostring(answer)[:4000])
-        raise EwsError("ErrorInternalServerError", f"The answer to {operation} is not valid: {wrong[0]}")

@@ -31,10 +31,11 @@ class Request:
     """A request out of its envelope.
 
     ``blobs`` are the lifted texts in document order (their elements are empty in ``element``).
-    ``impersonate`` is the name of the ConnectingSID element and its value.
+    ``header`` has the header's elements, ``impersonate`` is the name of the ConnectingSID element and its value.
     """
 
     element: Element
+    header: list[Element]
     schema: str
     impersonate: tuple[str, str] | None
     blobs: list[memoryview]
@@ -96,7 +97,7 @@ def parse(body: bytes) -> Request:
             if not who:
                 raise EwsError("ErrorSchemaValidation", "ExchangeImpersonation names nobody in ConnectingSID.")
             impersonate = (local(who[0]), (who[0].text or "").strip())
-    return Request(content[0], schema, impersonate, blobs)
+    return Request(content[0], elements(header), schema, impersonate, blobs)
 
 
 def inside(blob: memoryview) -> bytes:

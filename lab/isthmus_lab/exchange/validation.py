@@ -1,0 +1,66 @@
+"""Every request and answer held to the published schema, and a record of those that do not keep to it.
+
+A request that the schema does not allow is always refused, as Exchange does. Answers are validated where
+``Settings.violations`` names a file: tests set it for every server that they start, and look into it after each test.
+Autodiscover is not validated: its schema is not among the published files that are kept here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import structlog
+from lxml import etree
+
+from isthmus_lab import schema
+
+from .ews.errors import EwsError
+from .ews.names import TYPES
+from .ews.soap import Answer, Request
+
+_log = structlog.get_logger()
+_VERSION = f"{{{TYPES}}}RequestServerVersion"
+"""The schema of each version allows that version alone; which ones a server takes is in ews/versions.py."""
+_MOST = 4000
+"""Characters of a request or an answer that the record keeps."""
+
+
+class Validation:
+    """What a server asks before it answers and before it sends an answer; ``record`` is the file, or None."""
+
+    def __init__(self, record: Path | None) -> None:
+        self._record = record
+        self._writing = threading.Lock()
+
+    def request(self, request: Request) -> None:
+        """Raises EwsError ErrorSchemaValidation for a body or a header of EWS that the schema does not allow."""
+        headers = [each for each in request.header if str(each.tag).startswith(f"{{{TYPES}}}") and each.tag != _VERSION]
+        for element in (request.element, *headers):
+            wrong = schema.problems(element)
+            if wrong:
+                self.refused(request.operation, wrong, etree.tostring(element, encoding="unicode"))
+                raise EwsError("ErrorSchemaValidation", f"The request failed schema validation: {wrong[0]}")
+
+    def refused(self, operation: str, wrong: list[str], content: str) -> None:
+        """Notes a request that could not be accepted."""
+        self._note("request", operation, wrong, content)
+
+    def answer(self, operation: str, answer: Answer) -> None:
+        """An answer that the schema does not allow is a defect of this server: it does not go out, and is noted."""
+        if self._record is None:
+            return
+        if isinstance(answer, list):
+            answer = etree.fromstring(b"".join(answer), etree.XMLParser(huge_tree=True, resolve_entities=False))
+        wrong = schema.problems(answer)
+        if wrong:
+            self._note("answer", operation, wrong, etree.tostring(answer, encoding="unicode"))
+            raise EwsError("ErrorInternalServerError", f"The answer to {operation} is not valid: {wrong[0]}")
+
+    def _note(self, what: str, operation: str, wrong: list[str], content: str) -> None:
+        _log.error("not valid", what=what, operation=operation, wrong=wrong)
+        if self._record is not None:
+            line = json.dumps({"what": what, "operation": operation, "wrong": wrong, "content": content[:_MOST]})
+            with self._writing, self._record.open("a", encoding="utf-8") as record:
+                record.write(line + "\n")
