@@ -8,13 +8,16 @@ demo: setup ## start two organisations and all of Isthmus, migrate people, stay 
 
 test: setup-test ## every test, lint and types included (needs no preparation)
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest tests/unit tests/lab tests/e2e tests/chaos
+	@$(BIN)/pytest tests/unit tests/lab tests/clients tests/e2e tests/chaos
 
 test-unit: setup ## tests of decisions only: seconds, nothing is started
 	@$(BIN)/pytest -q tests/unit
 
 test-lab: setup-test ## the lab: forests, Exchange, and the services against them
 	@$(BIN)/pytest tests/lab
+
+test-clients: setup-test ## mail programs and libraries that others wrote, on the lab's Exchange
+	@$(BIN)/pytest tests/clients
 
 test-e2e: setup-test ## whole paths through real Kafka, PostgreSQL and a browser
 	@$(BIN)/pytest tests/e2e
@@ -57,4 +60,4 @@ help: ## this list
 
 SOURCES = $(wildcard libs/*/isthmus_*) $(wildcard services/*/isthmus_*) lab/isthmus_lab cli/isthmus_cli tests
 
-.PHONY: demo test test-unit test-lab test-e2e test-chaos bench lint fmt lock proto setup setup-test clean help
+.PHONY: demo test test-unit test-lab test-clients test-e2e test-chaos bench lint fmt lock proto setup setup-test clean help

@@ -61,10 +61,15 @@ def forests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forests]:
         yield Forests(alpha, beta, passwords)
 
 
-@pytest.fixture
-def units(forests: Forests) -> Units:
+def new_units(forests: Forests) -> Units:
+    """An organisational unit in each forest that nobody else uses."""
     name = f"OU=Test {secrets.token_hex(4)}"
     for forest in (forests.alpha, forests.beta):
         with forest.connect() as connection:
             connection.add(f"{name},{forest.organisation.root_ou}", ["organizationalUnit"])
     return Units(f"{name},{ALPHA.root_ou}", f"{name},{BETA.root_ou}")
+
+
+@pytest.fixture
+def units(forests: Forests) -> Units:
+    return new_units(forests)
