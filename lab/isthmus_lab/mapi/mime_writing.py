@@ -12,7 +12,7 @@ from email.mime.nonmultipart import MIMENonMultipart
 from email.policy import compat32
 from email.utils import format_datetime
 
-from isthmus_lab.mapi import addresses, calendaring, tags
+from isthmus_lab.mapi import addresses, calendaring, exceptions, tags
 from isthmus_lab.mapi.bag import Attachment, Bag, from_filetime
 from isthmus_lab.mapi.text import decode_bytes
 
@@ -133,7 +133,8 @@ def _one_line(value: str) -> str:
 def _content(bag: Bag) -> Message:
     """The bodies and the attachments as one entity."""
     shown = [each for each in bag.attachments if _is_shown(each)]
-    files = [each for each in bag.attachments if not _is_shown(each)]
+    # Exceptions of a series are in its calendar part.
+    files = [each for each in bag.attachments if not _is_shown(each) and not exceptions.is_exception(each)]
     body = _body(bag)
     if shown:
         body = _multipart("related", [body, *map(_part, shown)])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import struct
 from datetime import timedelta
 from typing import Final
 
-from isthmus_lab.mapi import tags
+from isthmus_lab.mapi import globalid, tags, zones
 from isthmus_lab.mapi.bag import from_filetime
 
-from . import recurrence, zones
+from . import recurrence
+from .errors import EwsError
 from .fields import Build, Draft, Field, View, computed, parsed, simple
 from .mailboxes import FROM, attendees, person
 from .names import Element, t
@@ -21,42 +20,17 @@ RESPONSE: Final = choice(
     {0: "Unknown", 1: "Organizer", 2: "Tentative", 3: "Accept", 4: "Decline", 5: "NoResponseReceived"}
 )
 _MEETING, _RECEIVED, _CANCELLED = 1, 2, 4  # PidLidAppointmentStateFlags
-_GLOBAL_ID: Final = bytes.fromhex("040000008200E00074C5B7101A82E008")
-_VCAL: Final = b"vCal-Uid\x01\x00\x00\x00"
-
-
-# --- UID, [MS-OXOCAL] 2.2.1.27 ------------------------------------------------------------------------------------
-
-
-def uid_of(global_id: bytes) -> str:
-    """The UID in a GlobalObjectId: the foreign one wrapped in it, else its own bytes in hexadecimal."""
-    data = global_id[40:]
-    if data.startswith(_VCAL):
-        return data[len(_VCAL) :].rstrip(b"\0").decode("utf-8", "replace")
-    return (global_id[:16] + bytes(4) + global_id[20:]).hex().upper()
-
-
-def global_id_of(uid: str) -> bytes:
-    """The GlobalObjectId for a UID."""
-    try:
-        raw = bytes.fromhex(uid)
-        if raw.startswith(_GLOBAL_ID):
-            return raw
-    except ValueError:
-        pass
-    data = _VCAL + uid.encode() + b"\0"
-    return _GLOBAL_ID + bytes(20) + struct.pack("<I", len(data)) + data
 
 
 def _uid(view: View) -> str | None:
     raw = view.value(tags.PidLidGlobalObjectId) or view.value(tags.PidLidCleanGlobalObjectId)
-    return uid_of(raw) if raw else None
+    return globalid.uid_of(raw) if raw else None
 
 
 def _set_uid(draft: Draft, node: Element) -> None:
     if node.text:
-        draft.set(tags.PidLidGlobalObjectId, global_id_of(node.text))
-        draft.set(tags.PidLidCleanGlobalObjectId, global_id_of(node.text))
+        draft.set(tags.PidLidGlobalObjectId, globalid.of_uid(node.text))
+        draft.set(tags.PidLidCleanGlobalObjectId, globalid.of_uid(node.text))
 
 
 # --- state --------------------------------------------------------------------------------------------------------
@@ -117,10 +91,13 @@ def _zone(uri: str, key: tags.NamedProperty) -> Field:
     def build(view: View) -> Element | None:
         raw = view.value(key) or view.value(tags.PidLidAppointmentTimeZoneDefinitionRecur)
         name = zones.key_name(raw) if raw else None
-        return t(element, Id=name, Name=zones.display_name(name)) if name else None
+        return t(element, Id=name, Name=_display_name(name)) if name else None
 
     def store(draft: Draft, node: Element) -> None:
-        blob = zones.definition(node.get("Id", ""))
+        try:
+            blob = zones.definition(zones.windows_name(node.get("Id", "")))
+        except LookupError as error:
+            raise EwsError("ErrorTimeZone", str(error)) from None
         draft.set(key, blob)
         if draft.bag.get(tags.PidLidRecurring):
             draft.set(tags.PidLidAppointmentTimeZoneDefinitionRecur, blob)
@@ -128,10 +105,17 @@ def _zone(uri: str, key: tags.NamedProperty) -> Field:
     return Field(uri, element, build, store, lambda draft: draft.set(key, None))
 
 
+def _display_name(name: str) -> str:
+    try:
+        return zones.display_name(name)
+    except LookupError:  # a zone that only its writer knows
+        return name
+
+
 def _zone_name(view: View) -> str | None:
     raw = view.value(tags.PidLidAppointmentTimeZoneDefinitionStartDisplay)
     name = zones.key_name(raw) if raw else None
-    return zones.display_name(name) if name else view.value(tags.PidLidTimeZoneDescription)
+    return _display_name(name) if name else view.value(tags.PidLidTimeZoneDescription)
 
 
 def complete(draft: Draft) -> None:
@@ -151,8 +135,7 @@ def complete(draft: Draft) -> None:
     draft.set(tags.PidTagEndDate, end)
     draft.set(tags.PidLidAppointmentDuration, (end - start) // 600_000_000)
     if tags.PidLidGlobalObjectId not in bag:
-        data = os.urandom(16)
-        unique = _GLOBAL_ID + bytes(4) + struct.pack("<Q", now) + bytes(8) + struct.pack("<I", len(data)) + data
+        unique = globalid.new(now)
         draft.set(tags.PidLidGlobalObjectId, unique)
         draft.set(tags.PidLidCleanGlobalObjectId, unique)
     people = [each for each in bag.recipients if not each.get(tags.PidTagRecipientFlags, 0) & 2]

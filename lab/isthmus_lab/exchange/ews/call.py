@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 from lxml import etree
 
-from isthmus_lab.mapi import tags
+from isthmus_lab.mapi import exceptions, occurrences, tags
 from isthmus_lab.mapi.bag import Bag, Properties, filetime
 from isthmus_lab.store import (
     Folder,
@@ -36,7 +36,6 @@ from isthmus_lab.store import (
 from ..directory import Directory, DirectoryError, Recipient
 from ..mail.transport import Transport
 from ..settings import Settings
-from . import recurrence
 from .errors import EwsError, EwsWarning
 from .fields import Draft, View
 from .ids import ObjectId
@@ -168,16 +167,17 @@ class Call:
         return None if found is None else recipient_properties(found)
 
     def view(
-        self, mailbox: Mailbox, row: Row, *, body: str = "Best", occurrence: recurrence.Occurrence | None = None
+        self, mailbox: Mailbox, row: Row, *, body: str = "Best", occurrence: occurrences.Occurrence | None = None
     ) -> View:
         """An item to be shown, or an occurrence of it; its content is read when a field needs it."""
 
         def load() -> Bag:
-            return mailbox.items.get(row.id).bag
+            bag = mailbox.items.get(row.id).bag
+            return bag if occurrence is None else exceptions.occurrence_of(bag, occurrence.original) or bag
 
         shown, instead = ObjectId(mailbox.guid, row.id), {}
         if occurrence is not None:
-            shown, instead = shown._replace(occurrence=occurrence.original), recurrence.as_item(occurrence)
+            shown, instead = shown._replace(occurrence=occurrence.original), occurrences.instead(occurrence)
         return View(row, load, id=str(shown), body=body, smtp_of=self.smtp_of, instead=instead)
 
     def draft(self, bag: Bag) -> Draft:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from datetime import UTC, date, datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from isthmus_lab.mapi import tags
+from isthmus_lab.mapi import exceptions, tags, zones
 from isthmus_lab.mapi.bag import filetime, from_filetime
-from isthmus_lab.mapi.tags import PropertyKey
+from isthmus_lab.mapi.occurrences import FOR_EVER, Occurrence, absolute, expand, series_of, start_on
+from isthmus_lab.mapi.series import End, Frequency, Series
 
-from . import zones
 from .errors import EwsError
 from .fields import Draft, View, array
 from .ids import ObjectId
 from .names import Element, elements, local, t, text
-from .series import End, Frequency, Instance, Series
 
 _DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS: Final = (
@@ -27,64 +25,6 @@ _MONTHS: Final = (
 _WEEKS: Final = ("First", "Second", "Third", "Fourth", "Last")
 _SETS: Final = {0x7F: "Day", 0x3E: "Weekday", 0x41: "WeekendDay"}
 _TYPES: Final = {Frequency.DAILY: 1, Frequency.WEEKLY: 2, Frequency.MONTHLY: 3, Frequency.YEARLY: 4}
-_FOR_EVER: Final = 0x0CB34557A3DD4000
-"""PidLidClipEnd of a series without end: 4500-08-31 23:59 ([MS-OXOCAL] 2.2.1.15)."""
-
-
-class Occurrence(NamedTuple):
-    """One occurrence in absolute time, as FILETIMEs; ``original`` is when the rule has it."""
-
-    start: int
-    end: int
-    original: int
-    subject: str | None
-    location: str | None
-    changed: bool
-
-
-def series_of(view: View) -> Series | None:
-    """The series of an appointment; None for a single one, or one whose blob nobody can read."""
-    blob = view.value(tags.PidLidAppointmentRecur) if view.value(tags.PidLidRecurring) else None
-    try:
-        return Series.parse(blob) if blob else None
-    except ValueError:
-        return None
-
-
-def expand(view: View, begin: int, end: int) -> Iterator[Occurrence]:
-    """The occurrences that touch a span of time, in the order of the rule."""
-    series = series_of(view)
-    if series is None:
-        return
-    zone = _zone(view)
-    for each in series.occurrences(from_filetime(end) + timedelta(days=1)):
-        found = _absolute(series, each, zone)
-        if found.start < end and found.end > begin:
-            yield found
-
-
-def at(view: View, original: int) -> Occurrence | None:
-    """The occurrence that the rule has at this time; None when there is none, or it was deleted."""
-    day = 864_000_000_000
-    # Times of the rule are whole minutes, ids are made of them: equality is exact.
-    moved = (each for each in expand(view, 0, original + 366 * day) if each.original == original)
-    return next(moved, None)
-
-
-def as_item(found: Occurrence) -> dict[PropertyKey, Any]:
-    """What an occurrence has instead of its series."""
-    values: dict[PropertyKey, Any] = {
-        tags.PidLidAppointmentStartWhole: found.start,
-        tags.PidLidAppointmentEndWhole: found.end,
-        tags.PidLidExceptionReplaceTime: found.original,
-        tags.PidLidIsException: found.changed,
-        tags.PidLidAppointmentRecur: None,
-    }
-    if found.subject is not None:
-        values[tags.PidTagSubject] = found.subject
-    if found.location is not None:
-        values[tags.PidLidLocation] = found.location
-    return values
 
 
 # --- shown --------------------------------------------------------------------------------------------------------
@@ -92,11 +32,11 @@ def as_item(found: Occurrence) -> dict[PropertyKey, Any]:
 
 def build(view: View) -> Element | None:
     """The Recurrence element."""
-    series = series_of(view)
+    series = series_of(view.value)
     if series is None:
         return None
     node = t("Recurrence", _pattern(series))
-    zone = _zone(view)
+    zone = zones.of(view.value)
     start = t("StartDate", _day(series.first, zone))
     if series.end is End.NEVER:
         node.append(t("NoEndRecurrence", start))
@@ -128,39 +68,39 @@ def _pattern(series: Series) -> Element:
 
 def first(view: View) -> Element | None:
     """The FirstOccurrence element."""
-    series = series_of(view)
+    series = series_of(view.value)
     if series is None:
         return None
     found = next(series.occurrences(datetime.max), None)
-    return None if found is None else _info("FirstOccurrence", view, _absolute(series, found, _zone(view)))
+    return None if found is None else _info("FirstOccurrence", view, absolute(series, found, zones.of(view.value)))
 
 
 def last(view: View) -> Element | None:
     """The LastOccurrence element; a series without end has none."""
-    series = series_of(view)
+    series = series_of(view.value)
     if series is None or series.end is End.NEVER:
         return None
     found = list(series.occurrences(datetime.max))
-    return _info("LastOccurrence", view, _absolute(series, found[-1], _zone(view))) if found else None
+    return _info("LastOccurrence", view, absolute(series, found[-1], zones.of(view.value))) if found else None
 
 
 def modified(view: View) -> Element | None:
     """The ModifiedOccurrences element."""
-    series = series_of(view)
+    series = series_of(view.value)
     if series is None or not series.exceptions:
         return None
-    zone = _zone(view)
-    changed = [_info("Occurrence", view, _absolute(series, each, zone)) for each in series.exceptions]
+    zone = zones.of(view.value)
+    changed = [_info("Occurrence", view, absolute(series, each, zone)) for each in series.exceptions]
     return array("ModifiedOccurrences", changed)
 
 
 def deleted(view: View) -> Element | None:
     """The DeletedOccurrences element."""
-    series = series_of(view)
+    series = series_of(view.value)
     if series is None or not series.deleted:
         return None
-    zone = _zone(view)
-    starts = [_ticks(datetime.combine(day, datetime.min.time()), series.start, zone) for day in series.deleted]
+    zone = zones.of(view.value)
+    starts = [start_on(series, day, zone) for day in series.deleted]
     return array("DeletedOccurrences", [t("DeletedOccurrence", t("Start", _shown(each))) for each in starts])
 
 
@@ -186,6 +126,7 @@ def store(draft: Draft, node: Element) -> None:
 
 def clear(draft: Draft) -> None:
     """Makes a single appointment of a series."""
+    exceptions.forget(draft.bag)
     draft.set(tags.PidLidRecurring, False)
     for key in (
         tags.PidLidAppointmentRecur,
@@ -213,29 +154,31 @@ def complete(draft: Draft) -> None:
         return
     if not causes & draft.changed.keys():
         return
-    view = View(None, lambda: bag)
-    zone = _zone(view)
+    zone = zones.of(bag.get)
+    exceptions.forget(bag)  # another rule, other occurrences
     local_start = from_filetime(start).astimezone(zone)
     series = replace(
         Series.parse(bag[tags.PidLidAppointmentRecur]),
         start=local_start.hour * 60 + local_start.minute,
         length=(end - start) // 600_000_000,
-        deleted=(),
-        exceptions=(),
     )
     draft.set(tags.PidLidAppointmentRecur, series.pack())
     draft.set(tags.PidLidRecurrenceType, _TYPES[series.frequency])
-    first_one = next(iter(expand(view, 0, _FOR_EVER)))
+    first_one = next(expand(bag.get, 0, FOR_EVER))
     draft.set(tags.PidLidAppointmentStartWhole, first_one.start)
     draft.set(tags.PidLidAppointmentEndWhole, first_one.end)
     draft.set(tags.PidLidClipStart, filetime(datetime.combine(series.first, datetime.min.time(), UTC)))
     if series.end is End.NEVER:
-        draft.set(tags.PidLidClipEnd, _FOR_EVER)
+        draft.set(tags.PidLidClipEnd, FOR_EVER)
     else:
         draft.set(tags.PidLidClipEnd, filetime(datetime.combine(series.last, datetime.min.time(), UTC)))
     shown = bag.get(tags.PidLidAppointmentTimeZoneDefinitionStartDisplay)
     if shown:
         draft.set(tags.PidLidAppointmentTimeZoneDefinitionRecur, shown)
+        name = zones.key_name(shown)
+        if name:
+            draft.set(tags.PidLidTimeZoneStruct, zones.structure(name))
+            draft.set(tags.PidLidTimeZoneDescription, zones.display_name(name))
 
 
 def _read_pattern(node: Element) -> Series:
@@ -284,30 +227,10 @@ def _date(written: str | None) -> date:
 # --- time ---------------------------------------------------------------------------------------------------------
 
 
-def _zone(view: View) -> ZoneInfo:
-    raw = view.value(tags.PidLidAppointmentTimeZoneDefinitionRecur) or view.value(
-        tags.PidLidAppointmentTimeZoneDefinitionStartDisplay
-    )
-    name = zones.key_name(raw) if raw else None
-    try:
-        return zones.zone(name) if name else ZoneInfo("UTC")
-    except EwsError:
-        return ZoneInfo("UTC")
-
-
 def _day(day: date, zone: ZoneInfo) -> str:
     """A day with the zone's offset on it, as Exchange writes days of series."""
     offset = datetime.combine(day, datetime.min.time(), zone).isoformat()[19:]
     return f"{day.isoformat()}{'Z' if offset == '+00:00' else offset}"
-
-
-def _absolute(series: Series, found: Instance, zone: ZoneInfo) -> Occurrence:
-    start, end, original = (_ticks(each, 0, zone) for each in (found.start, found.end, found.original))
-    return Occurrence(start, end, original, found.subject, found.location, found in series.exceptions)
-
-
-def _ticks(local_time: datetime, minutes: int, zone: ZoneInfo) -> int:
-    return filetime((local_time + timedelta(minutes=minutes)).replace(tzinfo=zone).astimezone(UTC))
 
 
 def _shown(ticks: int) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from isthmus_lab.mapi import tags
+from isthmus_lab.mapi import occurrences, tags
 from isthmus_lab.store import And, Compare, Mailbox
 
-from .. import recurrence
 from ..call import Call, operation
 from ..errors import EwsError
 from ..fields import View
@@ -73,7 +72,7 @@ def _view(call: Call, mailbox: Mailbox, folder: bytes, span: Element) -> list[Vi
     for row in mailbox.items.find(folder, may_touch).rows:
         if row.recurring:
             series = call.view(mailbox, row)
-            found += [call.view(mailbox, row, occurrence=each) for each in recurrence.expand(series, begin, end)]
+            found += [call.view(mailbox, row, occurrence=each) for each in occurrences.expand(series.value, begin, end)]
         elif row.end > begin:
             found.append(call.view(mailbox, row))
     return sorted(found, key=lambda view: int(view.value(tags.PidLidAppointmentStartWhole) or 0))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import recurrence
+from isthmus_lab.mapi import occurrences
+
 from ..call import Call, operation
 from ..errors import EwsError
 from ..names import Element, child, m
@@ -21,7 +22,7 @@ def get_item(call: Call) -> Answer:
         mailbox, item = call.item(node, occurrences=True)
         row, occurrence = mailbox.items.row(item.entry), None
         if item.occurrence:
-            occurrence = recurrence.at(call.view(mailbox, row), item.occurrence)
+            occurrence = occurrences.at(call.view(mailbox, row).value, item.occurrence)
             if occurrence is None:
                 raise EwsError("ErrorCalendarOccurrenceIsDeletedFromRecurrence", "The series has no such occurrence.")
         yield m("Items", show(call.view(mailbox, row, body=shape.body, occurrence=occurrence), shape))

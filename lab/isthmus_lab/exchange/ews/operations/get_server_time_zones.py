@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import zones
+from isthmus_lab.mapi import zones
+
 from ..call import Call, operation
 from ..names import Element, flag, m, t
 from ..soap import Answer

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from tzlocal.windows_tz import win_tz
+from tzlocal.windows_tz import tz_win, win_tz
 
-from .errors import EwsError
+from isthmus_lab.mapi import tags
+from isthmus_lab.mapi.tags import PropertyKey
 
 _RULE: Final = struct.Struct("<BBHHH14xiii8H8H")
 _SYSTEM_TIME_FIELDS: Final = 8
@@ -48,11 +50,32 @@ def names() -> list[str]:
 
 
 def zone(name: str) -> ZoneInfo:
-    """The zone of a Windows (or IANA) name. Raises EwsError ErrorTimeZone."""
+    """The zone of a Windows (or IANA) name. Raises LookupError."""
     try:
         return ZoneInfo(win_tz.get(name, name))
     except (KeyError, ValueError, OSError):
-        raise EwsError("ErrorTimeZone", f"The time zone {name!r} is not known.") from None
+        raise LookupError(f"The time zone {name!r} is not known.") from None
+
+
+def windows_name(name: str) -> str:
+    """The Windows name of a zone that is known by a Windows or IANA one. Raises LookupError."""
+    if name in win_tz:
+        return name
+    if name in tz_win:
+        return tz_win[name]
+    raise LookupError(f"The time zone {name!r} is not known.")
+
+
+def of(get: Callable[[PropertyKey], Any]) -> ZoneInfo:
+    """The zone in which an appointment with these properties counts its days; UTC where it names none."""
+    raw = get(tags.PidLidAppointmentTimeZoneDefinitionRecur) or get(
+        tags.PidLidAppointmentTimeZoneDefinitionStartDisplay
+    )
+    name = key_name(raw) if raw else None
+    try:
+        return zone(name or "UTC")
+    except LookupError:
+        return zone("UTC")
 
 
 def display_name(name: str) -> str:
@@ -115,6 +138,21 @@ def definition(name: str) -> bytes:
     )
     head = struct.pack("<BBHHH", 2, 1, 6 + len(key), 2, len(name)) + key + struct.pack("<H", 1)
     return head + packed
+
+
+@cache
+def structure(name: str) -> bytes:
+    """PidLidTimeZoneStruct ([MS-OXOCAL] 2.2.1.39): the same rule without its name, for old clients."""
+    rule = rules(name)
+    none = (0,) * _SYSTEM_TIME_FIELDS
+    return struct.pack(
+        "<iii2x8H2x8H",
+        rule.standard,
+        0,
+        rule.daylight - rule.standard,
+        *(rule.to_standard.system_time() if rule.to_standard else none),
+        *(rule.to_daylight.system_time() if rule.to_daylight else none),
+    )
 
 
 def key_name(blob: bytes) -> str | None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from itertools import takewhile
-from typing import Final
+from typing import Any, Final
 
 from dateutil import rrule
 
 _FIRST_DAY: Final = date(1601, 1, 1)
 _DAY: Final = 1440
+_MINUTE: Final = timedelta(minutes=1)
 _NO_END: Final = date(4500, 8, 31)
 _LONGEST: Final = 999
 """Occurrences that an endless series is counted for."""
@@ -40,13 +41,23 @@ _DAY_PATTERN, _WEEK, _MONTH, _MONTH_NTH = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class Instance:
-    """One occurrence in local time; ``original`` is when the rule has it, a text is given where it differs."""
+    """One occurrence in local time; ``original`` is when the rule has it, the others are given where they differ.
+
+    ``reminder`` counts minutes, ``busy`` is a PidLidBusyStatus, ``meeting`` a PidLidAppointmentStateFlags.
+    """
 
     start: datetime
     end: datetime
     original: datetime
     subject: str | None = None
     location: str | None = None
+    meeting: int | None = None
+    reminder: int | None = None
+    reminds: bool | None = None
+    busy: int | None = None
+    attached: bool | None = None
+    all_day: bool | None = None
+    colour: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,10 +130,22 @@ class Series:
         counted = [day for _, day in zip(range(_LONGEST), moved.days(), strict=False)]
         return replace(moved, last=counted[-1] if counted else first, count=len(counted))
 
+    def changed(self, instance: Instance) -> Series:
+        """The series in which one occurrence differs from the rule; it may have differed, or been gone, before."""
+        day = instance.original.date()
+        others = (each for each in self.exceptions if each.original.date() != day)
+        exceptions = tuple(sorted((*others, instance), key=lambda each: each.start))
+        return replace(self, deleted=tuple(each for each in self.deleted if each != day), exceptions=exceptions)
+
+    def without(self, day: date) -> Series:
+        """The series in which nothing takes place instead of the rule's occurrence of that day."""
+        kept = tuple(each for each in self.exceptions if each.original.date() != day)
+        return replace(self, deleted=tuple(sorted({*self.deleted, day})), exceptions=kept)
+
     # --- the blob ---------------------------------------------------------------------------------------------------
 
     def pack(self) -> bytes:
-        """PidLidAppointmentRecur of a series without exceptions."""
+        """PidLidAppointmentRecur."""
         first = _minutes(self.first)
         if self.frequency is Frequency.DAILY:
             pattern, period, specific = _DAY_PATTERN, self.every * _DAY, b""
@@ -139,10 +162,14 @@ class Series:
             offset = _minutes(date(1601 + months // 12, months % 12 + 1, 1))
         out = struct.pack("<HHHHHIII", 0x3004, 0x3004, self.frequency, pattern, 0, offset, period, 0) + specific
         out += struct.pack("<III", self.end, self.count, self.first_weekday)
-        out += struct.pack(f"<I{len(self.deleted)}I", len(self.deleted), *map(_minutes, sorted(self.deleted)))
-        out += struct.pack("<III", 0, _minutes(self.first), _minutes(self.last))
-        out += struct.pack("<IIIIH", 0x3006, 0x3009, self.start, self.start + self.length, 0)
-        return out + struct.pack("<II", 0, 0)
+        # A changed occurrence is among the deleted ones too: its place in the rule is empty.
+        changed = sorted(self.exceptions, key=lambda each: each.start)
+        out += _days(sorted({*self.deleted, *(each.original.date() for each in changed)}))
+        out += _days([each.start.date() for each in changed])
+        out += struct.pack("<II", _minutes(self.first), _minutes(self.last))
+        out += struct.pack("<IIIIH", 0x3006, 0x3009, self.start, self.start + self.length, len(changed))
+        out += b"".join(map(_exception, changed)) + struct.pack("<I", 0)
+        return out + b"".join(map(_extended, changed)) + struct.pack("<I", 0)
 
     @classmethod
     def parse(cls, blob: bytes) -> Series:
@@ -162,6 +189,10 @@ class _Reader:
         values = struct.unpack_from("<" + layout, self._blob, self._at)
         self._at += struct.calcsize("<" + layout)
         return values
+
+    def _skip_block(self) -> None:
+        (size,) = self._take("I")
+        self._at += size
 
     def _text(self) -> str:
         _, length = self._take("HH")
@@ -184,6 +215,7 @@ class _Reader:
         first, last = self._take("II")
         _, _, start, finish, exceptions = self._take("IIIIH")
         changed = tuple(self._exception() for _ in range(exceptions))
+        changed = self._extended(changed) if exceptions else changed
         replaced = {each.original.date() for each in changed}
         return Series(
             Frequency(frequency),
@@ -204,18 +236,90 @@ class _Reader:
 
     def _exception(self) -> Instance:
         start, end, original, flags = self._take("IIIH")
-        subject = self._text() if flags & 0x0001 else None
-        if flags & 0x0002:  # meeting type
-            self._take("I")
-        if flags & 0x0004:  # reminder delta
-            self._take("I")
-        if flags & 0x0008:  # reminder set
-            self._take("I")
-        location = self._text() if flags & 0x0010 else None
-        for flag in (0x0020, 0x0040, 0x0080, 0x0100):  # busy status, attachment, sub-type, colour
+        found: dict[str, Any] = {}
+        for flag, name in _OVERRIDES.items():
             if flags & flag:
-                self._take("I")
-        return Instance(_moment(start), _moment(end), _moment(original), subject, location)
+                found[name] = self._text() if name in _TEXTS else self._take("I")[0]
+        for name in _FLAGS & found.keys():
+            found[name] = bool(found[name])
+        return Instance(_moment(start), _moment(end), _moment(original), **found)
+
+    def _extended(self, changed: tuple[Instance, ...]) -> tuple[Instance, ...]:
+        """The texts of exceptions once more, in UTF-16: letters that the code page does not have are right there."""
+        try:
+            self._skip_block()
+            return tuple(map(self._with_texts, changed))
+        except struct.error:  # writers other than Outlook leave these blocks out
+            return changed
+
+    def _with_texts(self, instance: Instance) -> Instance:
+        self._skip_block()
+        self._skip_block()
+        given = [name for name in _TEXTS if getattr(instance, name) is not None]
+        if not given:
+            return instance
+        self._take("III")
+        found: dict[str, Any] = {}
+        for name in given:
+            (letters,) = self._take("H")
+            found[name] = self._blob[self._at : self._at + 2 * letters].decode("utf-16-le", "replace")
+            self._at += 2 * letters
+        self._skip_block()
+        return replace(instance, **found)
+
+
+# OverrideFlags of an ExceptionInfo, [MS-OXOCAL] 2.2.1.44.2, in the order of what they announce.
+_OVERRIDES: Final = {
+    0x0001: "subject",
+    0x0002: "meeting",
+    0x0004: "reminder",
+    0x0008: "reminds",
+    0x0010: "location",
+    0x0020: "busy",
+    0x0040: "attached",
+    0x0080: "all_day",
+    0x0100: "colour",
+}
+_TEXTS: Final = ("subject", "location")
+_FLAGS: Final = frozenset(("reminds", "attached", "all_day"))
+
+
+def _exception(instance: Instance) -> bytes:
+    """An ExceptionInfo."""
+    flags, values = 0, b""
+    for flag, name in _OVERRIDES.items():
+        value = getattr(instance, name)
+        if value is None:
+            continue
+        flags |= flag
+        if isinstance(value, str):
+            raw = value.encode("cp1252", "replace")
+            values += struct.pack("<HH", len(raw) + 1, len(raw)) + raw
+        else:
+            values += struct.pack("<I", value & 0xFFFFFFFF)
+    return _times(instance) + struct.pack("<H", flags) + values
+
+
+def _extended(instance: Instance) -> bytes:
+    """An ExtendedException, [MS-OXOCAL] 2.2.1.44.4."""
+    out = struct.pack("<III", 4, 0, 0)  # ChangeHighlight, ReservedBlockEE1
+    texts = [text for name in _TEXTS if (text := getattr(instance, name)) is not None]
+    if not texts:
+        return out
+    out += _times(instance)
+    for text in texts:
+        raw = text.encode("utf-16-le", "replace")
+        out += struct.pack("<H", len(raw) // 2) + raw
+    return out + struct.pack("<I", 0)
+
+
+def _times(instance: Instance) -> bytes:
+    moments = (instance.start, instance.end, instance.original)
+    return struct.pack("<III", *((each - datetime.combine(_FIRST_DAY, time())) // _MINUTE for each in moments))
+
+
+def _days(days: list[date]) -> bytes:
+    return struct.pack(f"<I{len(days)}I", len(days), *map(_minutes, days))
 
 
 def _minutes(day: date) -> int:
