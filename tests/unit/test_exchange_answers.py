@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import pytest
 from isthmus_lab.exchange.directory import Directory, Recipient
+from isthmus_lab.exchange.ews.answering import Answering
 from isthmus_lab.exchange.ews.call import OPERATIONS, Services
+from isthmus_lab.exchange.ews.errors import EwsError
 from isthmus_lab.exchange.ews.names import m
 from isthmus_lab.exchange.mail.transport import Transport
 from isthmus_lab.exchange.settings import Forest, Settings
-from isthmus_lab.exchange.web import Web
 from isthmus_lab.mapi import fasttransfer
 from isthmus_lab.organisation import ALPHA
 from isthmus_lab.population.mailboxes import fill
@@ -43,8 +44,8 @@ class Strangers(Directory):
 class Answers:
     """The server's answers to one person, without HTTP, every one checked against the schema."""
 
-    def __init__(self, web: Web, person: Person) -> None:
-        self._web = web
+    def __init__(self, answering: Answering, person: Person) -> None:
+        self._answering = answering
         self._caller = Recipient(
             dn="",
             guid=person.mailbox,
@@ -63,8 +64,11 @@ class Answers:
         )
 
     def ask(self, body: str) -> tuple[int, bytes]:
-        status, _, pieces = self._web.answer(self._caller, ENVELOPE.format(body).encode())
-        return status, b"".join(pieces)
+        try:
+            asked = self._answering.understand(self._caller, ENVELOPE.format(body).encode())
+            return 200, b"".join(self._answering.answer(asked))
+        except EwsError as error:
+            return 500, b"".join(self._answering.fault(error, ""))
 
     def to(self, body: str) -> bytes:
         status, content = self.ask(body)
@@ -99,7 +103,7 @@ def population() -> Population:
 
 
 @pytest.fixture(scope="module")
-def web(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+def answering(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answering]:
     folder: Path = tmp_path_factory.mktemp("answers")
     store = Store(folder / "mailboxes")
     fill(store, population, 220, 7, date(2026, 3, 1))
@@ -115,15 +119,13 @@ def web(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Ite
     )
     # Nothing is sent here, so there is no transport.
     services = Services(settings, Strangers(settings.forest), store, cast("Transport", None))
-    pages = Web(services, lambda: "https://127.0.0.1")
-    yield pages
-    pages.close()
+    yield Answering(services)
     store.close()
 
 
 @pytest.fixture(scope="module")
-def everybody(web: Web, population: Population) -> list[Answers]:
-    return [Answers(web, person) for person in population.people]
+def everybody(answering: Answering, population: Population) -> list[Answers]:
+    return [Answers(answering, person) for person in population.people]
 
 
 def test_items_are_shown_in_every_shape(everybody: list[Answers]) -> None:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from isthmus_lab.store import Store
 
+from .conditions.pressure import Pressure
 from .directory import Directory
 from .ews.call import Services
 from .mail.delivery import deliverer
@@ -53,6 +54,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
     stack.callback(queue.close)
     directory = Directory(settings.forest)
     stack.callback(directory.close)
+    pressure = Pressure(settings.conditions)
     transport = Transport(
         queue,
         directory,
@@ -60,14 +62,14 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
         accepted_domains=settings.accepted_domains,
         connectors=settings.connectors,
         retry_seconds=settings.retry_seconds,
-        deliver=deliverer(store, directory),
+        deliver=deliverer(store, directory, pressure.twice),
     )
     ports: dict[str, int] = {}
 
     def public_url() -> str:
         return f"https://{settings.url_host or settings.listen}:{ports['https_port']}"
 
-    pages = Web(Services(settings, directory, store, transport), public_url)
+    pages = Web(Services(settings, directory, store, transport), pressure, public_url)
     stack.callback(pages.close)
     runner = web.AppRunner(pages.app, access_log=None, shutdown_timeout=5)
     await runner.setup()

@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from .conditions.model import Conditions
+
 VIOLATIONS: Final = "ISTHMUS_LAB_VIOLATIONS"
 """The environment variable that says so for every server that a test starts, whoever starts it."""
 
@@ -59,6 +61,7 @@ class Settings(_Section):
     max_request_bytes: int = 67_108_864
     compress: bool = Field(default=True, description="gzip answers (never exports) for clients that accept it")
     retry_seconds: float = Field(default=5.0, description="first wait before mail that could not go on is tried again")
+    conditions: Conditions = Field(default=Conditions(), description="faults, delays and limits; see conditions/")
     ready_file: Path | None = Field(default=None, description="JSON with the ports, written once the server serves")
 
 

@@ -17,14 +17,13 @@ import structlog
 from aiohttp import web
 
 from . import autodiscover
-from .access import authenticate, impersonate
-from .directory import DirectoryError, Recipient
-from .ews import operations
-from .ews.call import OPERATIONS, Call, Services, as_ews_error
-from .ews.errors import EwsError
-from .ews.soap import Answer, Request, envelope, fault, parse
-from .ews.versions import VERSIONS
-from .validation import Validation
+from .access import authenticate
+from .conditions import control
+from .conditions.line import Instead
+from .conditions.pressure import Pressure
+from .directory import DirectoryError
+from .ews.answering import Answering
+from .ews.call import Services, Watch
 
 _log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -40,28 +39,34 @@ _WSDL: Final = (
     '<wsdl:service name="ExchangeServices"><wsdl:port name="ExchangePort" binding="ExchangeServiceBinding">'
     '<soap:address location="{url}"/></wsdl:port></wsdl:service></wsdl:definitions>'
 )
-assert operations  # importing it registered the operations
 
 
 class Web:
     """The handlers of one server; ``app`` is what aiohttp serves."""
 
-    def __init__(self, services: Services, public_url: Callable[[], str]) -> None:
+    def __init__(self, services: Services, pressure: Pressure, public_url: Callable[[], str]) -> None:
         self._services = services
+        self._pressure = pressure
         self._public_url = public_url
-        self._version = VERSIONS[services.settings.version]
-        self._validation = Validation(services.settings.violations)
+        self._answering = Answering(services)
         self._threads = ThreadPoolExecutor(_THREADS, "request")
         self.app = web.Application(client_max_size=services.settings.max_request_bytes, middlewares=[self._logon])
         self.app.add_routes(
             [
                 web.get("/healthz", self._health),
+                web.get(control.PATH, self._conditions),
+                web.put(control.PATH, self._conditions),
                 web.get(r"/{_:(?i:ews/exchange\.asmx)}", self._describe),
                 web.post(r"/{_:(?i:ews/exchange\.asmx)}", self._ews),
                 web.post(r"/{_:(?i:autodiscover/autodiscover\.xml)}", self._autodiscover_pox),
                 web.post(r"/{_:(?i:autodiscover/autodiscover\.svc)}", self._autodiscover_soap),
             ]
         )
+        self.app.on_shutdown.append(self._closing)
+
+    async def _closing(self, _: web.Application) -> None:
+        """Ends what waits, so that the server can."""
+        self._pressure.closing.set()
 
     def close(self) -> None:
         """Waits for the requests that are being answered."""
@@ -84,9 +89,15 @@ class Web:
             _log.error("the forest cannot be asked", reason=str(error))
             return web.Response(status=503, text="The directory does not answer.")
         if caller is None:
-            return web.Response(status=401, headers={"WWW-Authenticate": f'Basic realm="{settings.host_name}"'})
+            return self._challenge(web.Response(status=401))
         request["caller"] = caller
-        return await handler(request)
+        return self._challenge(await handler(request))
+
+    def _challenge(self, response: web.StreamResponse) -> web.StreamResponse:
+        """Who is not let in is told by what to prove themselves."""
+        if response.status == 401:
+            response.headers.add("WWW-Authenticate", f'Basic realm="{self._services.settings.host_name}"')
+        return response
 
     async def _health(self, _: web.Request) -> web.Response:
         waiting = await self._in_thread(self._services.transport.waiting)
@@ -108,10 +119,33 @@ class Web:
         answer = await self._in_thread(partial(autodiscover.soap, self._services, url, request["caller"], body))
         return web.Response(body=answer, content_type="text/xml", charset="utf-8")
 
+    async def _conditions(self, request: web.Request) -> web.Response:
+        group = self._services.settings.impersonation_group
+        if group is None or not await self._in_thread(
+            partial(self._services.directory.is_member, request["caller"], group)
+        ):
+            return web.Response(status=403)
+        return (
+            control.show(self._pressure)
+            if request.method == "GET"
+            else control.put(self._pressure, await request.read())
+        )
+
     async def _ews(self, request: web.Request) -> web.Response:
         began = time.perf_counter()
-        body = await request.read()
-        status, name, pieces = await self._in_thread(partial(self.answer, request["caller"], body))
+        body, name, status = await request.read(), "", 200
+        try:
+            asked = await self._in_thread(partial(self._answering.understand, request["caller"], body))
+            name = asked.request.operation
+
+            async def work(watch: Watch) -> list[bytes]:
+                return await self._in_thread(partial(self._answering.answer, asked, watch))
+
+            pieces = await self._pressure.carry(request, asked, work)
+        except Instead as instead:
+            return instead.response
+        except Exception as error:
+            status, pieces = 500, self._answering.fault(error, name)
         content = b"".join(pieces)
         headers = {}
         if (
@@ -132,33 +166,3 @@ class Web:
             ms=round((time.perf_counter() - began) * 1000, 1),
         )
         return web.Response(status=status, body=content, content_type="text/xml", charset="utf-8", headers=headers)
-
-    def answer(self, caller: Recipient, body: bytes) -> tuple[int, str, list[bytes]]:
-        """The HTTP status, the operation's name and the envelope; in a thread."""
-        name = ""
-        try:
-            try:
-                request = parse(body)
-            except EwsError as error:
-                self._validation.refused("", [str(error)], body.decode("utf-8", "replace"))
-                raise
-            name = request.operation
-            return 200, name, envelope(self._version, self._operate(caller, request))
-        except Exception as error:
-            problem = as_ews_error(error)
-            _log.info("fault", operation=name, code=problem.code, reason=problem.message)
-            return 500, name, envelope(self._version, fault(problem))
-
-    def _operate(self, caller: Recipient, request: Request) -> Answer:
-        settings = self._services.settings
-        if not self._version.knows(request.schema):
-            raise EwsError("ErrorInvalidServerVersion")
-        operate = OPERATIONS.get(request.operation)
-        if operate is None:
-            raise EwsError("ErrorInvalidOperation", f"This server has no operation {request.operation}.")
-        self._validation.request(request)
-        if request.impersonate is not None:
-            caller = impersonate(self._services.directory, settings.impersonation_group, caller, request.impersonate)
-        answer = operate(Call(self._services, caller, request))
-        self._validation.answer(request.operation, answer)
-        return answer

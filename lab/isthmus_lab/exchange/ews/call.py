@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -43,6 +43,7 @@ from .names import MESSAGES, TYPES, Element, child, elements, local, m, text
 from .soap import Answer, Request, message_xml
 
 _log = structlog.get_logger()
+_T = TypeVar("_T")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 # What the store refuses, and what EWS calls it. The order matters: the first that fits.
@@ -71,14 +72,23 @@ class Services:
         return self.store.mailbox(owner.mailbox)
 
 
+Watch = Callable[["Call", Element], None]
+"""Called with each item before it is handled; may raise what befalls it."""
+
+
+def unwatched(_call: Call, _node: Element) -> None:
+    """Nothing befalls any item."""
+
+
 class Call:
     """A request and who makes it; ``caller`` is the impersonated person where there is one."""
 
-    def __init__(self, services: Services, caller: Recipient, request: Request) -> None:
+    def __init__(self, services: Services, caller: Recipient, request: Request, watch: Watch = unwatched) -> None:
         self.services = services
         self.caller = caller
         self.request = request
         self.element = request.element
+        self._watch = watch
 
     # --- what the request names -------------------------------------------------------------------------------------
 
@@ -203,8 +213,12 @@ class Call:
         response = m(f"{name}Response", m("ResponseMessages"))
         with self.one_commit() if together else nullcontext():
             for each in items:
-                response[0].append(self.message(name, partial(handle, each), on_error))
+                response[0].append(self.message(name, partial(self._watched, handle, each), on_error))
         return response
+
+    def _watched(self, handle: Callable[[Element], Iterable[_T]], node: Element) -> Iterable[_T]:
+        self._watch(self, node)
+        return handle(node)
 
     def one_commit(self) -> AbstractContextManager[None]:
         """What is done inside to the caller's mailbox is committed at once; only the store may be asked inside."""
@@ -223,9 +237,11 @@ class Call:
         end = f"</m:{name}ResponseMessage>".encode()
         for each in items:
             try:
-                pieces += (begin, *handle(each), end)
+                pieces += (begin, *self._watched(handle, each), end)
             except Exception as error:
-                pieces.append(etree.tostring(_without_success(name, "Error", as_ews_error(error)), encoding="utf-8"))
+                problem = as_ews_error(error)
+                how = "Warning" if isinstance(problem, EwsWarning) else "Error"
+                pieces.append(etree.tostring(_without_success(name, how, problem), encoding="utf-8"))
         pieces.append(f"</m:ResponseMessages></m:{name}Response>".encode())
         return pieces
 
@@ -242,7 +258,7 @@ class Call:
             content = list(handle())
         except EwsWarning as warning:
             node = _without_success(name, "Warning", warning)
-            node.extend(warning.content)
+            node.extend(warning.content or [m(element, content) for element, content in on_error.items()])
             return node
         except Exception as error:
             node = _without_success(name, "Error", as_ews_error(error))

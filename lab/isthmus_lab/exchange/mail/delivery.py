@@ -13,8 +13,10 @@ from isthmus_lab.store import Compare, Store
 from ..directory import Directory, Recipient
 
 
-def deliverer(store: Store, directory: Directory) -> Callable[[Recipient, bytes, uuid.UUID, bool], None]:
-    """What transport calls to put a message into a mailbox."""
+def deliverer(
+    store: Store, directory: Directory, twice: Callable[[str], bool]
+) -> Callable[[Recipient, bytes, uuid.UUID, bool], None]:
+    """What transport calls to put a message into a mailbox; ``twice`` says whether one comes once more by mistake."""
 
     def deliver(owner: Recipient, content: bytes, key: uuid.UUID, look_first: bool) -> None:
         assert owner.mailbox is not None  # routing found one
@@ -25,7 +27,11 @@ def deliverer(store: Store, directory: Directory) -> Callable[[Recipient, bytes,
         bag[tags.PidTagSearchKey] = key.bytes
         _resolve(directory, bag)
         _received_by(bag, owner)
-        mailbox.items.add(mailbox.folders.role("inbox").id, bag, delivered=True)
+        inbox = mailbox.folders.role("inbox").id
+        mailbox.items.add(inbox, bag, delivered=True)
+        if twice(owner.smtp or ""):
+            bag[tags.PidTagSearchKey] = uuid.uuid4().bytes
+            mailbox.items.add(inbox, bag, delivered=True)
 
     return deliver
 

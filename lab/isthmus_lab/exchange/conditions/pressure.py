@@ -1,0 +1,94 @@
+"""Carries the conditions out around each request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from ..ews.answering import Asked
+from ..ews.errors import EwsError
+from . import pages
+from .busy import InEachMessage, busy
+from .faults import Faults
+from .line import drop, refusal, reset
+from .model import Conditions, Rule
+from .watch import Watch
+
+_ON_THE_WAY: Final = ("reset", "drop-tls", "no-answer", "slow", "status", "error", "busy")
+_SPOILED: Final = ("malformed", "truncated")
+
+
+Work = Callable[[Watch], Awaitable[list[bytes]]]
+
+
+class Pressure:
+    """The conditions of one server; ``conditions`` may be replaced at any time."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self.closing = asyncio.Event()
+        self.replace(conditions)
+
+    def replace(self, conditions: Conditions) -> None:
+        """From now on these apply; counts begin anew."""
+        self.conditions = conditions
+        self.faults = Faults(conditions.faults)
+
+    async def carry(self, http: web.Request, asked: Asked, work: Work) -> list[bytes]:
+        """The answer's pieces. Raises EwsError for a SOAP fault, Instead for what goes out in place of an answer."""
+        faults, watch = self.faults, Watch(self.faults)
+        pages.shorten(faults, asked.request, asked.caller.smtp or "")
+        await self._befall(faults, http, asked, watch, "before")
+        pieces = await work(watch)
+        await self._befall(faults, http, asked, watch, "after")
+        for rule in faults.of_kind(*_SPOILED):
+            if self._strikes(faults, rule, asked):
+                pieces = [_spoiled(b"".join(pieces), rule.fault)]
+        return pieces
+
+    def twice(self, mailbox: str) -> bool:
+        """Whether a message that was delivered to that address is delivered once more."""
+        rules = self.faults.of_kind("duplicate-delivery")
+        return any(self.faults.strikes(rule, "Delivery", mailbox) for rule in rules)
+
+    async def pause(self, seconds: float) -> None:
+        """Waits, but not longer than the server lives."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.closing.wait()
+        except TimeoutError:
+            pass
+
+    def _strikes(self, faults: Faults, rule: Rule, asked: Asked) -> bool:
+        return faults.strikes(rule, asked.request.operation, asked.caller.smtp or "")
+
+    async def _befall(self, faults: Faults, http: web.Request, asked: Asked, watch: Watch, when: str) -> None:
+        for rule in faults.of_kind(*_ON_THE_WAY, when=when):
+            if not self._strikes(faults, rule, asked):
+                continue
+            match rule.fault:
+                case "reset":
+                    raise reset(http)
+                case "drop-tls":
+                    raise drop(http)
+                case "no-answer":
+                    await self.pause(rule.seconds)
+                    raise reset(http)
+                case "slow":
+                    await self.pause(rule.seconds)
+                case "status":
+                    raise refusal(rule.status, rule.retry_after)
+                case "error":
+                    raise EwsError(rule.code)
+                case "busy":
+                    error = busy(rule.shape, rule.back_off_ms)
+                    if not isinstance(error, InEachMessage):
+                        raise error
+                    watch.fail_all(error)
+
+
+def _spoiled(content: bytes, how: str) -> bytes:
+    middle = content.rfind(b"<", 0, max(len(content) // 2, 1))
+    return content[:middle] if how == "truncated" else content[:middle] + b"<\x00&" + content[middle:]

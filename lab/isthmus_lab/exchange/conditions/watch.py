@@ -1,0 +1,57 @@
+"""What befalls the items of a batch one by one, while it is worked through."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from ..ews.errors import EwsError
+from ..ews.names import Element, local
+from .faults import Faults, fits
+
+if TYPE_CHECKING:
+    from ..ews.call import Call
+
+_WORDS = {
+    "ErrorItemCorrupt": "The item is corrupt.",
+    "ErrorMessageSizeExceeded": "The message exceeds the maximum supported size.",
+}
+
+
+class Watch:
+    """Called with each item before it is handled; raises what befalls it."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._all: EwsError | None = None
+        self._items = 0
+
+    def fail_all(self, error: EwsError) -> None:
+        """Every item is answered with this error."""
+        self._all = error
+
+    def __call__(self, call: Call, node: Element) -> None:
+        number, self._items = self._items, self._items + 1
+        if self._all is not None:
+            raise self._all
+        for rule in self._faults.of_kind("item-error"):
+            described = _described(call, node, number)
+            if described is None:
+                continue
+            thing, subject, size = described
+            if fits(rule.subjects, subject) and size > rule.larger_than:
+                mailbox = call.caller.smtp or ""
+                if self._faults.strikes(rule, call.request.operation, mailbox, thing):
+                    raise EwsError(rule.code, _WORDS.get(rule.code))
+
+
+def _described(call: Call, node: Element, number: int) -> tuple[str, str, int] | None:
+    """By what an item is known for good, its subject and size; None for what is no item or is not there."""
+    if local(node) == "ItemId":
+        mailbox, item = call.item(node, occurrences=True)
+        [row] = mailbox.items.rows([item.entry])
+        return None if row is None else (row.search_key.hex(), row.subject, row.size)
+    if number < len(call.request.blobs):
+        blob = call.request.blobs[number]
+        return hashlib.blake2b(blob, digest_size=16).hexdigest(), "", len(blob) * 3 // 4
+    return None

@@ -1,0 +1,67 @@
+"""From a request's bytes to the answer's: what HTTP, faults and limits are put around. Everything here blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from ..access import impersonate
+from ..directory import Recipient
+from ..validation import Validation
+from . import operations
+from .call import OPERATIONS, Call, Services, Watch, as_ews_error, unwatched
+from .errors import EwsError
+from .soap import Request, envelope, fault, parse
+from .versions import VERSIONS
+
+_log = structlog.get_logger()
+assert operations  # importing it registered the operations
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, who logged on, and as whom it acts."""
+
+    request: Request
+    logged_on: Recipient
+    caller: Recipient
+
+
+class Answering:
+    """The operations of one server."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._validation = Validation(services.settings.violations)
+        self.version = VERSIONS[services.settings.version]
+
+    def understand(self, logged_on: Recipient, body: bytes) -> Asked:
+        """What is asked and as whom. Raises EwsError when it may not be asked here."""
+        try:
+            request, caller = parse(body), logged_on
+        except EwsError as error:
+            self._validation.refused("", [str(error)], body.decode("utf-8", "replace"))
+            raise
+        if not self.version.knows(request.schema):
+            raise EwsError("ErrorInvalidServerVersion")
+        if request.operation not in OPERATIONS:
+            raise EwsError("ErrorInvalidOperation", f"This server has no operation {request.operation}.")
+        self._validation.request(request)
+        if request.impersonate is not None:
+            group = self._services.settings.impersonation_group
+            caller = impersonate(self._services.directory, group, logged_on, request.impersonate)
+        return Asked(request, logged_on, caller)
+
+    def answer(self, asked: Asked, watch: Watch = unwatched) -> list[bytes]:
+        """The envelope of what the operation gives back, as pieces to be sent one after the other."""
+        operation = asked.request.operation
+        answer = OPERATIONS[operation](Call(self._services, asked.caller, asked.request, watch))
+        self._validation.answer(operation, answer)
+        return envelope(self.version, answer)
+
+    def fault(self, error: Exception, operation: str) -> list[bytes]:
+        """The envelope of a SOAP fault."""
+        problem = as_ews_error(error)
+        _log.info("fault", operation=operation, code=problem.code, reason=problem.message)
+        return envelope(self.version, fault(problem))
