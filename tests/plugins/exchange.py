@@ -99,6 +99,25 @@ class Exchange:
             )
         return Person(name, smtp, principal, alias, dn, mailbox, legacy_dn)
 
+    def group(self, unit: str, name: str, members: list[str]) -> str:
+        """A new mail-enabled security group of these DNs; its address."""
+        alias = f"{name}.{secrets.token_hex(3)}"
+        smtp = f"{alias}@{self.organisation.mail_domain}"
+        values: dict[str, object] = {
+            "sAMAccountName": alias,
+            "displayName": alias,
+            "mail": smtp,
+            "mailNickname": alias,
+            "proxyAddresses": [f"SMTP:{smtp}"],
+            "legacyExchangeDN": self.organisation.legacy_exchange_dn(alias),
+            "groupType": "-2147483640",  # universal, security
+            "member": members,
+        }
+        with self.forest.connect() as untyped:
+            connection: Any = untyped  # ldap3's methods have no types
+            connection.add(f"CN={alias},{unit}", ["group"], values)
+        return smtp
+
     def change(self, dn: str, **attributes: list[str]) -> None:
         """Replaces attributes of a directory object; an empty list clears one."""
         with self.forest.connect() as untyped:
@@ -171,6 +190,10 @@ class Office:
 
     def beta(self, nickname: str, **attributes: str | list[str] | None) -> Person:
         return self.exchanges.beta.hire(self.units.beta, nickname, **attributes)
+
+    def group(self, name: str, members: list[str]) -> str:
+        """A group in alpha; its address."""
+        return self.exchanges.alpha.group(self.units.alpha, name, members)
 
 
 @pytest.fixture

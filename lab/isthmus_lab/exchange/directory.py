@@ -59,6 +59,8 @@ _ATTRIBUTES: Final = (
     "homeMDB",
     "msExchMailboxGuid",
     "msExchHideFromAddressLists",
+    "msExchArchiveGUID",
+    "msExchDelegateListLink",
 )
 
 
@@ -71,7 +73,8 @@ class Recipient:
     """A user, contact or group of the forest.
 
     ``addresses`` are its proxyAddresses in lower case with their prefix (``smtp:…``, ``x500:…``), legacyExchangeDN
-    among them; ``mailbox`` is there only when homeMDB is too (a mail user has a GUID and no mailbox).
+    among them; ``mailbox`` is there only when homeMDB is too (a mail user has a GUID and no mailbox), and so is
+    ``archive``. ``full_access`` are the DNs of those who may do everything in the mailbox.
     """
 
     dn: str
@@ -88,6 +91,8 @@ class Recipient:
     sid: str | None
     hidden: bool
     names: dict[str, str]
+    archive: uuid.UUID | None = None
+    full_access: tuple[str, ...] = ()
 
     @property
     def is_group(self) -> bool:
@@ -126,8 +131,9 @@ class Directory:
         return self._one(f"(proxyAddresses={escape_filter_chars(kind)}:{value})")
 
     def by_mailbox(self, guid: uuid.UUID) -> Recipient | None:
-        """The owner of a mailbox."""
-        return self._one(f"(msExchMailboxGuid={escape_bytes(guid.bytes_le)})")
+        """The owner of a mailbox or of an archive."""
+        value = escape_bytes(guid.bytes_le)
+        return self._one(f"(|(msExchMailboxGuid={value})(msExchArchiveGUID={value}))")
 
     def by_sid(self, sid: str) -> Recipient | None:
         """The recipient with this security identifier, e.g. ``S-1-5-21-…``."""
@@ -258,7 +264,8 @@ def _recipient(entry: dict[str, Any]) -> Recipient:
         (value[5:].decode("utf-8", "replace") for value in raw.get("proxyaddresses", []) if value.startswith(b"SMTP:")),
         mail,
     )
-    guid, sid = raw.get("msexchmailboxguid"), raw.get("objectsid")
+    guid, archive, sid = raw.get("msexchmailboxguid"), raw.get("msexcharchiveguid"), raw.get("objectsid")
+    has_mailbox = "homemdb" in raw
     return Recipient(
         dn=str(entry["dn"]),
         guid=uuid.UUID(bytes_le=raw["objectguid"][0]),
@@ -268,12 +275,14 @@ def _recipient(entry: dict[str, Any]) -> Recipient:
         addresses=frozenset(addresses),
         target_address=text("targetAddress"),
         legacy_dn=legacy_dn,
-        mailbox=uuid.UUID(bytes_le=guid[0]) if guid and "homemdb" in raw else None,
+        mailbox=uuid.UUID(bytes_le=guid[0]) if guid and has_mailbox else None,
         principal=text("userPrincipalName"),
         account=text("sAMAccountName"),
         sid=_sid(sid[0]) if sid else None,
         hidden=text("msExchHideFromAddressLists") == "TRUE",
         names={name: value for name in _NAMES if (value := text(name))},
+        archive=uuid.UUID(bytes_le=archive[0]) if archive and has_mailbox else None,
+        full_access=tuple(value.decode() for value in raw.get("msexchdelegatelistlink", [])),
     )
 
 

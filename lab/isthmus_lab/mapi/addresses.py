@@ -10,6 +10,7 @@ from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.mapi.text import header_text
 
 _ONE_OFF = UUID("a41f2b81-a3be-1910-9d6e-00dd010f5402").bytes_le
+_ADDRESS_BOOK = UUID("c840a7dc-42c0-1a10-b4b9-08002b2fe182").bytes_le
 _UNICODE_PLAIN = 0x9001  # flags: text is UTF-16, no rich text for this recipient
 
 
@@ -33,6 +34,19 @@ def one_off_entry_id(name: str, address: str, kind: str = "SMTP") -> bytes:
     texts = "".join(f"{text}\0" for text in (name, kind, address))
     head = b"\0\0\0\0" + _ONE_OFF + b"\0\0" + _UNICODE_PLAIN.to_bytes(2, "little")
     return head + texts.encode("utf-16-le", "replace")
+
+
+def address_book_entry_id(legacy_dn: str, *, is_group: bool = False) -> bytes:
+    """Somebody of the own organisation as an entry id, [MS-OXCDATA] 2.2.5.2."""
+    kind = 1 if is_group else 0
+    return b"\0\0\0\0" + _ADDRESS_BOOK + b"\1\0\0\0" + kind.to_bytes(4, "little") + legacy_dn.encode() + b"\0"
+
+
+def legacy_dn_of(entry_id: bytes) -> str | None:
+    """The legacyExchangeDN in an entry id of the address book; None for another kind of entry id."""
+    if entry_id[4:20] != _ADDRESS_BOOK:
+        return None
+    return entry_id[28:].rstrip(b"\0").decode("utf-8", "replace")
 
 
 def search_key(address: str, kind: str = "SMTP") -> bytes:

@@ -139,6 +139,7 @@ PidTagAttributeReadOnly = 0x10F6000B
 PidTagInternetCodepage = 0x3FDE0003
 PidTagMessageLocaleId = 0x3FF10003
 PidTagCreatorName = 0x3FF8001F
+PidTagCreatorEntryId = 0x3FF90102
 PidTagLastModifierName = 0x3FFA001F
 PidTagMessageCodepage = 0x3FFD0003
 PidTagMessageEditorFormat = 0x59090003

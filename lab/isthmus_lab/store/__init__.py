@@ -31,10 +31,16 @@ from isthmus_lab.store.model import (
     Page,
     Row,
 )
+from isthmus_lab.store.permissions import ANONYMOUS, DEFAULT, Ace, Permissions, Rights
 from isthmus_lab.store.restriction import And, Bitmask, Compare, Contains, Exists, Not, Or, Restriction
+from isthmus_lab.store.roles import ARCHIVE_ROLES
 from isthmus_lab.store.store import Store
 
 __all__ = [
+    "ANONYMOUS",
+    "ARCHIVE_ROLES",
+    "DEFAULT",
+    "Ace",
     "And",
     "Bitmask",
     "ChangeKind",
@@ -58,7 +64,9 @@ __all__ = [
     "NotFoundError",
     "Or",
     "Page",
+    "Permissions",
     "Restriction",
+    "Rights",
     "Row",
     "StaleChangeKeyError",
     "Store",

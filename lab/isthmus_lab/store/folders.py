@@ -90,6 +90,7 @@ class Folders:
                 " modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (number, parent, name, name.casefold(), container_class, content, number, now, now),
             )
+            self._mailbox.permissions.inherit(number, parent)
             self._tell(EventKind.CREATED, number, parent)
             return self.by_number(number)
 
@@ -282,6 +283,7 @@ class Folders:
         number = self._number(folder.id)
         self._mailbox.items.delete_all(number, how, associated=True)
         self._mailbox.sql("DELETE FROM tombstone WHERE folder = ?", (number,))
+        self._mailbox.sql("DELETE FROM permission WHERE folder = ?", (number,))
         self._mailbox.sql("DELETE FROM folder WHERE number = ?", (number,))
         self._mailbox.next_number()  # so that a hierarchy's state made before is older than this
         self._tell(EventKind.DELETED, number, self._parent(folder))

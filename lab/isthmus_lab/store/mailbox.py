@@ -19,6 +19,7 @@ from isthmus_lab.store.folders import Folders
 from isthmus_lab.store.ids import Ids
 from isthmus_lab.store.items import Items
 from isthmus_lab.store.model import Event
+from isthmus_lab.store.permissions import Permissions
 from isthmus_lab.store.sync import Sync
 
 _PRAGMAS = """
@@ -40,6 +41,7 @@ class Mailbox:
     folders: Folders
     items: Items
     sync: Sync
+    permissions: Permissions
 
     def __init__(self, path: Path, publish: Callable[[list[Event]], None], used: Callable[["Mailbox"], None]) -> None:
         """Opens an existing file. `publish` gets the events of each commit; `used` hears of each opened connection."""
@@ -58,6 +60,7 @@ class Mailbox:
         self.folders = Folders(self)
         self.items = Items(self)
         self.sync = Sync(self)
+        self.permissions = Permissions(self)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -33,6 +33,21 @@ ROLES = (
     Role("journal", "msgfolderroot", "IPF.Journal", "Journal"),
 )
 
+# The archive is a mailbox of its own with the same folders; the EWS names of those that a client may ask it for.
+ARCHIVE_ROLES = {
+    f"archive{role}": role
+    for role in (
+        "root",
+        "msgfolderroot",
+        "inbox",
+        "deleteditems",
+        "recoverableitemsroot",
+        "recoverableitemsdeletions",
+        "recoverableitemsversions",
+        "recoverableitemspurges",
+    )
+}
+
 
 def name(role: Role, locale: str) -> str:
     """The folder's display name in the language of a locale ("de", "de-CH"); English where it has none."""

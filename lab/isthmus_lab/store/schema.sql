@@ -25,6 +25,16 @@ CREATE TABLE folder (
 );
 CREATE UNIQUE INDEX folder_by_name ON folder (parent, folded);
 
+-- The access control lists of folders, [MS-OXCPERM] 2.2: who else may do what.
+CREATE TABLE permission (
+    folder INTEGER NOT NULL REFERENCES folder,
+    member INTEGER NOT NULL,
+    entry_id BLOB NOT NULL,
+    name TEXT NOT NULL,
+    rights INTEGER NOT NULL,
+    PRIMARY KEY (folder, member)
+) WITHOUT ROWID;
+
 CREATE TABLE content (
     number INTEGER PRIMARY KEY,
     data BLOB NOT NULL       -- FastTransfer stream that begins with PidTagMessageFlags, so that bytes 4 to 8 are the flags

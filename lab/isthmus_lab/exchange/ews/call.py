@@ -21,12 +21,14 @@ from lxml import etree
 from isthmus_lab.mapi import exceptions, occurrences, tags
 from isthmus_lab.mapi.bag import Bag, Properties, filetime
 from isthmus_lab.store import (
+    ARCHIVE_ROLES,
     Folder,
     FolderExistsError,
     InvalidSyncStateError,
     Mailbox,
     NotAllowedError,
     NotFoundError,
+    Rights,
     Row,
     StaleChangeKeyError,
     Store,
@@ -40,6 +42,7 @@ from .errors import EwsError, EwsWarning
 from .fields import Draft, View
 from .ids import ObjectId
 from .names import MESSAGES, TYPES, Element, child, elements, local, m, text
+from .rights import Access
 from .soap import Answer, Request, message_xml
 
 _log = structlog.get_logger()
@@ -89,6 +92,7 @@ class Call:
         self.request = request
         self.element = request.element
         self._watch = watch
+        self._access: dict[UUID, Access] = {}
 
     # --- what the request names -------------------------------------------------------------------------------------
 
@@ -97,7 +101,7 @@ class Call:
         return elements(child(self.element, name))
 
     def mailbox(self, guid: UUID | None = None) -> Mailbox:
-        """The caller's mailbox, or another that they may use. Raises EwsError ErrorAccessDenied and others."""
+        """The caller's mailbox, or another; what they may do there `access` says. Raises EwsError."""
         if guid is None:
             if self.caller.mailbox is None:
                 raise EwsError(
@@ -106,48 +110,72 @@ class Call:
                     "primary SMTP address for any distinguished folder Ids.",
                 )
             return self.services.mailbox(self.caller)
-        if guid != self.caller.mailbox:
-            # Folder permissions for others are kept by no folder yet; without impersonation a mailbox is its owner's.
-            if self.services.directory.by_mailbox(guid) is None:
-                raise EwsError("ErrorItemNotFound")
-            raise EwsError("ErrorAccessDenied")
-        return self.services.mailbox(self.caller)
+        if guid == self.caller.mailbox:
+            return self.services.mailbox(self.caller)
+        owner = self.services.directory.by_mailbox(guid)
+        if owner is None or guid not in (owner.mailbox, owner.archive):
+            raise EwsError("ErrorItemNotFound")
+        return self.services.store.mailbox(guid)
 
-    def folder(self, node: Element) -> tuple[Mailbox, Folder]:
-        """What a FolderId or DistinguishedFolderId names."""
+    def access(self, mailbox: Mailbox) -> Access:
+        """What the caller may do in a mailbox."""
+        if mailbox.guid not in self._access:
+            self._access[mailbox.guid] = Access.of(self.caller, mailbox, self.services.directory)
+        return self._access[mailbox.guid]
+
+    def folder(self, node: Element, need: Rights = Rights.VISIBLE) -> tuple[Mailbox, Folder]:
+        """What a FolderId or DistinguishedFolderId names, for somebody who needs these rights there."""
+        if local(node) == "DistinguishedFolderId":
+            return self._distinguished(node, need)
+        if local(node) != "FolderId":
+            raise EwsError("ErrorInvalidOperation", f"{local(node)} does not name a folder here.")
+        return self.folder_named(node.get("Id", ""), need)
+
+    def _distinguished(self, node: Element, need: Rights) -> tuple[Mailbox, Folder]:
+        named, role = child(node, "Mailbox"), node.get("Id", "")
+        owner = None if named is None else self._owner(text(named, "EmailAddress") or "")
         try:
-            if local(node) == "DistinguishedFolderId":
-                owner = child(node, "Mailbox")
-                mailbox = self.mailbox(None if owner is None else self._owner(text(owner, "EmailAddress") or ""))
-                return mailbox, mailbox.folders.role(node.get("Id", ""))
-            if local(node) != "FolderId":
-                raise EwsError("ErrorInvalidOperation", f"{local(node)} does not name a folder here.")
-            return self.folder_named(node.get("Id", ""))
+            if role in ARCHIVE_ROLES:
+                archive = (owner or self.caller).archive
+                if archive is None:
+                    raise EwsError("ErrorFolderNotFound", "The mailbox has no archive.")
+                mailbox = self.mailbox(archive)
+            else:
+                mailbox = self.mailbox(None if owner is None else owner.mailbox)
+            folder = mailbox.folders.role(ARCHIVE_ROLES.get(role, role))
         except NotFoundError:
             raise EwsError("ErrorFolderNotFound") from None
+        self.access(mailbox).demand(folder, need)
+        return mailbox, folder
 
-    def folder_named(self, written: str) -> tuple[Mailbox, Folder]:
+    def folder_named(self, written: str, need: Rights = Rights.VISIBLE) -> tuple[Mailbox, Folder]:
         """The folder of an EWS id."""
         folder_id = ObjectId.parse(written)
         if not folder_id.is_folder or folder_id.path:
             raise EwsError("ErrorCannotUseItemIdForFolderId", "The id is an item's, not a folder's.")
         mailbox = self.mailbox(folder_id.mailbox)
         try:
-            return mailbox, mailbox.folders.get(folder_id.entry)
+            folder = mailbox.folders.get(folder_id.entry)
         except NotFoundError:
             raise EwsError("ErrorFolderNotFound") from None
+        self.access(mailbox).demand(folder, need)
+        return mailbox, folder
 
-    def target_folder(self, name: str, default: str | None = None) -> tuple[Mailbox, Folder]:
+    def target_folder(
+        self, name: str, default: str | None = None, need: Rights = Rights.VISIBLE
+    ) -> tuple[Mailbox, Folder]:
         """The folder inside an element like ParentFolderId; without the element the caller's ``default`` folder."""
         inside = self.children(name)
         if inside:
-            return self.folder(inside[0])
+            return self.folder(inside[0], need)
         if default is None:
             raise EwsError("ErrorInvalidRequest", f"{name} is missing.")
         mailbox = self.mailbox()
         return mailbox, mailbox.folders.role(default)
 
-    def item(self, node: Element, *, occurrences: bool = False) -> tuple[Mailbox, ObjectId]:
+    def item(
+        self, node: Element, need: Rights = Rights.READ_ANY, *, occurrences: bool = False
+    ) -> tuple[Mailbox, ObjectId]:
         """The mailbox and id that an ItemId names; whether the item is there shows when it is used."""
         if local(node) not in ("ItemId", "ParentItemId"):
             raise EwsError("ErrorInvalidOperation", f"{local(node)} does not name an item here.")
@@ -156,13 +184,19 @@ class Call:
             raise EwsError("ErrorInvalidOperation", "Occurrences of a series can be read here, not changed.")
         if item_id.is_folder or item_id.path:
             raise EwsError("ErrorCannotUseFolderIdForItemId", "The id is not an item's.")
-        return self.mailbox(item_id.mailbox), item_id
+        return self.mailbox_of(item_id, need), item_id
 
-    def _owner(self, address: str) -> UUID:
+    def mailbox_of(self, item_id: ObjectId, need: Rights) -> Mailbox:
+        """The mailbox of an item, for somebody who needs these rights on it."""
+        mailbox = self.mailbox(item_id.mailbox)
+        self.access(mailbox).demand_item(item_id.entry, need)
+        return mailbox
+
+    def _owner(self, address: str) -> Recipient:
         found = self.services.directory.by_address(address)
         if found is None or found.mailbox is None:
             raise EwsError("ErrorNonExistentMailbox")
-        return found.mailbox
+        return found
 
     # --- people -----------------------------------------------------------------------------------------------------
 
@@ -188,7 +222,8 @@ class Call:
         shown, instead = ObjectId(mailbox.guid, row.id), {}
         if occurrence is not None:
             shown, instead = shown._replace(occurrence=occurrence.original), occurrences.instead(occurrence)
-        return View(row, load, id=str(shown), body=body, smtp_of=self.smtp_of, instead=instead)
+        access = self.access(mailbox)
+        return View(row, load, id=str(shown), body=body, smtp_of=self.smtp_of, instead=instead, access=access)
 
     def draft(self, bag: Bag) -> Draft:
         """An item to be filled from elements."""

@@ -19,6 +19,7 @@ from isthmus_lab.store import Row
 from .errors import EwsError
 from .kinds import Kind, kind_of
 from .names import Element, clean, elements, t
+from .rights import Access
 from .values import Text
 
 # What a row of the store's tables answers without reading the item: the property, and the row's name for it. The value
@@ -71,10 +72,10 @@ class View:
     """An item as a request sees it: its row, and its bag once something needs it. ``row`` is None for an attached item.
 
     ``smtp_of`` finds the SMTP address of a legacyExchangeDN, ``body`` is the wanted BodyType (Best, HTML, Text);
-    ``instead`` has what an occurrence has instead of its series.
+    ``instead`` has what an occurrence has instead of its series; ``access`` is what the caller may do in the mailbox.
     """
 
-    __slots__ = ("_bag", "_load", "body", "id", "instead", "row", "smtp_of")
+    __slots__ = ("_bag", "_load", "access", "body", "id", "instead", "row", "smtp_of")
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class View:
         body: str = "Best",
         smtp_of: Callable[[str], str | None] = lambda _: None,
         instead: Mapping[PropertyKey, Any] = MappingProxyType({}),
+        access: Access | None = None,
     ) -> None:
         self.row = row
         self._load = load
@@ -93,6 +95,7 @@ class View:
         self.body = body
         self.smtp_of = smtp_of
         self.instead = instead
+        self.access = access
 
     @property
     def bag(self) -> Bag:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from isthmus_lab import schema
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.tags import PropertyKey
-from isthmus_lab.store import Folder, Mailbox
+from isthmus_lab.store import Ace, Folder, Rights
 
 from . import extended
 from .errors import EwsError
 from .ids import ObjectId
 from .names import Element, child, elements, local, t, text
-from .shapes import effective_rights, folder_id, uri_of
+from .permissions import check_kind, folder_rights, joined, parse
+from .permissions import show as show_permissions
+from .rights import Access
+from .shapes import folder_id, uri_of
 
 _ELEMENTS: Final = {
     "IPF.Appointment": "CalendarFolder",
@@ -65,8 +68,10 @@ class FolderShape:
 
     def wants(self, element: str) -> bool:
         """Whether the shape has this element."""
-        if element == "FolderId" or self.base == "AllProperties" or element in self.uris:
+        if element == "FolderId" or element in self.uris:
             return True
+        if self.base == "AllProperties":
+            return element != "PermissionSet"  # since Exchange 2013 it must be asked for by name
         return self.base == "Default" and element in _DEFAULT
 
 
@@ -74,6 +79,20 @@ def element_of(folder: Folder) -> str:
     """The element that shows a folder of its class, ``Folder`` for most."""
     parts = folder.container_class.split(".")
     return _ELEMENTS.get(".".join(parts[:2]), "Folder")
+
+
+def _role(access: Access, folder: Folder) -> str | None:
+    """Its DistinguishedFolderId, which is a name in the caller's own mailbox or archive only."""
+    archive = access.mailbox.guid == access.person.archive
+    if not archive and access.mailbox.guid != access.person.mailbox:
+        return None
+    role = f"archive{folder.role}" if archive else folder.role
+    return role if role in _ROLES else None
+
+
+def is_calendar(folder: Folder) -> bool:
+    """Whether its permissions are those of a calendar."""
+    return element_of(folder) == "CalendarFolder"
 
 
 def value(folder: Folder, key: PropertyKey) -> Any:
@@ -85,15 +104,16 @@ def value(folder: Folder, key: PropertyKey) -> Any:
     return getattr(folder, _OWN[key]) if key in _OWN else folder.properties.get(key)
 
 
-def show(mailbox: Mailbox, folder: Folder, shape: FolderShape) -> Element:
-    """The folder's element."""
+def show(access: Access, folder: Folder, shape: FolderShape) -> Element:
+    """The folder's element, for somebody with this access to its mailbox."""
+    mailbox = access.mailbox
     node = t(element_of(folder))
     plain: dict[str, str | None] = {
         "FolderClass": folder.container_class or None,
         "DisplayName": folder.name,
         "TotalCount": str(folder.total),
         "ChildFolderCount": str(folder.children),
-        "DistinguishedFolderId": folder.role if folder.role in _ROLES else None,
+        "DistinguishedFolderId": _role(access, folder),
         "UnreadCount": str(folder.unread) if element_of(folder) in ("Folder", "TasksFolder") else None,
     }
     for name in schema.order(f"{element_of(folder)}Type"):
@@ -110,19 +130,41 @@ def show(mailbox: Mailbox, folder: Folder, shape: FolderShape) -> Element:
             if folder.parent_id is not None:
                 node.append(t("ParentFolderId", Id=str(ObjectId(mailbox.guid, folder.parent_id))))
         elif name == "EffectiveRights":
-            node.append(effective_rights())
+            node.append(folder_rights(access, folder))
+        elif name == "PermissionSet":
+            if Rights.OWNER in access.on(folder):
+                aces = mailbox.permissions.of(folder.id)
+                node.append(show_permissions(aces, access.directory, calendar=is_calendar(folder)))
         elif plain.get(name) is not None:
             node.append(t(name, plain[name]))
     return node
 
 
-def changes_of(node: Element) -> tuple[str | None, str | None, dict[PropertyKey, Any]]:
-    """Name, class and properties that a folder element sets."""
-    name, container, properties = text(node, "DisplayName"), text(node, "FolderClass"), dict[PropertyKey, Any]()
-    for each in elements(node):
-        if local(each) == "ExtendedProperty":
-            key, found = extended.read(each)
-            properties[key] = found
-        elif local(each) not in ("DisplayName", "FolderClass", "PermissionSet"):
-            raise EwsError("ErrorInvalidPropertySet", f"{local(each)} of a folder cannot be set.")
-    return name, container, properties
+@dataclass
+class Wanted:
+    """What a request sets on a folder, read from one folder element after the other."""
+
+    name: str | None = None
+    container_class: str | None = None
+    properties: dict[PropertyKey, Any] = field(default_factory=dict)
+
+    def take(self, node: Element) -> None:
+        """Adds what a folder element sets."""
+        self.name = text(node, "DisplayName") or self.name
+        self.container_class = text(node, "FolderClass") or self.container_class
+        for each in elements(node):
+            if local(each) == "ExtendedProperty":
+                key, found = extended.read(each)
+                self.properties[key] = found
+            elif local(each) not in ("DisplayName", "FolderClass", "PermissionSet"):
+                raise EwsError("ErrorInvalidPropertySet", f"{local(each)} of a folder cannot be set.")
+
+
+def set_permissions(access: Access, folder: Folder, node: Element | None, *, append: bool = False) -> None:
+    """Puts what a PermissionSet element says in the place of a folder's list, or adds it to that; None empties it."""
+    aces: list[Ace] = []
+    if node is not None:
+        check_kind(node, calendar=is_calendar(folder))
+        before = access.mailbox.permissions.of(folder.id) if append else []
+        aces = joined(before, parse(node, access.directory))
+    access.mailbox.permissions.set(folder.id, aces)

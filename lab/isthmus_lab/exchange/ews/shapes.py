@@ -18,6 +18,7 @@ from .fields import Field, View
 from .ids import ObjectId, folder_change_key, item_change_key
 from .kinds import Kind, kind_of
 from .names import Element, child, elements, flag, local, t, text
+from .permissions import item_rights
 
 ALL: Final[dict[str, Field]] = {
     each.uri: each for each in (*items.FIELDS, *attachments.FIELDS, *calendar.FIELDS, *contacts.FIELDS, *tasks.FIELDS)
@@ -135,21 +136,13 @@ def show(view: View, shape: Shape, *, light: bool = False) -> Element:
                 parent = ObjectId(ObjectId.parse(view.id).mailbox, view.row.folder_id)
                 node.append(t("ParentFolderId", Id=str(parent)))
         elif each == "EffectiveRights":
-            node.append(effective_rights())
+            if view.row is not None and view.access is not None:
+                node.append(item_rights(view.access, view.row))
         else:
             for path, key in shape.properties:
                 value = view.value(key)
                 if value is not None:
                     node.append(extended.show(path, key, value))
-    return node
-
-
-def effective_rights() -> Element:
-    """What the caller may do: everything, as only owners and those who impersonate them come this far."""
-    node = t("EffectiveRights")
-    for name in ("CreateAssociated", "CreateContents", "CreateHierarchy", "Delete", "Modify", "Read"):
-        node.append(t(name, "true"))
-    node.append(t("ViewPrivateItems", "true"))
     return node
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from isthmus_lab.store import Rights
+
 from .call import Call
 from .errors import EwsError
 from .names import Element, flag, m, text
@@ -16,8 +18,8 @@ def transfer(call: Call, *, keep: bool) -> Answer:
     wanted = flag(text(call.element, "ReturnNewItemIds"), default=True)
 
     def handle(node: Element) -> Iterator[Element]:
-        there, folder = call.target_folder("ToFolderId")
-        mailbox, item = call.item(node)
+        there, folder = call.target_folder("ToFolderId", need=Rights.CREATE)
+        mailbox, item = call.item(node, Rights.READ_ANY if keep else Rights.READ_ANY | Rights.DELETE_ANY)
         if mailbox is not there:
             raise EwsError("ErrorCrossMailboxMoveCopy", "The items and the folder are in different mailboxes.")
         mailbox.items.row(item.entry)

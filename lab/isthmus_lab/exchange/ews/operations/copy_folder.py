@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from isthmus_lab.store import Rights
+
 from ..call import Call, operation
 from ..errors import EwsError
 from ..folders import element_of
@@ -17,8 +19,8 @@ def copy_folder(call: Call) -> Answer:
     """Folders with all that is in them once more, below another parent of the same mailbox."""
 
     def handle(node: Element) -> Iterator[Element]:
-        mailbox, folder = call.folder(node)
-        there, target = call.target_folder("ToFolderId")
+        mailbox, folder = call.folder(node, Rights.READ_ANY)
+        there, target = call.target_folder("ToFolderId", need=Rights.CREATE_SUBFOLDER)
         if there is not mailbox:
             raise EwsError("ErrorMoveCopyFailed", "A folder cannot be copied to another mailbox.")
         made = mailbox.folders.copy(folder.id, target.id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from isthmus_lab.store import Rights
+
 from ..attachments import describe, file_from, fix_numbers, numbered
 from ..call import Call, now, operation
 from ..errors import EwsError
@@ -20,7 +22,7 @@ def create_attachment(call: Call) -> Answer:
     assert parent is not None  # the schema says so
 
     def handle(node: Element) -> Iterator[Element]:
-        mailbox, item = call.item(parent)
+        mailbox, item = call.item(parent, Rights.EDIT_ANY)
         if local(node) == "FileAttachment":
             attachment = file_from(node, now())
         elif local(node) == "ItemAttachment":

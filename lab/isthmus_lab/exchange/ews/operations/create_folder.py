@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from isthmus_lab.store import Ace, Rights
+
 from ..call import Call, operation
 from ..errors import EwsError
-from ..folders import CLASSES, changes_of, element_of
-from ..names import Element, local, m, t
+from ..folders import CLASSES, Wanted, element_of, set_permissions
+from ..names import Element, child, local, m, t
+from ..rights import own_entry_id
 from ..shapes import folder_id
 from ..soap import Answer
 
@@ -17,13 +20,23 @@ def create_folder(call: Call) -> Answer:
     """New folders below one parent."""
 
     def handle(node: Element) -> Iterator[Element]:
-        mailbox, parent = call.target_folder("ParentFolderId")
-        name, container, properties = changes_of(node)
-        if not name:
+        mailbox, parent = call.target_folder("ParentFolderId", need=Rights.CREATE_SUBFOLDER)
+        access, wanted = call.access(mailbox), Wanted()
+        wanted.take(node)
+        if not wanted.name:
             raise EwsError("ErrorFolderPropertRequestFailed", "A folder needs a DisplayName.")
         if local(node) not in CLASSES:
             raise EwsError("ErrorInvalidRequest", f"A {local(node)} cannot be created here.")
-        made = mailbox.folders.create(parent.id, name, container or CLASSES[local(node)], properties)
+        container = wanted.container_class or CLASSES[local(node)]
+        permission_set = child(node, "PermissionSet")
+        with mailbox.transaction():
+            made = mailbox.folders.create(parent.id, wanted.name, container, wanted.properties)
+            if not access.full:  # a folder is the one's who made it
+                own = Ace(own_entry_id(call.caller), call.caller.name, Rights.EVERYTHING)
+                mailbox.permissions.set(made.id, [*mailbox.permissions.of(made.id), own])
+            if permission_set is not None:
+                set_permissions(access, made, permission_set)
+            made = mailbox.folders.get(made.id)
         yield m("Folders", t(element_of(made), folder_id(mailbox.guid, made)))
 
     return call.answer_each(call.children("Folders"), handle)

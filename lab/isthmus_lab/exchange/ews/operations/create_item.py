@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from isthmus_lab.store import Rights
+
 from ..call import Call, operation
 from ..errors import EwsError
 from ..kinds import BY_ELEMENT, CALENDAR, CONTACT, MESSAGE, TASK
 from ..making import make
 from ..meetings import invite
 from ..names import Element, local, m
+from ..rights import sign
 from ..sending import send
 from ..shapes import bare
 from ..soap import Answer
@@ -31,8 +34,9 @@ def create_item(call: Call) -> Answer:
         if kind is CALENDAR and invitations is None:
             raise EwsError("ErrorSendMeetingInvitationsRequired", "SendMeetingInvitations is required.")
         default = "sentitems" if sends else _FOLDERS.get(kind, "drafts")
-        mailbox, folder = call.target_folder("SavedItemFolderId", default)
+        mailbox, folder = call.target_folder("SavedItemFolderId", default, Rights.CREATE)
         draft = make(call, node)
+        sign(draft.bag, call.caller)
         if sends:
             send(call, draft)
         if kind is CALENDAR and invitations in ("SendOnlyToAll", "SendToAllAndSaveCopy"):

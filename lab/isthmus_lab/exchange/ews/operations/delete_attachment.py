@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from isthmus_lab.store import Rights
+
 from ..attachments import find, fix_numbers
 from ..call import Call, operation
 from ..ids import ObjectId, item_change_key
@@ -17,7 +19,7 @@ def delete_attachment(call: Call) -> Answer:
 
     def handle(node: Element) -> Iterator[Element]:
         attachment = ObjectId.parse(node.get("Id", ""))
-        mailbox = call.mailbox(attachment.mailbox)
+        mailbox = call.mailbox_of(attachment, Rights.EDIT_ANY)
         with mailbox.transaction():
             bag = mailbox.items.get(attachment.entry).bag
             inside = bag

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus_lab.store import Delete, NotAllowedError
+from isthmus_lab.store import Delete, NotAllowedError, Rights
 
 from ..call import Call, operation
 from ..errors import EwsError
@@ -16,7 +16,7 @@ def delete_folder(call: Call) -> Answer:
     how = Delete(call.element.get("DeleteType"))
 
     def handle(node: Element) -> tuple[Element, ...]:
-        mailbox, folder = call.folder(node)
+        mailbox, folder = call.folder(node, Rights.OWNER)
         try:
             mailbox.folders.delete(folder.id, how)
         except NotAllowedError:

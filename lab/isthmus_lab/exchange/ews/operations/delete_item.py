@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus_lab.store import Delete
+from isthmus_lab.store import Delete, Rights
 
 from ..call import Call, operation
 from ..names import Element
@@ -15,7 +15,7 @@ def delete_item(call: Call) -> Answer:
     how = Delete(call.element.get("DeleteType"))
 
     def handle(node: Element) -> tuple[Element, ...]:
-        mailbox, item = call.item(node)
+        mailbox, item = call.item(node, Rights.DELETE_ANY)
         mailbox.items.row(item.entry)  # one that is not there is an error, not done already
         mailbox.items.delete([item.entry], how)
         return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus_lab.store import Delete
+from isthmus_lab.store import Delete, Rights
 
 from ..call import Call, operation
 from ..names import Element, flag
@@ -16,7 +16,7 @@ def empty_folder(call: Call) -> Answer:
     subfolders = flag(call.element.get("DeleteSubFolders"))
 
     def handle(node: Element) -> tuple[Element, ...]:
-        mailbox, folder = call.folder(node)
+        mailbox, folder = call.folder(node, Rights.DELETE_ANY)
         mailbox.folders.empty(folder.id, how, subfolders=subfolders)
         return ()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from isthmus_lab.store import Rights
+
 from ..call import Call, operation
 from ..folders import FolderShape, show, value
 from ..names import Element, child, m, t
@@ -23,15 +25,17 @@ def find_folder(call: Call) -> Answer:
 
     def handle(node: Element) -> Iterator[Element]:
         mailbox, parent = call.folder(node)
+        access = call.access(mailbox)
         found = [
             each
             for each in mailbox.folders.children(parent.id, deep=deep)
-            if restriction is None or matches(restriction, partial(value, each))
+            if (restriction is None or matches(restriction, partial(value, each)))
+            and (access.full or Rights.VISIBLE in access.on(each))
         ]
         start, end = window.of(len(found))
         root = m("RootFolder", **window.attributes(start, end, len(found)))
         listed = t("Folders")
-        listed.extend(show(mailbox, each, shape) for each in found[start:end])
+        listed.extend(show(access, each, shape) for each in found[start:end])
         root.append(listed)
         yield root
 

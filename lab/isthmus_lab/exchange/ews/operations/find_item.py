@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from isthmus_lab.mapi import occurrences, tags
-from isthmus_lab.store import And, Compare, Mailbox
+from isthmus_lab.store import And, Compare, Mailbox, Rights
 
 from ..call import Call, operation
 from ..errors import EwsError
@@ -36,13 +36,14 @@ def find_item(call: Call) -> Answer:
     calendar = child(call.element, "CalendarView")
 
     def handle(node: Element) -> Iterator[Element]:
-        mailbox, folder = call.folder(node)
+        mailbox, folder = call.folder(node, Rights.READ_ANY)
         if calendar is not None:
             views = _view(call, mailbox, folder.id, calendar)
             attributes = {"TotalItemsInView": str(len(views)), "IncludesLastItemInRange": "true"}
             views = views[: int(calendar.get("MaxEntriesReturned", _PAGE))]
         else:
-            find = partial(mailbox.items.find, folder.id, restriction, sort=order, associated=associated)
+            access = call.access(mailbox)
+            find = partial(mailbox.items.find, folder.id, access.seen(restriction), sort=order, associated=associated)
             if window.counts_from_start:
                 start, page = window.offset, find(offset=window.offset, limit=min(window.most or _PAGE, _PAGE))
             else:
@@ -69,7 +70,7 @@ def _view(call: Call, mailbox: Mailbox, folder: bytes, span: Element) -> list[Vi
         (Compare(tags.PidLidAppointmentStartWhole, "<", end), Compare(tags.PidLidClipEnd, ">", begin - 2 * _DAY))
     )
     found = []
-    for row in mailbox.items.find(folder, may_touch).rows:
+    for row in mailbox.items.find(folder, call.access(mailbox).seen(may_touch)).rows:
         if row.recurring:
             series = call.view(mailbox, row)
             found += [call.view(mailbox, row, occurrence=each) for each in occurrences.expand(series.value, begin, end)]

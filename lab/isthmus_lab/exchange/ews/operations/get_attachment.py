@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from isthmus_lab.store import Rights
+
 from ..attachments import content, describe, find
 from ..call import Call, operation
 from ..fields import View
@@ -20,7 +22,7 @@ def get_attachment(call: Call) -> Answer:
 
     def handle(node: Element) -> Iterator[Element]:
         item = ObjectId.parse(node.get("Id", ""))
-        mailbox = call.mailbox(item.mailbox)
+        mailbox = call.mailbox_of(item, Rights.READ_ANY)
         attachment = find(mailbox.items.get(item.entry).bag, item.path)
         shown = describe(item._replace(path=item.path[:-1]), item.path[-1], attachment)
         if attachment.embedded is None:

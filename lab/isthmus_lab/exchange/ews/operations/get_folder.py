@@ -16,6 +16,7 @@ def get_folder(call: Call) -> Answer:
     shape = FolderShape.parse(child(call.element, "FolderShape"))
 
     def handle(node: Element) -> Iterator[Element]:
-        yield m("Folders", show(*call.folder(node), shape))
+        mailbox, folder = call.folder(node)
+        yield m("Folders", show(call.access(mailbox), folder, shape))
 
     return call.answer_each(call.children("FolderIds"), handle)

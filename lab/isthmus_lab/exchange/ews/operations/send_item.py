@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus_lab.store import Delete
+from isthmus_lab.store import Delete, Rights
 
 from ..call import Call, operation
 from ..errors import EwsError
@@ -18,7 +18,7 @@ def send_item(call: Call) -> Answer:
     keep = flag(call.element.get("SaveItemToFolder"))
 
     def handle(node: Element) -> tuple[Element, ...]:
-        mailbox, item = call.item(node)
+        mailbox, item = call.item(node, Rights.EDIT_ANY | Rights.DELETE_ANY)
         written = node.get("ChangeKey")
         if not written:
             raise EwsError("ErrorChangeKeyRequired", "The change key is required for this operation.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from isthmus_lab.store import Folder
+from isthmus_lab.store import Folder, Rights
 
 from ..call import Call, operation
 from ..folders import FolderShape, show
@@ -21,14 +21,18 @@ def sync_folder_hierarchy(call: Call) -> Answer:
 
     def handle() -> Iterator[Element]:
         mailbox, top = call.target_folder("SyncFolderId", default="root")
+        access = call.access(mailbox)
         found = mailbox.sync.folders(top.id, unpack(text(call.element, "SyncState")))
 
+        def seen(folder: Folder) -> bool:
+            return access.full or Rights.VISIBLE in access.on(folder)
+
         def change(name: str, folder: Folder) -> Element:
-            return t(name, show(mailbox, folder, shape))
+            return t(name, show(access, folder, shape))
 
         changes = m("Changes")
-        changes.extend(change("Create", each) for each in found.created)
-        changes.extend(change("Update", each) for each in found.updated)
+        changes.extend(change("Create", each) for each in filter(seen, found.created))
+        changes.extend(change("Update", each) for each in filter(seen, found.updated))
         changes.extend(t("Delete", t("FolderId", Id=str(ObjectId(mailbox.guid, each)))) for each in found.deleted)
         yield m("SyncState", pack(found.state))
         yield m("IncludesLastFolderInRange", "true")

@@ -13,7 +13,7 @@ from lxml import etree
 
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Bag
-from isthmus_lab.store import ChangeKind, ItemChange, Mailbox
+from isthmus_lab.store import ChangeKind, ItemChange, Mailbox, Rights
 
 from ..call import Call, operation
 from ..errors import EwsError
@@ -21,6 +21,7 @@ from ..fields import ROW, View
 from ..ids import ObjectId, item_change_key
 from ..kinds import kind_of
 from ..names import MESSAGES, TYPES, Element, child, clean, m, t, text
+from ..rights import PRIVATE
 from ..shapes import Shape, item_id, show
 from ..soap import Answer
 from ..syncstate import pack, unpack
@@ -43,13 +44,16 @@ def sync_folder_items(call: Call) -> Answer:
     def handle() -> Iterator[Element]:
         if not 1 <= limit <= _MOST:
             raise EwsError("ErrorInvalidRequest", f"MaxChangesReturned must be between 1 and {_MOST}.")
-        mailbox, folder = call.target_folder("SyncFolderId")
+        mailbox, folder = call.target_folder("SyncFolderId", need=Rights.READ_ANY)
         found = mailbox.sync.items(
             folder.id,
             unpack(text(call.element, "SyncState")),
             limit=limit,
             associated=scope == "NormalAndAssociatedItems",
         )
+        if not call.access(mailbox).sees_private:
+            shown = [each for each in found.changes if each.row is None or each.row.sensitivity != PRIVATE]
+            found = found._replace(changes=shown)
         yield m("SyncState", pack(found.state))
         yield m("IncludesLastItemInRange", "true" if found.last else "false")
         changes = m("Changes")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from isthmus_lab.mapi.tags import PropertyKey
+from isthmus_lab.store import Rights
 
 from .. import extended
 from ..call import Call, operation
 from ..errors import EwsError
-from ..folders import changes_of, element_of
+from ..folders import Wanted, element_of, set_permissions
 from ..ids import read_change_key
-from ..names import Element, elements, local, m, t
+from ..names import Element, child, elements, local, m, t
 from ..shapes import folder_id, uri_of
 from ..soap import Answer
 
@@ -23,29 +22,39 @@ def update_folder(call: Call) -> Answer:
 
     def handle(change: Element) -> Iterator[Element]:
         target, updates = elements(change)[0], elements(change)[1]
-        mailbox, folder = call.folder(target)
-        name, container, properties = None, None, dict[PropertyKey, Any]()
+        mailbox, folder = call.folder(target, Rights.OWNER)
+        wanted, permission_sets = Wanted(), list[tuple[Element | None, bool]]()
         for update in elements(updates):
             path = elements(update)[0]
+            permissions = local(path) == "FieldURI" and uri_of(path) == "folder:PermissionSet"
             if local(update) == "DeleteFolderField":
                 if local(path) == "ExtendedFieldURI":
-                    properties[extended.key_of(path)] = None
+                    wanted.properties[extended.key_of(path)] = None
                 elif uri_of(path) == "folder:FolderClass":
-                    container = "IPF.Note"
-                elif uri_of(path) != "folder:PermissionSet":  # permissions are what every folder has to begin with
+                    wanted.container_class = "IPF.Note"
+                elif permissions:
+                    permission_sets.append((None, False))
+                else:
                     raise EwsError("ErrorInvalidPropertyDelete", f"{uri_of(path)} cannot be deleted.")
+            elif permissions:
+                permission_set = child(elements(update)[1], "PermissionSet")
+                permission_sets.append((permission_set, local(update) == "AppendToFolderField"))
+            elif local(update) == "AppendToFolderField":
+                raise EwsError("ErrorInvalidPropertyAppend", f"Nothing can be appended to {uri_of(path)}.")
             else:
-                set_name, set_class, set_properties = changes_of(elements(update)[1])
-                name, container = set_name or name, set_class or container
-                properties |= set_properties
+                wanted.take(elements(update)[1])
         written = target.get("ChangeKey")
-        made = mailbox.folders.update(
-            folder.id,
-            name=name,
-            container_class=container,
-            properties=properties,
-            change_key=read_change_key(written) if written else None,
-        )
+        with mailbox.transaction():
+            mailbox.folders.update(
+                folder.id,
+                name=wanted.name,
+                container_class=wanted.container_class,
+                properties=wanted.properties,
+                change_key=read_change_key(written) if written else None,
+            )
+            for permission_set, append in permission_sets:
+                set_permissions(call.access(mailbox), folder, permission_set, append=append)
+            made = mailbox.folders.get(folder.id)
         yield m("Folders", t(element_of(made), folder_id(mailbox.guid, made)))
 
     return call.answer_each(call.children("FolderChanges"), handle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from isthmus_lab.mapi import tags
-from isthmus_lab.store import Row
+from isthmus_lab.store import Rights, Row
 
 from .. import bodies, calendar, extended
 from ..call import Call, operation
@@ -35,7 +35,7 @@ def update_item(call: Call) -> Answer:
 
     def handle(change: Element) -> Iterator[Element]:
         target, updates = elements(change)
-        mailbox, item = call.item(target)
+        mailbox, item = call.item(target, Rights.EDIT_ANY)
         found = mailbox.items.get(item.entry)
         key = _change_key(target, str(resolution), found.row)
         draft = call.draft(found.bag)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 
 import pybase64
 
-from isthmus_lab.store import Mailbox, NotFoundError, Row
+from isthmus_lab.store import Mailbox, NotFoundError, Rights, Row
 
 from ..call import Call, operation
 from ..errors import EwsError
@@ -22,7 +22,7 @@ def upload_items(call: Call) -> Answer:
     """Creates items, or replaces the content of existing ones."""
     # The streams were lifted out of the request, or, where that could not be done, are still in it.
     blobs = iter(call.request.blobs)
-    folder_named = cache(call.folder_named)
+    folder_named = cache(partial(call.folder_named, need=Rights.CREATE))
 
     def handle(node: Element) -> Iterator[bytes]:
         data, parent = child(node, "Data"), child(node, "ParentFolderId")
@@ -62,7 +62,7 @@ def _upload(call: Call, node: Element, mailbox: Mailbox, folder: bytes, content:
         return mailbox.items.upload(folder, content, associated=associated)
     if target is None:
         raise EwsError("ErrorInvalidRequest", f"{action} needs an ItemId.")
-    there, item = call.item(target)
+    there, item = call.item(target, Rights.EDIT_ANY)
     with mailbox.transaction():
         try:
             if there is not mailbox:
