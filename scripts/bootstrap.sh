@@ -53,9 +53,13 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${sudo[@]}" apt-get update -qq
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   if [ -n "$guard" ]; then "${sudo[@]}" rm -f /usr/sbin/policy-rc.d; trap - EXIT; fi
-  case " ${missing[*]} " in *" samba "*)
-    if [ -d /run/systemd/system ]; then "${sudo[@]}" systemctl disable -q smbd nmbd samba-ad-dc 2>/dev/null || true; fi ;;
-  esac
+  if [ -d /run/systemd/system ]; then
+    for each in "samba smbd nmbd samba-ad-dc" "davmail-server davmail-server"; do
+      read -r package units <<<"$each"
+      # shellcheck disable=SC2086  # several units
+      case " ${missing[*]} " in *" $package "*) "${sudo[@]}" systemctl disable -q $units 2>/dev/null || true ;; esac
+    done
+  fi
 fi
 
 # --- Python ----------------------------------------------------------------------------------------------------------

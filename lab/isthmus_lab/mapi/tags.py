@@ -207,6 +207,7 @@ PidTagComment = 0x3004001F
 PidTagContainerClass = 0x3613001F
 PidTagContentCount = 0x36020003
 PidTagContentUnreadCount = 0x36030003
+PidTagLocalCommitTimeMax = 0x670A0040
 PidTagAssociatedContentCount = 0x36170003
 PidTagSubfolders = 0x360A000B
 PidTagFolderType = 0x36010003

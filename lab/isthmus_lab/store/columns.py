@@ -25,6 +25,7 @@ COLUMNS: dict[PropertyKey, str] = {
     tags.PidTagClientSubmitTime: "sent",
     tags.PidTagCreationTime: "created",
     tags.PidTagLastModificationTime: "modified",
+    tags.PidTagInternetArticleNumber: "item.number",
     tags.PidTagMessageSize: "size",
     tags.PidTagMessageSizeExtended: "size",
     tags.PidTagMessageFlags: "message_flags",
@@ -55,6 +56,7 @@ COMPUTED: frozenset[PropertyKey] = frozenset(
         tags.PidTagSourceKey,
         tags.PidTagParentSourceKey,
         tags.PidTagChangeKey,
+        tags.PidTagInternetArticleNumber,
         tags.PidTagMessageSize,
         tags.PidTagMessageSizeExtended,
         tags.PidTagHasAttachments,
@@ -76,6 +78,7 @@ def computed(row: Row) -> Properties:
         tags.PidTagSourceKey: row.id[46:68],
         tags.PidTagParentSourceKey: row.id[22:44],
         tags.PidTagChangeKey: row.change_key,
+        tags.PidTagInternetArticleNumber: row.number & 0x7FFFFFFF,  # what IMAP takes for the UID
         tags.PidTagMessageSize: min(row.size, 2**31 - 1),
         tags.PidTagMessageSizeExtended: row.size,
         tags.PidTagHasAttachments: row.has_attachments,

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _SELECT = """
     SELECT number, change, parent, role, name, container_class, total, unread, associated,
-        (SELECT count(*) FROM folder AS child WHERE child.parent = folder.number), size, created, modified, properties
+        (SELECT count(*) FROM folder AS child WHERE child.parent = folder.number), size, created, modified,
+        max(committed, modified), properties
     FROM folder
 """
 _BELOW = """
@@ -236,7 +237,7 @@ class Folders:
     def _folder(self, record: tuple[Any, ...]) -> Folder:
         number, change, parent, role, name, container_class, *counts, properties = record
         ids = self._mailbox.ids
-        total, unread, associated, children, size, created, modified = counts
+        total, unread, associated, children, size, created, modified, committed = counts
         return Folder(
             ids.folder(number),
             ids.xid(change),
@@ -251,6 +252,7 @@ class Folders:
             size,
             created,
             modified,
+            committed,
             fasttransfer.decode(properties).properties,
         )
 

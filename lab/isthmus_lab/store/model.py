@@ -30,6 +30,7 @@ class Folder:
     size: int  # bytes of all items' content
     created: int
     modified: int
+    committed: int  # the last change of an item in it
     properties: Properties = field(hash=False)  # everything else that was set on it, by property key
 
 

@@ -18,6 +18,7 @@ CREATE TABLE folder (
     change INTEGER NOT NULL,
     created INTEGER NOT NULL,
     modified INTEGER NOT NULL,
+    committed INTEGER NOT NULL DEFAULT 0, -- the last change of anything in it, PidTagLocalCommitTimeMax
     total INTEGER NOT NULL DEFAULT 0,
     unread INTEGER NOT NULL DEFAULT 0,
     associated INTEGER NOT NULL DEFAULT 0,
@@ -94,6 +95,7 @@ CREATE TABLE tombstone (
 
 CREATE TRIGGER item_came AFTER INSERT ON item BEGIN
     UPDATE folder SET
+        committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
         total = total + (new.associated = 0),
         unread = unread + (new.associated = 0 AND new.message_flags & 1 = 0),
         associated = associated + new.associated,
@@ -103,6 +105,7 @@ END;
 
 CREATE TRIGGER item_went AFTER DELETE ON item BEGIN
     UPDATE folder SET
+        committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
         total = total - (old.associated = 0),
         unread = unread - (old.associated = 0 AND old.message_flags & 1 = 0),
         associated = associated - old.associated,
@@ -110,8 +113,9 @@ CREATE TRIGGER item_went AFTER DELETE ON item BEGIN
     WHERE number = old.folder;
 END;
 
-CREATE TRIGGER item_changed AFTER UPDATE OF message_flags, size ON item BEGIN
+CREATE TRIGGER item_changed AFTER UPDATE OF change ON item BEGIN
     UPDATE folder SET
+        committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
         unread = unread + (new.associated = 0) * ((old.message_flags & 1) - (new.message_flags & 1)),
         size = size + new.size - old.size
     WHERE number = new.folder;
@@ -119,12 +123,14 @@ END;
 
 CREATE TRIGGER item_moved AFTER UPDATE OF folder ON item BEGIN
     UPDATE folder SET
+        committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
         total = total - (old.associated = 0),
         unread = unread - (old.associated = 0 AND old.message_flags & 1 = 0),
         associated = associated - old.associated,
         size = size - old.size
     WHERE number = old.folder;
     UPDATE folder SET
+        committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
         total = total + (new.associated = 0),
         unread = unread + (new.associated = 0 AND new.message_flags & 1 = 0),
         associated = associated + new.associated,

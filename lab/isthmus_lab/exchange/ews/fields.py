@@ -15,6 +15,8 @@ from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Attachment, Bag, Properties, Value
 from isthmus_lab.mapi.tags import PropertyKey, PtypMultiple, property_type
 from isthmus_lab.store import Row
+from isthmus_lab.store.columns import COMPUTED
+from isthmus_lab.store.columns import computed as computed_properties
 
 from .errors import EwsError
 from .kinds import Kind, kind_of
@@ -55,17 +57,7 @@ _ALWAYS_THERE: Final = frozenset(
     ("size", "message_flags", "importance", "sensitivity", "has_attachments", "associated", "subject")
 )
 # These are facts about the stored item, not part of what is in it.
-_ONLY_ROW: Final = frozenset(
-    (
-        tags.PidTagMessageSize,
-        tags.PidTagMessageFlags,
-        tags.PidTagHasAttachments,
-        tags.PidTagAssociated,
-        tags.PidTagEntryId,
-        tags.PidTagParentEntryId,
-        tags.PidTagChangeKey,
-    )
-)
+_ONLY_ROW: Final = COMPUTED | {tags.PidTagMessageFlags}
 
 
 class View:
@@ -118,6 +110,8 @@ class View:
             if name is not None:
                 found = getattr(self.row, name)
                 return found if found or name in _ALWAYS_THERE else None
+            if key in COMPUTED:
+                return computed_properties(self.row)[key]
         return self.bag.get(key)
 
 

@@ -39,6 +39,7 @@ _OWN: Final[dict[PropertyKey, str]] = {
     tags.PidTagSubfolders: "children",
     tags.PidTagCreationTime: "created",
     tags.PidTagLastModificationTime: "modified",
+    tags.PidTagLocalCommitTimeMax: "committed",
     tags.PidTagEntryId: "id",
     tags.PidTagParentEntryId: "parent_id",
     tags.PidTagChangeKey: "change_key",

@@ -27,6 +27,8 @@ def convert_id(call: Call) -> Answer:
             raise EwsError("ErrorUnsupportedTypeForConversion", f"{given} to {wanted} is not supported.")
         if given.startswith("Ews"):
             found = ObjectId.parse(written)
+            # The mailbox that the id is of; clients that only have a logon name find their address this way.
+            owner = call.services.directory.by_mailbox(found.mailbox)
         else:
             owner = call.services.directory.by_address(address)
             if owner is None or owner.mailbox is None:
@@ -36,7 +38,7 @@ def convert_id(call: Call) -> Answer:
             except ValueError:
                 raise EwsError("ErrorInvalidIdMalformed") from None
             found = ObjectId(owner.mailbox, entry)
-        yield _alternate(found, wanted, address)
+        yield _alternate(found, wanted, (owner and owner.smtp) or address)
 
     return call.answer_each(call.children("SourceIds"), handle)
 
