@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -236,3 +237,17 @@ def test_an_answer_that_is_not_valid_does_not_go_out_and_is_noted(
     assert b"is not valid" in content
     (noted,) = violations.new()
     assert (noted["what"], noted["operation"]) == ("answer", "GetServerTimeZones")
+
+
+def test_a_find_gives_no_more_than_the_policy_allows(web: Web, population: Population) -> None:
+    settings = web._services.settings.model_copy(update={"find_count_limit": 3})
+    answers = Answers(Web(replace(web._services, settings=settings), lambda: ""), population.people[0])
+    find = (
+        '<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>{}'
+        '<m:ParentFolderIds><t:DistinguishedFolderId Id="inbox"/></m:ParentFolderIds></m:FindItem>'
+    )
+    assert b"ErrorExceededFindCountLimit" in answers.ask(find.format(""))[1]
+    view = '<m:IndexedPageItemView MaxEntriesReturned="50" Offset="0" BasePoint="Beginning"/>'
+    page = answers.to(find.format(view))
+    assert len(answers.ids(page)) == 3
+    assert b'IncludesLastItemInRange="false"' in page

@@ -59,6 +59,9 @@ class Settings(_Section):
         description="validate answers too, and add a line to this file for what the schema does not allow",
     )
     max_request_bytes: int = 67_108_864
+    find_count_limit: int = Field(
+        default=1000, description="most items or folders in one answer (EWSFindCountLimit of the throttling policy)"
+    )
     compress: bool = Field(default=True, description="gzip answers (never exports) for clients that accept it")
     retry_seconds: float = Field(default=5.0, description="first wait before mail that could not go on is tried again")
     conditions: Conditions = Field(default=Conditions(), description="faults, delays and limits; see conditions/")

@@ -35,6 +35,7 @@ from isthmus_lab.store.permissions import ANONYMOUS, DEFAULT, Ace, Permissions, 
 from isthmus_lab.store.restriction import And, Bitmask, Compare, Contains, Exists, Not, Or, Restriction
 from isthmus_lab.store.roles import ARCHIVE_ROLES
 from isthmus_lab.store.store import Store
+from isthmus_lab.store.words import Mentions
 
 __all__ = [
     "ANONYMOUS",
@@ -59,6 +60,7 @@ __all__ = [
     "ItemChanges",
     "Items",
     "Mailbox",
+    "Mentions",
     "Not",
     "NotAllowedError",
     "NotFoundError",

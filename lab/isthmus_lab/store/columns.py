@@ -34,6 +34,7 @@ COLUMNS: dict[PropertyKey, str] = {
     tags.PidTagSensitivity: "sensitivity",
     tags.PidTagFlagStatus: "flag_status",
     tags.PidTagHasAttachments: "has_attachments",
+    tags.PidTagAssociated: "associated",
     tags.PidTagSearchKey: "search_key",
     tags.PidTagInternetMessageId: "message_id",
     tags.PidTagInReplyToId: "in_reply_to",

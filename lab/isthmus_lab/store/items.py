@@ -112,21 +112,37 @@ class Items:
         values: list[object] = []
         with self._mailbox.lock:
             folder = self._mailbox.folders.get(folder_id)
-            matching = "FROM item WHERE folder = ? AND associated = ?"
-            values += (self._ids.folder_number(folder_id), associated)
+            matching = self._matching(folder_id, restriction, associated, values)
             if restriction is None:
                 total = folder.associated if associated else folder.total
             else:
-                matching += f" AND {where(restriction, values)}"
                 total = self._mailbox.sql(f"SELECT count(*) {matching}", values)[0][0]
-            by = [f"{order(key, values)} {'DESC' if descending else 'ASC'}" for key, descending in sort]
             statement = (
-                f"SELECT number, change, folder, associated, {columns.VALUES} {matching}"
-                f" ORDER BY {', '.join(by or ['received DESC'])}, number DESC LIMIT ? OFFSET ?"
+                f"{SELECT.removesuffix(' FROM item')} {matching} ORDER BY {_order(sort, values)} LIMIT ? OFFSET ?"
             )
             records = self._mailbox.sql(statement, [*values, -1 if limit is None else limit, offset])
         rows = [self.from_record(record) for record in records]
         return Page(rows, offset, total, offset + len(rows) >= total)
+
+    def position(
+        self,
+        folder_id: bytes,
+        condition: Restriction,
+        restriction: Restriction | None = None,
+        *,
+        sort: Sequence[tuple[PropertyKey, bool]] = (),
+        associated: bool = False,
+        last: bool = False,
+    ) -> int | None:
+        """Where in what `find` gives the first (or last) item is that meets a condition; None when there is none."""
+        values: list[object] = []
+        meets = where(condition, values)
+        by = _order(sort, values)
+        places = f"SELECT {meets} AS meets, row_number() OVER (ORDER BY {by}) - 1 AS place"
+        places += f" {self._matching(folder_id, restriction, associated, values)}"
+        chosen = "max" if last else "min"
+        [(place,)] = self._mailbox.sql(f"SELECT {chosen}(place) FROM ({places}) WHERE meets", values)
+        return None if place is None else int(place)
 
     def search(self, restriction: Restriction, *, limit: int = 100) -> list[Row]:
         """Normal items anywhere in the mailbox that match (search key, message id)."""
@@ -205,6 +221,13 @@ class Items:
             self._delete(row, None if row.associated else place)
 
     # Within
+
+    def _matching(
+        self, folder_id: bytes, restriction: Restriction | None, associated: bool, values: list[object]
+    ) -> str:
+        values += (self._ids.folder_number(folder_id), associated)
+        matching = "FROM item WHERE folder = ? AND associated = ?"
+        return matching if restriction is None else f"{matching} AND {where(restriction, values)}"
 
     def _all(self, folder: int, associated: bool) -> list[Row]:
         records = self._mailbox.sql(f"{SELECT} WHERE folder = ? AND associated <= ?", (folder, associated))
@@ -325,6 +348,12 @@ class Items:
         self._mailbox.tell(
             Event(self._mailbox.guid, kind, now(), row.folder_id, row.folder_id, row.id, old_id, old_folder)
         )
+
+
+def _order(sort: Sequence[tuple[PropertyKey, bool]], values: list[object]) -> str:
+    """ORDER BY; newest received first without a sort order, and then what came last first."""
+    by = [f"{order(key, values)} {'DESC' if descending else 'ASC'}" for key, descending in sort]
+    return ", ".join([*(by or ["received DESC"]), "number DESC"])
 
 
 def now() -> int:

@@ -14,9 +14,10 @@ from typing import Any, Literal, cast
 from uuid import UUID
 
 from isthmus_lab.mapi import fasttransfer, tags
-from isthmus_lab.mapi.bag import Properties, Value
+from isthmus_lab.mapi.bag import Bag, Properties, Value
 from isthmus_lab.mapi.tags import PropertyKey, property_type
 from isthmus_lab.store.columns import COLUMNS
+from isthmus_lab.store.words import Mentions, body_of, folded, has_phrase, has_word_beginning, mentions
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,13 @@ class OtherProperty:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """Text in a text property, [MS-OXCDATA] 2.12.4."""
+    """Text in a text property, [MS-OXCDATA] 2.12.4; "words" is the beginning of a word, "phrase" whole words."""
 
     key: PropertyKey
     text: str
-    mode: Literal["full", "prefix", "substring"] = "substring"
+    mode: Literal["full", "prefix", "substring", "words", "phrase"] = "substring"
     ignore_case: bool = True
+    ignore_marks: bool = False  # fuzzy level IGNORENONSPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class Bitmask:
     is_zero: bool = False
 
 
-Leaf = Compare | Contains | Exists | Bitmask
+PropertyLeaf = Compare | Contains | Exists | Bitmask
+Leaf = Compare | Contains | Exists | Bitmask | Mentions
 Restriction = And | Or | Not | Leaf
 
 _CONTENT = "(SELECT data FROM content WHERE content.number = item.content)"
@@ -90,7 +93,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 # Properties that every item has; of others the empty column means that the item does not have them.
 _ALWAYS = {"message_flags", "(message_flags & 1)", "importance", "sensitivity", "flag_status", "has_attachments"}
-_ALWAYS |= {"size", "recurring", "item.number"}
+_ALWAYS |= {"size", "recurring", "associated", "item.number"}
 # Texts that are compared and sorted without regard to case; ids are not among them.
 _TEXTS = {
     "item_class",
@@ -126,7 +129,7 @@ def order(key: PropertyKey, values: list[object]) -> str:
 
 
 def _leaf(leaf: Leaf, values: list[object]) -> str:
-    column = COLUMNS.get(leaf.key)
+    column = None if isinstance(leaf, Mentions) else COLUMNS.get(leaf.key)
     if column is not None:
         present = "1" if column in _ALWAYS else f"{column} NOT IN (0, '', x'')"
         match leaf:
@@ -135,9 +138,9 @@ def _leaf(leaf: Leaf, values: list[object]) -> str:
             case Bitmask(_, mask, is_zero):
                 values.append(mask)
                 return f"({column} & ?) {'=' if is_zero else '<>'} 0"
-            case Contains(_, text, mode, ignore_case):
-                values.extend((text, mode, ignore_case))
-                return f"text_contains({column}, ?, ?, ?)"
+            case Contains(_, text, mode, ignore_case, ignore_marks):
+                values.extend((text, mode, ignore_case, ignore_marks))
+                return f"text_contains({column}, ?, ?, ?, ?)"
             case Compare(_, sign, OtherProperty(other)) if other in COLUMNS:
                 return f"({present} AND {column} {sign} {COLUMNS[other]})"
             case Compare(_, sign, value) if isinstance(value, int | float | str | bytes):
@@ -153,7 +156,7 @@ def _leaf(leaf: Leaf, values: list[object]) -> str:
 
 def register(connection: sqlite3.Connection) -> None:
     """Gives a connection the functions that the SQL above uses."""
-    connection.create_function("text_contains", 4, _text_contains, deterministic=True)
+    connection.create_function("text_contains", 5, _text_contains, deterministic=True)
     connection.create_function("leaf_matches", 2, _leaf_matches)
     connection.create_function("property_of", 2, _property_of)
 
@@ -175,17 +178,23 @@ def _remember(what: Leaf | PropertyKey) -> int:
 
 
 @lru_cache(maxsize=4)  # several conditions on one item follow each other
-def _properties(content: bytes) -> Properties:
-    return fasttransfer.decode(content).properties
+def _bag(content: bytes) -> Bag:
+    return fasttransfer.decode(content)
 
 
 def _leaf_matches(content: bytes, number: int) -> bool:
     leaf = _remembered[number]
-    assert isinstance(leaf, Compare | Contains | Exists | Bitmask)
-    return matches(leaf, _properties(content))
+    assert isinstance(leaf, Leaf)
+    bag = _bag(content)
+    if isinstance(leaf, Mentions):
+        return mentions(leaf, bag)
+    properties = bag.properties
+    if leaf.key == tags.PidTagBody and tags.PidTagBody not in properties and (body := body_of(properties)) is not None:
+        properties = properties | {tags.PidTagBody: body}
+    return matches(leaf, properties)
 
 
-def matches(leaf: Leaf, properties: Properties) -> bool:
+def matches(leaf: PropertyLeaf, properties: Properties) -> bool:
     """A single condition on properties at hand."""
     found = properties.get(leaf.key)
     if found is None:
@@ -196,8 +205,8 @@ def matches(leaf: Leaf, properties: Properties) -> bool:
             return True
         case Bitmask(_, mask, is_zero):
             return any(isinstance(value, int) and (value & mask == 0) == is_zero for value in found)
-        case Contains(_, text, mode, ignore_case):
-            return any(_text_contains(value, text, mode, ignore_case) for value in found)
+        case Contains(_, text, mode, ignore_case, ignore_marks):
+            return any(_text_contains(value, text, mode, ignore_case, ignore_marks) for value in found)
         case Compare(_, sign, wanted):
             other = properties.get(wanted.key) if isinstance(wanted, OtherProperty) else wanted
             try:
@@ -206,13 +215,17 @@ def matches(leaf: Leaf, properties: Properties) -> bool:
                 return False
 
 
-def _text_contains(value: object, text: str, mode: str, ignore_case: bool) -> bool:
+def _text_contains(value: object, text: str, mode: str, case: bool, marks: bool) -> bool:
+    """Whether text is in the value; `case` and `marks` say what of it is ignored."""
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     if not isinstance(value, str):
         return False
-    if ignore_case:
-        value, text = value.casefold(), text.casefold()
+    if mode == "words":
+        return has_word_beginning(value, text, case=bool(case), marks=bool(marks))
+    if mode == "phrase":
+        return has_phrase(value, text, case=bool(case), marks=bool(marks))
+    value, text = (folded(each, case=bool(case), marks=bool(marks)) for each in (value, text))
     if mode == "full":
         return value == text
     return value.startswith(text) if mode == "prefix" else text in value
@@ -231,7 +244,7 @@ def _comparable(value: object) -> Any:
 def _property_of(content: bytes, number: int) -> str | bytes | int | float | None:
     key = _remembered[number]
     assert isinstance(key, int | tags.NamedProperty)
-    value = _properties(content).get(key)
+    value = _bag(content).get(key)
     if isinstance(value, list):
         value = value[0] if value else None
     if property_type(key) == tags.PtypTime and value is not None:

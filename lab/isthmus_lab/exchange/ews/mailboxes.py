@@ -14,7 +14,7 @@ from .fields import Draft, Field, View, array
 from .names import Element, child, elements, t, text
 
 # RecipientTrackStatus, [MS-OXOCAL] 2.2.4.10.2
-_RESPONSES: Final = {0: "Unknown", 1: "Organizer", 2: "Tentative", 3: "Accept", 4: "Decline", 5: "NoResponseReceived"}
+RESPONSES: Final = {0: "Unknown", 1: "Organizer", 2: "Tentative", 3: "Accept", 4: "Decline", 5: "NoResponseReceived"}
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def attendees(uri: str, kind: int) -> Field:
             if who is None or each.get(tags.PidTagRecipientFlags, 0) & 2:  # the organiser is no attendee of EWS
                 continue
             attendee = t("Attendee", who)
-            attendee.append(t("ResponseType", _RESPONSES.get(each.get(tags.PidTagRecipientTrackStatus, 0), "Unknown")))
+            attendee.append(t("ResponseType", RESPONSES.get(each.get(tags.PidTagRecipientTrackStatus, 0), "Unknown")))
             found.append(attendee)
         return array(element, found) if found else None
 

@@ -7,15 +7,16 @@ from typing import Any, Final, Literal
 
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.tags import PropertyKey
-from isthmus_lab.store import And, Bitmask, Compare, Contains, Exists, Not, Or, Restriction
+from isthmus_lab.store import And, Bitmask, Compare, Contains, Exists, Mentions, Not, Or, Restriction
 from isthmus_lab.store.restriction import OtherProperty
 from isthmus_lab.store.restriction import matches as leaf_matches
 
 from . import extended
 from .errors import EwsError
+from .mailboxes import RESPONSES
 from .names import Element, child, elements, local
 from .shapes import ALL, uri_of
-from .values import BOOLEAN, INTEGER, TEXT, Text, text_of
+from .values import BOOLEAN, INTEGER, TEXT, Text, choice, text_of
 
 _SIGNS: Final[dict[str, Literal["=", "!=", "<", "<=", ">", ">="]]] = {
     "IsEqualTo": "=",
@@ -31,6 +32,7 @@ _BITS: Final[dict[str, tuple[PropertyKey, int]]] = {
     "item:IsDraft": (tags.PidTagMessageFlags, tags.MSGFLAG_UNSENT),
     "item:IsSubmitted": (tags.PidTagMessageFlags, tags.MSGFLAG_SUBMIT),
     "item:IsFromMe": (tags.PidTagMessageFlags, tags.MSGFLAG_FROMME),
+    "item:IsResend": (tags.PidTagMessageFlags, 0x80),
     "item:IsUnmodified": (tags.PidTagMessageFlags, tags.MSGFLAG_UNMODIFIED),
     "calendar:IsMeeting": (tags.PidLidAppointmentStateFlags, 1),
     "calendar:IsCancelled": (tags.PidLidAppointmentStateFlags, 4),
@@ -40,19 +42,42 @@ _STANDS_FOR: Final[dict[str, tuple[PropertyKey, Text]]] = {
     "message:ToRecipients": (tags.PidTagDisplayTo, TEXT),
     "message:CcRecipients": (tags.PidTagDisplayCc, TEXT),
     "message:BccRecipients": (tags.PidTagDisplayBcc, TEXT),
+    "message:ReplyTo": (tags.PidTagReplyRecipientNames, TEXT),
+    "item:IconIndex": (tags.PidTagIconIndex, INTEGER),
+    "item:TextBody": (tags.PidTagBody, TEXT),
+    "calendar:RequiredAttendees": (tags.PidLidToAttendeesString, TEXT),
+    "calendar:OptionalAttendees": (tags.PidLidCcAttendeesString, TEXT),
+    "calendar:Resources": (tags.PidTagDisplayBcc, TEXT),
+    "calendar:TimeZone": (tags.PidLidTimeZoneDescription, TEXT),
+    "calendar:MyResponseType": (tags.PidLidResponseStatus, choice(RESPONSES)),
+    "contacts:CompleteName": (tags.PidTagDisplayName, TEXT),
+    "contacts:Notes": (tags.PidTagBody, TEXT),
     "folder:DisplayName": (tags.PidTagDisplayName, TEXT),
     "folder:FolderClass": (tags.PidTagContainerClass, TEXT),
     "folder:TotalCount": (tags.PidTagContentCount, INTEGER),
     "folder:UnreadCount": (tags.PidTagContentUnreadCount, INTEGER),
     "folder:ChildFolderCount": (tags.PidTagFolderChildCount, INTEGER),
 }
-_MODES: Final[dict[str, Literal["full", "prefix", "substring"]]] = {
+_MODES: Final[dict[str, Literal["full", "prefix", "substring", "words", "phrase"]]] = {
     "FullString": "full",
     "Prefixed": "prefix",
     "Substring": "substring",
-    "PrefixOnWords": "substring",
-    "ExactPhrase": "substring",
+    "PrefixOnWords": "words",
+    "ExactPhrase": "phrase",
 }
+# ContainmentComparison: what is ignored, case and nonspacing marks; Loose is what the server's language takes as equal.
+_COMPARISONS: Final[dict[str, tuple[bool, bool]]] = {
+    "Exact": (False, False),
+    "IgnoreCase": (True, False),
+    "IgnoreNonSpacingCharacters": (False, True),
+    "IgnoreCaseAndNonSpacingCharacters": (True, True),
+    "Loose": (True, True),
+    "LooseAndIgnoreCase": (True, True),
+    "LooseAndIgnoreNonSpace": (True, True),
+    "LooseAndIgnoreCaseAndIgnoreNonSpace": (True, True),
+}
+_TEXTUAL: Final = frozenset((tags.PtypString, tags.PtypString8, tags.PtypBinary))
+_NUMBERS: Final = frozenset((tags.PtypInteger16, tags.PtypInteger32, tags.PtypInteger64))
 
 
 def read(node: Element) -> Restriction:
@@ -72,12 +97,14 @@ def read(node: Element) -> Restriction:
         case "Contains":
             return _contains(node, key, inside[1])
         case "Excludes":
+            if tags.property_type(key) not in _NUMBERS:
+                raise EwsError("ErrorInvalidExcludesRestriction", "Only integers have bits that can be excluded.")
             mask = inside[1].get("Value", "0")
             return Bitmask(key, int(mask, 16 if mask[:2].lower() == "0x" else 10), is_zero=True)
     raise EwsError("ErrorInvalidRestriction", f"{name} is not supported.")
 
 
-def key_of(path: Element) -> tuple[PropertyKey, Text]:
+def key_of(path: Element, refusal: str = "ErrorUnsupportedPathForQuery") -> tuple[PropertyKey, Text]:
     """The property that a path stands for in a restriction or sort order, and how its values are written."""
     if local(path) == "ExtendedFieldURI":
         key = extended.key_of(path)
@@ -91,7 +118,7 @@ def key_of(path: Element) -> tuple[PropertyKey, Text]:
         return tags.PidTagRead, BOOLEAN
     found = ALL.get(uri)
     if found is None or found.key is None:
-        raise EwsError("ErrorUnsupportedPathForQuery", f"{uri} cannot be used in a restriction or sort order.")
+        raise EwsError(refusal, f"{uri} cannot be used in a restriction or sort order.")
     return found.key, found.text or TEXT
 
 
@@ -104,6 +131,8 @@ def matches(restriction: Restriction, value: Callable[[PropertyKey], Any]) -> bo
             return any(matches(each, value) for each in parts)
         case Not(part):
             return not matches(part, value)
+        case Mentions():
+            return False  # no restriction of a request has it, and folders have no words
         case leaf:
             properties = {leaf.key: value(leaf.key)}
             if isinstance(leaf, Compare) and isinstance(leaf.value, OtherProperty):
@@ -129,9 +158,11 @@ def _comparison(sign: Literal["=", "!=", "<", "<=", ">", ">="], path: Element, o
 
 
 def _contains(node: Element, key: PropertyKey, constant: Element) -> Restriction:
-    ignore_case = "IgnoreCase" in (node.get("ContainmentComparison") or "Exact")
+    if tags.property_type(key) & ~tags.PtypMultiple not in _TEXTUAL:
+        raise EwsError("ErrorContainsFilterWrongType", "Contains looks into texts only.")
+    ignore_case, ignore_marks = _COMPARISONS[node.get("ContainmentComparison") or "Exact"]
     mode = _MODES[node.get("ContainmentMode") or "FullString"]
-    return Contains(key, constant.get("Value", ""), mode, ignore_case)
+    return Contains(key, constant.get("Value", ""), mode, ignore_case, ignore_marks)
 
 
 def sort_order(node: Element | None) -> list[tuple[PropertyKey, bool]]:
@@ -139,7 +170,7 @@ def sort_order(node: Element | None) -> list[tuple[PropertyKey, bool]]:
     order = []
     for each in elements(node):
         path = next(iter(elements(each)))
-        order.append((key_of(path)[0], each.get("Order") == "Descending"))
+        order.append((key_of(path, "ErrorUnsupportedPathForSortGroup")[0], each.get("Order") == "Descending"))
     return order
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from isthmus_lab.store import Rights
 
 from ..call import Call, operation
+from ..errors import EwsError
 from ..folders import FolderShape, show, value
 from ..names import Element, child, m, t
 from ..paging import Window
@@ -21,7 +22,9 @@ def find_folder(call: Call) -> Answer:
     shape = FolderShape.parse(child(call.element, "FolderShape"))
     deep = call.element.get("Traversal") == "Deep"
     restriction = restriction_in(call.element)
-    window = Window.parse(call.element, "IndexedPageFolderView", "FractionalPageFolderView")
+    window = Window.parse(call.element, "Folder")
+
+    limit = call.services.settings.find_count_limit
 
     def handle(node: Element) -> Iterator[Element]:
         mailbox, parent = call.folder(node)
@@ -32,7 +35,11 @@ def find_folder(call: Call) -> Answer:
             if (restriction is None or matches(restriction, partial(value, each)))
             and (access.full or Rights.VISIBLE in access.on(each))
         ]
-        start, end = window.of(len(found))
+        if call.element.get("Traversal") == "SoftDeleted":  # folders' dumpsters are gone since Exchange 2010
+            found = []
+        if not window.indexed and len(found) > limit:
+            raise EwsError("ErrorExceededFindCountLimit", f"More than {limit} folders; ask for them page by page.")
+        start, end = window.within(limit).of(len(found))
         root = m("RootFolder", **window.attributes(start, end, len(found)))
         listed = t("Folders")
         listed.extend(show(access, each, shape) for each in found[start:end])

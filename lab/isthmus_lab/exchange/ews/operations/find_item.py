@@ -1,79 +1,122 @@
-"""FindItem: pages, restrictions, sort orders, calendar views ([MS-OXWSSRCH] 3.1.4.2)."""
+"""FindItem: pages, restrictions, queries in words, sort orders, groups ([MS-OXWSSRCH] 3.1.4.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 
-from isthmus_lab.mapi import occurrences, tags
-from isthmus_lab.store import And, Compare, Mailbox, Rights
+from isthmus_lab.store import Restriction, Rights
 
+from .. import aqs, calendar_view, contacts_view
 from ..call import Call, operation
 from ..errors import EwsError
 from ..fields import View
-from ..names import Element, child, m, t
+from ..grouping import Group, Grouping
+from ..names import Element, child, elements, m, t
 from ..paging import Window
-from ..restrictions import restriction_in, sort_order
+from ..restrictions import read, restriction_in, sort_order
 from ..shapes import Shape, show
 from ..soap import Answer
-from ..values import parse_time
-
-_DAY = 864_000_000_000
-_PAGE = 1000
-"""Exchange answers at most so many items at once (EWSFindCountLimit)."""
+from ..versions import SCHEMAS, VERSIONS
 
 
 @operation
 def find_item(call: Call) -> Answer:
-    """The items of folders that meet a restriction."""
+    """The items of folders that meet a restriction or a query."""
     shape = Shape.parse(child(call.element, "ItemShape"))
-    associated = call.element.get("Traversal") == "Associated"
-    if call.element.get("Traversal") == "SoftDeleted":
-        raise EwsError("ErrorInvalidOperation", "Soft-deleted items are in recoverableitemsdeletions.")
-    restriction = restriction_in(call.element)
+    traversal = call.element.get("Traversal")
+    restriction = _wanted(call)
     order = sort_order(child(call.element, "SortOrder"))
-    window = Window.parse(call.element, "IndexedPageItemView", "FractionalPageItemView")
-    calendar = child(call.element, "CalendarView")
+    grouping = Grouping.parse(call.element)
+    calendar, contacts = (child(call.element, f"{name}View") for name in ("Calendar", "Contacts"))
+    if calendar is not None and (restriction is not None or order or grouping is not None):
+        raise EwsError("ErrorInvalidOperation", "A CalendarView takes no restriction, sort order or group.")
+    if contacts is not None:
+        restriction, order = contacts_view.within(contacts, restriction), order or contacts_view.ORDER
+    window = Window.parse(call.element, "Item")
+    limit = call.services.settings.find_count_limit
 
     def handle(node: Element) -> Iterator[Element]:
         mailbox, folder = call.folder(node, Rights.READ_ANY)
         if calendar is not None:
-            views = _view(call, mailbox, folder.id, calendar)
-            attributes = {"TotalItemsInView": str(len(views)), "IncludesLastItemInRange": "true"}
-            views = views[: int(calendar.get("MaxEntriesReturned", _PAGE))]
+            shown, attributes = calendar_view.find(call, mailbox, folder, calendar, limit)
+            yield _answer(attributes, _items(shown, shape))
+            return
+        seen = call.access(mailbox).seen(restriction)
+        find = partial(mailbox.items.find, folder.id, seen, sort=order, associated=traversal == "Associated")
+        # The folder's own dumpster, which this looked into, is gone since Exchange 2010.
+        total = 0 if traversal == "SoftDeleted" else find(limit=0).total
+        part = contacts_view.page(contacts) if contacts is not None else window
+        if part.condition is not None:
+            condition = read(elements(part.condition)[0])
+            part = part.at(
+                mailbox.items.position(
+                    folder.id, condition, seen,
+                    sort=order, associated=traversal == "Associated", last=part.from_end,
+                ),
+                total,
+            )  # fmt: skip
+        if not part.indexed and total > limit:
+            raise EwsError("ErrorExceededFindCountLimit", f"More than {limit} items; ask for them page by page.")
+        start, end = part.within(limit).of(total)
+        views = partial(map, partial(call.view, mailbox, body=shape.body))
+        if grouping is None:
+            found = list(views(find(offset=start, limit=end - start).rows)) if end > start else []
+            content = _items(found, shape)
         else:
-            access = call.access(mailbox)
-            find = partial(mailbox.items.find, folder.id, access.seen(restriction), sort=order, associated=associated)
-            if window.counts_from_start:
-                start, page = window.offset, find(offset=window.offset, limit=min(window.most or _PAGE, _PAGE))
-            else:
-                start, end = window.of(find(limit=0).total)
-                page = find(offset=start, limit=min(end - start, _PAGE))
-            views = [call.view(mailbox, row, body=shape.body) for row in page.rows]
-            attributes = window.attributes(start, start + len(views), page.total)
-        root = m("RootFolder", **attributes)
-        listed = t("Items")
-        listed.extend(show(view, shape, light=True) for view in views)
-        root.append(listed)
-        yield root
+            groups = _part(grouping.groups(views(find().rows)) if total else [], start, end)
+            found = [view for group in groups for view in group.views]
+            content = _grouped(groups, shape)
+        attributes = part.attributes(start, start + len(found), total)
+        if contacts is not None:
+            del attributes["IndexedPagingOffset"]
+        yield _answer(attributes, content)
 
     return call.answer_each(call.children("ParentFolderIds"), handle)
 
 
-def _view(call: Call, mailbox: Mailbox, folder: bytes, span: Element) -> list[View]:
-    """The appointments and occurrences that touch the time of a CalendarView, by their start."""
-    begin, end = parse_time(span.get("StartDate", "")), parse_time(span.get("EndDate", ""))
-    if end < begin:
-        raise EwsError("ErrorCalendarEndDateIsEarlierThanStartDate", "EndDate is earlier than StartDate.")
-    # A series may end later than it says: its clip is a local day, an exception may lie a little behind it.
-    may_touch = And(
-        (Compare(tags.PidLidAppointmentStartWhole, "<", end), Compare(tags.PidLidClipEnd, ">", begin - 2 * _DAY))
-    )
-    found = []
-    for row in mailbox.items.find(folder, call.access(mailbox).seen(may_touch)).rows:
-        if row.recurring:
-            series = call.view(mailbox, row)
-            found += [call.view(mailbox, row, occurrence=each) for each in occurrences.expand(series.value, begin, end)]
-        elif row.end > begin:
-            found.append(call.view(mailbox, row))
-    return sorted(found, key=lambda view: int(view.value(tags.PidLidAppointmentStartWhole) or 0))
+def _wanted(call: Call) -> Restriction | None:
+    """What the request's Restriction or QueryString asks for; only one of them may be there."""
+    restriction, query = restriction_in(call.element), child(call.element, "QueryString")
+    if child(call.element, "SeekToConditionPageItemView") is not None:
+        newest = VERSIONS[call.services.settings.version].schema
+        if SCHEMAS.index(newest) < SCHEMAS.index("Exchange2013"):
+            raise EwsError("ErrorSchemaValidation", "SeekToConditionPageItemView came with Exchange 2013.")
+    if query is None or not (query.text or "").strip():
+        return restriction
+    if restriction is not None:
+        raise EwsError("ErrorInvalidOperation", "A request has a Restriction or a QueryString, not both.")
+    return aqs.read(query.text or "", datetime.now(UTC).date())
+
+
+def _part(groups: list[Group], start: int, end: int) -> list[Group]:
+    """The groups with the items from one position to another; positions count the items of all groups."""
+    found, at = [], 0
+    for group in groups:
+        views = group.views[max(0, start - at) : max(0, end - at)]
+        at += len(group.views)
+        if views:
+            found.append(Group(group.index, views))
+    return found
+
+
+def _answer(attributes: dict[str, str], content: Element) -> Element:
+    root = m("RootFolder", **attributes)
+    root.append(content)
+    return root
+
+
+def _items(views: list[View], shape: Shape) -> Element:
+    listed = t("Items")
+    listed.extend(show(view, shape, light=True) for view in views)
+    return listed
+
+
+def _grouped(groups: list[Group], shape: Shape) -> Element:
+    shown = t("Groups")
+    for group in groups:
+        node = t("GroupedItems", t("GroupIndex", group.index))
+        node.append(_items(group.views, shape))
+        shown.append(node)
+    return shown
