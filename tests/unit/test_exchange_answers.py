@@ -104,7 +104,7 @@ def population() -> Population:
 
 
 @pytest.fixture(scope="module")
-def answering(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answering]:
+def services(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     folder: Path = tmp_path_factory.mktemp("answers")
     store = Store(folder / "mailboxes")
     fill(store, population, 220, 7, date(2026, 3, 1))
@@ -119,13 +119,13 @@ def answering(population: Population, tmp_path_factory: pytest.TempPathFactory) 
         accepted_domains=("alpha.test",),
     )
     # Nothing is sent here, so there is no transport.
-    services = Services(settings, Strangers(settings.forest), store, cast("Transport", None))
-    yield Answering(services)
+    yield Services(settings, Strangers(settings.forest), store, cast("Transport", None))
     store.close()
 
 
 @pytest.fixture(scope="module")
-def everybody(answering: Answering, population: Population) -> list[Answers]:
+def everybody(services: Services, population: Population) -> list[Answers]:
+    answering = Answering(services)
     return [Answers(answering, person) for person in population.people]
 
 
@@ -239,9 +239,9 @@ def test_an_answer_that_is_not_valid_does_not_go_out_and_is_noted(
     assert (noted["what"], noted["operation"]) == ("answer", "GetServerTimeZones")
 
 
-def test_a_find_gives_no_more_than_the_policy_allows(web: Web, population: Population) -> None:
-    settings = web._services.settings.model_copy(update={"find_count_limit": 3})
-    answers = Answers(Web(replace(web._services, settings=settings), lambda: ""), population.people[0])
+def test_a_find_gives_no_more_than_the_policy_allows(services: Services, population: Population) -> None:
+    settings = services.settings.model_copy(update={"find_count_limit": 3})
+    answers = Answers(Answering(replace(services, settings=settings)), population.people[0])
     find = (
         '<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>{}'
         '<m:ParentFolderIds><t:DistinguishedFolderId Id="inbox"/></m:ParentFolderIds></m:FindItem>'
