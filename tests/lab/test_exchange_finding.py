@@ -178,7 +178,9 @@ GROUPS = (
 )
 
 
-@pytest.mark.parametrize(("order", "aggregate"), itertools.product(("Ascending", "Descending"), ("Minimum", "Maximum")))
+@pytest.mark.parametrize(
+    ("order", "aggregate"), list(itertools.product(("Ascending", "Descending"), ("Minimum", "Maximum")))
+)
 def test_items_come_in_groups(desk: Desk, order: str, aggregate: str) -> None:
     answer = desk.find(where=GROUPS.format(order, aggregate) + BY_SUBJECT.format("Descending"))
     groups = {
