@@ -16,6 +16,7 @@ from isthmus_lab.store import Store
 from .conditions.pressure import Pressure
 from .directory import Directory
 from .ews.call import Services
+from .ews.versions import VERSIONS
 from .mail.delivery import deliverer
 from .mail.queue import Queue
 from .mail.smtp import Door, listen
@@ -54,7 +55,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
     stack.callback(queue.close)
     directory = Directory(settings.forest)
     stack.callback(directory.close)
-    pressure = Pressure(settings.conditions)
+    pressure = Pressure(settings.conditions, VERSIONS[settings.version].build)
     transport = Transport(
         queue,
         directory,

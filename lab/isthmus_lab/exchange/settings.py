@@ -62,6 +62,7 @@ class Settings(_Section):
     find_count_limit: int = Field(
         default=1000, description="most items or folders in one answer (EWSFindCountLimit of the throttling policy)"
     )
+    max_message_bytes: int | None = Field(default=None, description="of a message that is sent")
     compress: bool = Field(default=True, description="gzip answers (never exports) for clients that accept it")
     retry_seconds: float = Field(default=5.0, description="first wait before mail that could not go on is tried again")
     conditions: Conditions = Field(default=Conditions(), description="faults, delays and limits; see conditions/")

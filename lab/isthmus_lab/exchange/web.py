@@ -91,7 +91,10 @@ class Web:
         if caller is None:
             return self._challenge(web.Response(status=401))
         request["caller"] = caller
-        return self._challenge(await handler(request))
+        try:
+            return self._challenge(await handler(request))
+        except web.HTTPRequestEntityTooLarge:  # IIS's request filtering says so: 404.13
+            return web.Response(status=404, text="HTTP Error 404.13 - Not Found", content_type="text/html")
 
     def _challenge(self, response: web.StreamResponse) -> web.StreamResponse:
         """Who is not let in is told by what to prove themselves."""

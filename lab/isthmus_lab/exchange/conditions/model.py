@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[float, Field(ge=0)]
@@ -56,18 +56,72 @@ class FaultPlan(_Section):
     seed: int = 1
     rules: tuple[Rule, ...] = ()
 
-    @model_validator(mode="after")
-    def _named(self) -> FaultPlan:
-        rules = tuple(
+    @field_validator("rules")
+    @classmethod
+    def _named(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        named = tuple(
             rule if rule.name else rule.model_copy(update={"name": f"{rule.fault}-{place}"})
-            for place, rule in enumerate(self.rules, start=1)
+            for place, rule in enumerate(rules, start=1)
         )
-        if len({rule.name for rule in rules}) < len(rules):
+        if len({rule.name for rule in named}) < len(named):
             raise ValueError("two rules have the same name")
-        return self if rules == self.rules else self.model_copy(update={"rules": rules})
+        return named
+
+
+class Delay(_Section):
+    """How long things take beside what they really take; nobody's thread or processor is held for it.
+
+    The keys of ``call_ms`` and ``item_ms`` are request elements, or ``*`` for all others.
+    """
+
+    round_trip_ms: Milliseconds = Field(default=0, description="the way there and back, half of it each")
+    call_ms: dict[str, Milliseconds] = Field(default_factory=dict, description="a server's time for a request")
+    item_ms: dict[str, Milliseconds] = Field(default_factory=dict, description="and for each item of it")
+
+
+class Throttling(_Section):
+    """A throttling policy: the Ews… parameters of Set-ThrottlingPolicy. None is unlimited."""
+
+    max_concurrency: int | None = Field(default=None, description="requests at the same time")
+    sync_calls: int | None = Field(default=None, description="Sync… requests at the same time")
+    hanging_connections: int | None = Field(default=None, description="open GetStreamingEvents")
+    max_subscriptions: int | None = Field(default=None, description="subscriptions of a mailbox")
+    max_burst_ms: Milliseconds | None = Field(default=None, description="server time that may be used at once")
+    recharge_ms: Milliseconds = Field(default=900_000, gt=0, description="server time that comes back in an hour")
+    cutoff_ms: Milliseconds = Field(default=3_000_000, description="debt at which requests are refused")
+    lockout_ms: Milliseconds = Field(default=300_000, description="for how long they are")
+    shape: Literal["fault", "message", "unavailable"] = Field(default="fault", description="of ErrorServerBusy")
+
+
+class Limits(_Section):
+    """What a request may take."""
+
+    batch_seconds: float = Field(default=60.0, gt=0, description="after that the rest of a batch is left undone")
+
+
+# GlobalThrottlingPolicy as Setup writes it. What Exchange 2010 limits by percentages of time has no budget here.
+_LATER: Final = Throttling(
+    max_concurrency=27,
+    sync_calls=5,
+    hanging_connections=10,
+    max_subscriptions=5000,
+    find_count_limit=1000,
+    max_burst_ms=300_000,
+)
+POLICIES: Final = {
+    "Exchange2010_SP2": Throttling(max_concurrency=10, max_subscriptions=20),
+    "Exchange2013": _LATER.model_copy(update={"hanging_connections": 3, "sync_calls": None}),
+    "Exchange2016": _LATER,
+    "Exchange2019": _LATER,
+    "ExchangeSE": _LATER,
+}
+"""What is in force after an installation, by the server's version."""
 
 
 class Conditions(_Section):
     """Everything; a section that is not there changes nothing."""
 
     faults: FaultPlan = FaultPlan()
+    delay: Delay = Delay()
+    throttling: Throttling = Throttling()
+    limits: Limits = Limits()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Final
 
 from aiohttp import web
@@ -11,13 +12,17 @@ from aiohttp import web
 from ..ews.answering import Asked
 from ..ews.errors import EwsError
 from . import pages
+from .budgets import Budgets
 from .busy import InEachMessage, busy
+from .delay import call_seconds, item_seconds, items_of
 from .faults import Faults
 from .line import drop, refusal, reset
 from .model import Conditions, Rule
 from .watch import Watch
 
 _ON_THE_WAY: Final = ("reset", "drop-tls", "no-answer", "slow", "status", "error", "busy")
+_TARGET_CHARGED: Final = (14, 2, 318, 4)
+"""The build of Exchange 2010 SP2 RU4."""
 _SPOILED: Final = ("malformed", "truncated")
 
 
@@ -27,7 +32,8 @@ Work = Callable[[Watch], Awaitable[list[bytes]]]
 class Pressure:
     """The conditions of one server; ``conditions`` may be replaced at any time."""
 
-    def __init__(self, conditions: Conditions) -> None:
+    def __init__(self, conditions: Conditions, build: tuple[int, int, int, int]) -> None:
+        self._build = build
         self.closing = asyncio.Event()
         self.replace(conditions)
 
@@ -35,17 +41,31 @@ class Pressure:
         """From now on these apply; counts begin anew."""
         self.conditions = conditions
         self.faults = Faults(conditions.faults)
+        self.budgets = Budgets(conditions.throttling)
 
     async def carry(self, http: web.Request, asked: Asked, work: Work) -> list[bytes]:
         """The answer's pieces. Raises EwsError for a SOAP fault, Instead for what goes out in place of an answer."""
-        faults, watch = self.faults, Watch(self.faults)
-        pages.shorten(faults, asked.request, asked.caller.smtp or "")
+        operation, mailbox = asked.request.operation, asked.caller.smtp or ""
+        conditions, faults, budgets = self.conditions, self.faults, self.budgets
+        delay, who = conditions.delay, self._charged(asked)
+        pages.shorten(faults, asked.request, mailbox)
+        call, item = call_seconds(delay, operation), item_seconds(delay, operation)
+        watch = Watch(faults, conditions.limits.batch_seconds, item, call)
+        await self.pause(delay.round_trip_ms / 2000)
+        refused = budgets.refused(who)
+        if refused is not None:
+            _deny(watch, refused)
         await self._befall(faults, http, asked, watch, "before")
-        pieces = await work(watch)
+        began = time.monotonic()
+        with budgets.charge(who, operation):
+            pieces = await work(watch)
+            await self.pause(call + item * items_of(operation, pieces, watch.items))
+        held_back = budgets.slower(who, (time.monotonic() - began) * 1000)
         await self._befall(faults, http, asked, watch, "after")
         for rule in faults.of_kind(*_SPOILED):
             if self._strikes(faults, rule, asked):
                 pieces = [_spoiled(b"".join(pieces), rule.fault)]
+        await self.pause(delay.round_trip_ms / 2000 + held_back / 1000)
         return pieces
 
     def twice(self, mailbox: str) -> bool:
@@ -55,11 +75,22 @@ class Pressure:
 
     async def pause(self, seconds: float) -> None:
         """Waits, but not longer than the server lives."""
+        if not seconds:
+            return
         try:
             async with asyncio.timeout(seconds):
                 await self.closing.wait()
         except TimeoutError:
             pass
+
+    def _charged(self, asked: Asked) -> Hashable:
+        """Whose budget it is: one's own, or what a service account may use of each mailbox it acts for.
+
+        Before Exchange 2010 SP2 RU4 all of that was the service account's own.
+        """
+        if asked.caller is asked.logged_on or self._build < _TARGET_CHARGED:
+            return asked.logged_on.guid
+        return asked.logged_on.guid, asked.caller.guid
 
     def _strikes(self, faults: Faults, rule: Rule, asked: Asked) -> bool:
         return faults.strikes(rule, asked.request.operation, asked.caller.smtp or "")
@@ -83,10 +114,13 @@ class Pressure:
                 case "error":
                     raise EwsError(rule.code)
                 case "busy":
-                    error = busy(rule.shape, rule.back_off_ms)
-                    if not isinstance(error, InEachMessage):
-                        raise error
-                    watch.fail_all(error)
+                    _deny(watch, busy(rule.shape, rule.back_off_ms))
+
+
+def _deny(watch: Watch, error: Exception) -> None:
+    if not isinstance(error, InEachMessage):
+        raise error
+    watch.fail_all(error)
 
 
 def _spoiled(content: bytes, how: str) -> bytes:

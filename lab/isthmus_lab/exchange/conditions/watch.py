@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import TYPE_CHECKING
 
-from ..ews.errors import EwsError
+from ..ews.errors import EwsError, EwsWarning
 from ..ews.names import Element, local
 from .faults import Faults, fits
 
@@ -19,21 +20,36 @@ _WORDS = {
 
 
 class Watch:
-    """Called with each item before it is handled; raises what befalls it."""
+    """Called with each item before it is handled; raises what befalls it.
 
-    def __init__(self, faults: Faults) -> None:
+    A batch has a time; the item at which it is up fails, and those behind it are left undone.
+    """
+
+    def __init__(
+        self, faults: Faults, batch_seconds: float, item_seconds: float = 0.0, call_seconds: float = 0.0
+    ) -> None:
+        """A real server's time, ``item_seconds`` and ``call_seconds``, counts as if it had passed."""
         self._faults = faults
         self._all: EwsError | None = None
-        self._items = 0
+        self._item_seconds = item_seconds
+        self._until = time.monotonic() + batch_seconds - call_seconds
+        self._stopped = False
+        self.items = 0
+        """How many were worked on."""
 
     def fail_all(self, error: EwsError) -> None:
         """Every item is answered with this error."""
         self._all = error
 
     def __call__(self, call: Call, node: Element) -> None:
-        number, self._items = self._items, self._items + 1
         if self._all is not None:
             raise self._all
+        if self._stopped:
+            raise EwsWarning("ErrorBatchProcessingStopped", "Batch processing stopped.", [])
+        number, self.items = self.items, self.items + 1
+        if time.monotonic() + self.items * self._item_seconds > self._until:
+            self._stopped = True
+            raise EwsError("ErrorTimeoutExpired", "The operation timed out before it was complete.")
         for rule in self._faults.of_kind("item-error"):
             described = _described(call, node, number)
             if described is None:

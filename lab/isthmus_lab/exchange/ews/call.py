@@ -283,7 +283,12 @@ class Call:
     def answer(self, handle: Callable[[], Iterable[Element]], *, on_error: Mapping[str, str] = _NOTHING) -> Answer:
         """The answer of an operation that has one response message."""
         name = self.request.operation
-        return m(f"{name}Response", m("ResponseMessages", self.message(name, handle, on_error)))
+
+        def watched() -> Iterable[Element]:
+            self._watch(self, self.element)
+            return handle()
+
+        return m(f"{name}Response", m("ResponseMessages", self.message(name, watched, on_error)))
 
     def message(
         self, name: str, handle: Callable[[], Iterable[Element]], on_error: Mapping[str, str] = _NOTHING

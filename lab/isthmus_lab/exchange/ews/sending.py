@@ -41,7 +41,10 @@ def send(call: Call, draft: Draft) -> None:
     if not bag.get(tags.PidTagInternetMessageId):
         draft.set(tags.PidTagInternetMessageId, email.utils.make_msgid(domain=call.services.settings.host_name))
     addresses = [each.get(tags.PidTagSmtpAddress) or each.get(tags.PidTagEmailAddress) or "" for each in bag.recipients]
-    call.services.transport.submit(sender, [each for each in addresses if each], mime_from_bag(bag))
+    content, limit = mime_from_bag(bag), call.services.settings.max_message_bytes
+    if limit is not None and len(content) > limit:
+        raise EwsError("ErrorMessageSizeExceeded", "The message exceeds the maximum supported size.")
+    call.services.transport.submit(sender, [each for each in addresses if each], content)
 
 
 def _put_sender(call: Call, draft: Draft, role: Role) -> None:
