@@ -105,7 +105,6 @@ _LATER: Final = Throttling(
     sync_calls=5,
     hanging_connections=10,
     max_subscriptions=5000,
-    find_count_limit=1000,
     max_burst_ms=300_000,
 )
 POLICIES: Final = {
