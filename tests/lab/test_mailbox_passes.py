@@ -23,6 +23,7 @@ from isthmus_exchange.operations import (
     UploadItems,
 )
 from isthmus_exchange.values import Upload
+from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import ByteGate
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import prove
@@ -68,8 +69,46 @@ async def test_the_first_pass_brings_everything_and_the_proof_says_so(box: Copyi
     before = box.alpha.round_trips, box.beta.round_trips
     second = await done_without_looking(box)
     assert counts(second) == {}
-    assert box.alpha.round_trips - before[0] == folders + 1, "one request a folder, one for the tree"
+    assert box.alpha.round_trips - before[0] == folders + 2, "a worker that starts: one a folder, two for the tree"
     assert box.beta.round_trips == before[1]
+
+
+async def test_folders_that_did_not_change_are_not_asked(box: Copying) -> None:
+    class Later:
+        """Alpha a minute on, so that marks are believed at once; what is done here shows in their counts."""
+
+        def now(self) -> float:
+            return box.alpha.now() + 60
+
+        async def call(self, operation: Operation[Any], announce: Announce | None = None) -> Any:
+            return await box.alpha.call(operation, announce)
+
+    marks = Marks()
+
+    async def asked() -> tuple[int, dict[str, int]]:
+        before = box.alpha.round_trips
+        this = await box.new_pass()
+        this.from_side, this.marks = Later(), marks
+        await run_pass(this)
+        return box.alpha.round_trips - before, counts(this)
+
+    await asked()
+    inbox, calendar = await role(box.alpha, "inbox"), await role(box.alpha, "calendar")
+    letters = await listing(box.alpha, inbox)
+    assert await asked() == (3, {}), "the tree, the marks of its folders, the root itself"
+    changes: list[tuple[Operation[Any], dict[str, int]]] = [
+        (SetReadFlags(((letters[0], True), (letters[1], True))), {"read_flags": 1}),
+        (DeleteItems((letters[2],)), {"deleted": 1}),
+        (MoveItems((letters[3],), calendar), {"moved": 1}),
+    ]
+    for change, came_of_it in changes:
+        await box.alpha.call(change)
+        folders = 2 if "moved" in came_of_it else 1
+        assert await asked() == (3 + folders, came_of_it)
+    await put(box.alpha, calendar, stream("Hidden"), associated=True)
+    requests, came_of_it = await asked()
+    assert (requests, came_of_it) == (5, {"added": 1}), "one more to export it"
+    assert await contents(box.beta) == await contents(box.alpha)
 
 
 async def done_without_looking(box: Copying) -> Pass:

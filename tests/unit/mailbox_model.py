@@ -23,9 +23,9 @@ from isthmus_exchange.operations import (
     DeleteFolder,
     DeleteItems,
     ExportItems,
+    FindFolderMarks,
     FindFolders,
     FindItem,
-    FolderPage,
     GetDistinguishedFolders,
     GetItemLabels,
     Label,
@@ -36,12 +36,14 @@ from isthmus_exchange.operations import (
     SetReadFlags,
     SyncFolderHierarchy,
     SyncFolderItems,
+    TreePage,
     UploadItems,
 )
 from isthmus_exchange.values import (
     Exported,
     Folder,
     FolderChanges,
+    FolderMark,
     Item,
     ItemChange,
     ItemChanges,
@@ -119,6 +121,8 @@ class ModelMailbox:
         self.items: dict[str, Content] = {}
         self.folders: dict[str, Folder] = {}
         self._states: dict[str, Any] = {}
+        self._committed: dict[str, float] = {}
+        self._deleted = Counter[str]()
         self.uploads = 0
         self.root = self._add_folder("", "Top", "IPF", "msgfolderroot")
         for role, called in roles.items():
@@ -137,18 +141,19 @@ class ModelMailbox:
             # Nobody edits an item and its copy within one second, to the same length.
             self.world.time = float(int(self.world.time) + 1)
         content.text, content.modified, content.version = text, self.world.time, next(self._numbers)
+        self._commit(content.folder)
 
     def flag(self, item: str) -> None:
         self._set_read(item, not self.items[item].is_read)
 
     def move(self, item: str, folder: str) -> str:
-        return self._add_item(replace(self.items.pop(item), folder=folder, version=next(self._numbers)))
+        return self._add_item(replace(self._take(item), folder=folder, version=next(self._numbers)))
 
     def copy(self, item: str, folder: str) -> str:
         return self._add_item(replace(self.items[item], folder=folder, version=next(self._numbers)))
 
     def delete(self, item: str) -> None:
-        del self.items[item]
+        self._take(item)
 
     def make_folder(self, parent: str, name: str) -> str:
         self._free(parent, name)
@@ -220,7 +225,10 @@ class ModelMailbox:
                 return {folder.role: folder for folder in self.folders.values() if folder.role}
             case FindFolders():
                 found = [folder for folder in self.folders.values() if folder.id != self.root]
-                return FolderPage([folder._replace(role="") for folder in found], True, len(found))
+                return TreePage([folder._replace(role="") for folder in found], True, len(found))
+            case FindFolderMarks():
+                marks = [(folder, self._mark(folder)) for folder in self.folders if folder != self.root]
+                return TreePage(marks, True, len(marks))
             case SyncFolderHierarchy(state):
                 return self._sync_folders(state)
             case SyncFolderItems(folder, state):
@@ -260,7 +268,7 @@ class ModelMailbox:
             case SetReadFlags(flags):
                 return [self._set_read(*each) for each in flags]
             case DeleteItems(ids):
-                return [None if self.items.pop(each, None) else _gone() for each in ids]
+                return [None if each in self.items and self._take(each) else _gone() for each in ids]
         raise AssertionError(operation)
 
     def _export(self, item: str) -> Exported | EwsError:
@@ -282,6 +290,7 @@ class ModelMailbox:
         if upload.over not in self.items or self.items[upload.over].folder != upload.folder:
             return _gone()
         self.items[upload.over] = content
+        self._commit(content.folder)
         return self._id(upload.over)
 
     def _set_read(self, item: str, read: bool) -> ItemId | EwsError:
@@ -328,7 +337,7 @@ class ModelMailbox:
                 len(content.text),
                 content.associated,
                 content.is_read,
-                datetime.fromtimestamp(int(content.modified), UTC).isoformat().replace("+00:00", "Z"),
+                _to_the_second(content.modified),
             )
             for item, content in self.items.items()
             if content.folder == folder
@@ -349,7 +358,23 @@ class ModelMailbox:
     def _add_item(self, content: Content) -> str:
         item = f"{self.name} item {next(self._numbers)}"
         self.items[item] = content
+        self._commit(content.folder)
         return item
+
+    def _take(self, item: str) -> Content:
+        content = self.items.pop(item)
+        self._deleted[content.folder] += 1
+        return content
+
+    def _commit(self, folder: str) -> None:
+        self._committed[folder] = self.world.time
+
+    def _mark(self, folder: str) -> FolderMark:
+        """Deletions and read flags leave the time alone: some server may do so."""
+        held = [content for content in self.items.values() if content.folder == folder]
+        hidden = sum(content.associated for content in held)
+        counts = (self._deleted[folder], len(held) - hidden, sum(not each.is_read for each in held), hidden)
+        return FolderMark(_to_the_second(self._committed.get(folder, 0.0)), *map(str, counts))
 
     def _add_folder(self, parent: str, name: str, folder_class: str, role: str) -> str:
         folder = f"{self.name} folder {next(self._numbers)}"
@@ -384,6 +409,10 @@ class ModelMailbox:
     def _path(self, folder: str) -> tuple[str, ...]:
         found = self.folders[folder]
         return (found.role,) if found.role else (*self._path(found.parent), found.name)
+
+
+def _to_the_second(moment: float) -> str:
+    return datetime.fromtimestamp(int(moment), UTC).isoformat().replace("+00:00", "Z")
 
 
 def _gone() -> EwsError:

@@ -15,6 +15,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
+from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import Proof, prove
 from isthmus_mailbox.running import run_pass
@@ -77,6 +78,7 @@ class Case:
         self.source = ModelMailbox(self.world, "source", _SOURCE_ROLES)
         self.target = ModelMailbox(self.world, "target", _TARGET_ROLES)
         self.ledger = MemoryLedger(self.world)
+        self.marks = Marks()
         self.people = People(self.source)
 
     def new_pass(self, *, eager: bool = False) -> Pass:
@@ -88,6 +90,7 @@ class Case:
             clock=lambda: self.world.time,
             log=_SILENT,
             sleep=self.world.sleep,
+            marks=self.marks,
         )
 
     async def play(self, steps: list[tuple[str, Any]]) -> None:
@@ -102,8 +105,14 @@ class Case:
                 self.world.meanwhile = [
                     (3 * number + 2, partial(self.people.do, *deed)) for number, deed in enumerate(deeds)
                 ]
-                with contextlib.suppress(Crash, InDoubtError, TransientError):
+                try:
                     await run_pass(self.new_pass())
+                except Crash:
+                    self.marks = Marks()
+                except (InDoubtError, TransientError):
+                    pass
+                except EwsError as error:  # lost while a folder was listed from its beginning; made again later
+                    assert error.code == "ErrorInvalidSyncStateData"
                 self.world.fates = iter(())
                 self.world.meanwhile = []
 
@@ -167,10 +176,38 @@ def _folder(mailbox: ModelMailbox, role: str) -> str:
 
 
 def test_a_pass_over_an_unchanged_mailbox_writes_nothing(case: Case) -> None:
-    case.world.fates = iter([0] * 6 + [1] * 100)  # one request for the tree, one for each of five folders
+    case.world.fates = iter(
+        [0] * 3 + [1] * 100
+    )  # one for the tree, one for the marks of its folders, one for the root itself
     before = (case.ledger.sequence, case.target.uploads)
     asyncio.run(run_pass(case.new_pass()))
     assert (case.ledger.sequence, case.target.uploads) == before
+
+
+def test_a_change_within_the_second_of_a_look_is_found(case: Case) -> None:
+    inbox, item = _folder(case.source, "inbox"), next(iter(case.source.items))
+    case.source.deliver(inbox, "four")
+    asyncio.run(run_pass(case.new_pass()))
+    case.source._committed[inbox] = case.world.time
+    case.source.items[item].text = "one, edited in the same second"
+    case.source.items[item].version += 1000
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    _assert_same(case)
+
+
+def test_a_change_that_no_mark_shows_is_found_by_the_sweep(case: Case) -> None:
+    one, two = list(case.source.items)[:2]
+    case.source.flag(one)
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    case.source.flag(one)
+    case.source.flag(two)
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    case.world.time += 900
+    asyncio.run(run_pass(case.new_pass()))
+    _assert_same(case)
 
 
 def test_a_move_is_a_move(case: Case) -> None:

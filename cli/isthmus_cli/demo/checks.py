@@ -8,14 +8,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from isthmus_accounts import AccountMap, Identity
 
-from .witness import Content, Organisation, content, message_ids, send, subjects
+from .witness import OWN_MAIL, Content, Organisation, content, send, subjects
 
 Result = TypeVar("Result")
 
@@ -63,47 +63,82 @@ async def everybody_is_matched(accountmap: str, addresses: Sequence[str]) -> Fin
 
 
 def everything_is_there_once(
-    source: Organisation, target: Organisation, people: Sequence[Person], journal: Iterable[dict[str, Any]] = ()
-) -> Finding:
-    """Every item of every folder of every mailbox is in the target, exactly once.
+    source: Organisation, target: Organisation, people: Sequence[Person], journal: Sequence[dict[str, Any]] = ()
+) -> list[Finding]:
+    """Every item of every folder of every mailbox is in the target once, and so is what people sent meanwhile.
 
     Who is not switched has the same items in the same folders on both sides. Who is switched works in the target: items
     may be in other folders there by now, and new ones came; what the source holds must be there once all the same,
-    but for what its owner deleted there since, as the ``journal`` of the people at work says.
+    but for what its owner deleted there since. ``journal`` is what the people at work wrote down: what they deleted,
+    and what they sent; a message whose sending they are not sure of is left out.
     """
     deleted = {
         (entry["mailbox"].lower(), entry["what"].rpartition(" (")[0])
         for entry in journal
         if entry["action"] == "deleted" and entry["organisation"] == target.name
     }
+    sent: dict[str, set[str]] = {}
+    for entry in journal:
+        if entry["action"] == "sent":
+            for recipient in entry["to"]:
+                sent.setdefault(recipient.lower(), set()).add(entry["message_id"])
 
-    def look(person: Person) -> tuple[int, int, list[str]]:
+    def look(person: Person) -> _Looked:
         before = content(source.mailbox(person.source_address))
         after = content(target.mailbox(person.target_address))
-        folders = {folder for folder, *_ in before}
         if person.switched:
             addresses = {person.source_address.lower(), person.target_address.lower()}
             problems = _kept(before, after, {subject for address, subject in deleted if address in addresses})
         else:
             problems = _equal(before, after)
-        return before.total(), len(folders), [f"{person.name}: {problem}" for problem in problems]
+        expected = sent.get(person.source_address.lower(), set())
+        mails = _arrived(after if person.switched else before)
+        return _Looked(
+            items=before.total(),
+            folders=len({entry.folder for entry in before}),
+            mails=len(expected),
+            problems=[f"{person.name}: {problem}" for problem in problems],
+            mail_problems=[
+                f"{person.name}: {mail} is there {mails[mail]} times" for mail in expected if mails[mail] != 1
+            ],
+        )
 
     looked = _for_each(people, look)
-    items, folders = sum(count for count, _, _ in looked), sum(count for _, count, _ in looked)
-    problems = [problem for _, _, found in looked for problem in found]
-    figures = f"{items:,} items in {folders:,} folders of {len(people)} mailboxes".replace(",", " ")
-    return Finding("Every item of every folder is in the target exactly once", figures, problems)
+    items, folders = sum(each.items for each in looked), sum(each.folders for each in looked)
+    mails, recipients = sum(each.mails for each in looked), sum(each.mails > 0 for each in looked)
+    return [
+        Finding(
+            "Nothing that people sent meanwhile was lost or doubled",
+            f"{mails} mails to {recipients} people",
+            [problem for each in looked for problem in each.mail_problems],
+        ),
+        Finding(
+            "Every item of every folder is in the target exactly once",
+            f"{items:,} items in {folders:,} folders of {len(people)} mailboxes".replace(",", " "),
+            [problem for each in looked for problem in each.problems],
+        ),
+    ]
+
+
+class _Looked(NamedTuple):
+    """What a person's mailboxes hold on both sides, and what is wrong with it."""
+
+    items: int
+    folders: int
+    mails: int
+    problems: list[str]
+    mail_problems: list[str]
 
 
 def _equal(before: Content, after: Content) -> list[str]:
-    problems = [f"{path}: {subject!r} is missing" for path, _, _, subject in (before - after)]
-    problems += [f"{path}: {subject!r} is there and should not be" for path, _, _, subject in (after - before)]
+    problems = [f"{entry.folder}: {entry.subject!r} is missing" for entry in (before - after)]
+    problems += [f"{entry.folder}: {entry.subject!r} is there and should not be" for entry in (after - before)]
     return problems
 
 
 def _kept(before: Content, after: Content, deleted: set[str]) -> list[str]:
     there = _by_key(after)
-    subjects_of = {key: subject for _, _, key, subject in before}
+    subjects_of = {entry.search_key: entry.subject for entry in before}
     return [
         f"{subjects_of[key]!r} is there {there[key]} times instead of {count}"
         for key, count in _by_key(before).items()
@@ -113,9 +148,18 @@ def _kept(before: Content, after: Content, deleted: set[str]) -> list[str]:
 
 def _by_key(found: Content) -> Counter[bytes]:
     keys: Counter[bytes] = Counter()
-    for (_, _, key, _), count in found.items():
-        keys[key] += count
+    for entry, count in found.items():
+        keys[entry.search_key] += count
     return keys
+
+
+def _arrived(found: Content) -> Counter[str]:
+    """The Message-IDs of what a mailbox received; what its owner sent is in folders of its own."""
+    mails: Counter[str] = Counter()
+    for entry, count in found.items():
+        if entry.message_id and entry.folder not in OWN_MAIL:
+            mails[entry.message_id] += count
+    return mails
 
 
 def mail_reaches_everybody(
@@ -151,34 +195,6 @@ def mail_reaches_everybody(
     switched = sum(person.switched for person in people)
     figures = f"{len(wanted)} mails each to {switched} switched and {len(people) - switched} other people"
     return Finding("Mail from both organisations reaches everybody where they are now", figures, problems)
-
-
-def nothing_sent_was_lost(
-    source: Organisation, target: Organisation, people: Sequence[Person], journal: Iterable[dict[str, Any]]
-) -> Finding:
-    """What people sent while others were moved is in its recipients' mailboxes, whatever folder it is in by now, once.
-
-    ``journal`` is what the lab's people at work wrote down; a message whose sending they are not sure of is left out.
-    """
-    sent: dict[str, set[str]] = {}
-    for entry in journal:
-        if entry["action"] == "sent":
-            for recipient in entry["to"]:
-                sent.setdefault(recipient.lower(), set()).add(entry["message_id"])
-    recipients = [person for person in people if person.source_address.lower() in sent]
-
-    def look(person: Person) -> tuple[int, list[str]]:
-        mailbox = target.mailbox(person.target_address) if person.switched else source.mailbox(person.source_address)
-        held = message_ids(mailbox)
-        expected = sent[person.source_address.lower()]
-        return len(expected), [
-            f"{person.name}: {mail} is there {held[mail]} times" for mail in expected if held[mail] != 1
-        ]
-
-    looked = _for_each(recipients, look)
-    problems = [problem for _, found in looked for problem in found]
-    figures = f"{sum(count for count, _ in looked)} mails to {len(recipients)} people"
-    return Finding("Nothing that people sent meanwhile was lost or doubled", figures, problems)
 
 
 def _for_each(people: Sequence[Person], look: Callable[[Person], Result]) -> list[Result]:

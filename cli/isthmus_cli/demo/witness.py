@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import requests.adapters
 from exchangelib import (
@@ -63,8 +63,22 @@ _ROLES = (
     "inbox", "drafts", "sent", "trash", "outbox", "junk", "calendar", "contacts", "tasks", "notes", "journal",
 )  # fmt: skip
 
-Content = Counter[tuple[str, bool, bytes, str]]
-"""How often a mailbox holds (path of the folder by roles and names, associated, search key, subject)."""
+OWN_MAIL = frozenset({"/sent", "/drafts", "/outbox"})
+"""Folders of what the owner of a mailbox sent, by their paths."""
+
+
+class Entry(NamedTuple):
+    """An item in a list. ``folder`` is its folder's path, by roles and names."""
+
+    folder: str
+    associated: bool
+    search_key: bytes
+    subject: str
+    message_id: str
+
+
+Content = Counter[Entry]
+"""How often a mailbox holds each."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +117,22 @@ def content(account: Account) -> Content:
     """Everything below the top of the mailbox."""
     folders = _folders(account)
     path_of = {folder.id: path for path, folder in folders.items()}
-    found: Content = Counter()
-    for associated, depth in ((False, SHALLOW), (True, ASSOCIATED)):
-        for item in _listed(account, list(folders.values()), depth):
-            path = path_of[item.parent_folder_id.id]
-            found[path, associated, item.search_key or b"", item.subject or ""] += 1
-    return found
+    return Counter(
+        Entry(
+            path_of[item.parent_folder_id.id],
+            associated,
+            getattr(item, "search_key", None) or b"",
+            item.subject or "",
+            getattr(item, "message_id", None) or "",
+        )
+        for associated, depth in ((False, SHALLOW), (True, ASSOCIATED))
+        for item in _listed(account, list(folders.values()), depth)
+    )
 
 
 def _listed(account: Account, folders: list[Any], depth: str) -> Iterator[Any]:
     """The items of these folders by FindItem alone: a query would ask again for each, because of the search key."""
-    fields = ("subject", "parent_folder_id", "search_key")
+    fields = ("subject", "parent_folder_id", "search_key", "message_id")
     found = FindItem(account=account, page_size=_PAGE).call(
         folders=folders,
         additional_fields=[FieldPath(field=Message.get_field_by_fieldname(name)) for name in fields],
@@ -159,13 +178,3 @@ def subjects(account: Account, prefix: str) -> Counter[str]:
     """Subjects in the inbox that begin with ``prefix``, and how often."""
     items = account.inbox.filter(subject__startswith=prefix).only("subject")
     return Counter(item.subject for item in items)
-
-
-def message_ids(account: Account) -> Counter[str]:
-    """The Message-ID of every mail in every mail folder but those that its owner sent, and how often."""
-    found: Counter[str] = Counter()
-    own = {account.sent.id, account.drafts.id, account.outbox.id}
-    for folder in account.msg_folder_root.walk():
-        if folder.id not in own and (folder.folder_class or "").startswith("IPF.Note"):
-            found.update(item.message_id for item in folder.all().only("message_id") if isinstance(item, Message))
-    return found

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SELECT = """
     SELECT number, change, parent, role, name, container_class, total, unread, associated,
         (SELECT count(*) FROM folder AS child WHERE child.parent = folder.number), size, created, modified,
-        max(committed, modified), properties
+        max(committed, modified), deleted, properties
     FROM folder
 """
 _BELOW = """
@@ -237,7 +237,7 @@ class Folders:
     def _folder(self, record: tuple[Any, ...]) -> Folder:
         number, change, parent, role, name, container_class, *counts, properties = record
         ids = self._mailbox.ids
-        total, unread, associated, children, size, created, modified, committed = counts
+        total, unread, associated, children, size, created, modified, committed, deleted = counts
         return Folder(
             ids.folder(number),
             ids.xid(change),
@@ -253,6 +253,7 @@ class Folders:
             created,
             modified,
             committed,
+            deleted,
             fasttransfer.decode(properties).properties,
         )
 

@@ -31,6 +31,7 @@ class Folder:
     created: int
     modified: int
     committed: int  # the last change of an item in it
+    deleted: int  # how many items left it
     properties: Properties = field(hash=False)  # everything else that was set on it, by property key
 
 

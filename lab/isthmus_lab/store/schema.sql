@@ -19,6 +19,7 @@ CREATE TABLE folder (
     created INTEGER NOT NULL,
     modified INTEGER NOT NULL,
     committed INTEGER NOT NULL DEFAULT 0, -- the last change of anything in it, PidTagLocalCommitTimeMax
+    deleted INTEGER NOT NULL DEFAULT 0,   -- how many items left it, PidTagDeletedCountTotal
     total INTEGER NOT NULL DEFAULT 0,
     unread INTEGER NOT NULL DEFAULT 0,
     associated INTEGER NOT NULL DEFAULT 0,
@@ -106,6 +107,7 @@ END;
 CREATE TRIGGER item_went AFTER DELETE ON item BEGIN
     UPDATE folder SET
         committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
+        deleted = deleted + 1,
         total = total - (old.associated = 0),
         unread = unread - (old.associated = 0 AND old.message_flags & 1 = 0),
         associated = associated - old.associated,
@@ -124,6 +126,7 @@ END;
 CREATE TRIGGER item_moved AFTER UPDATE OF folder ON item BEGIN
     UPDATE folder SET
         committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
+        deleted = deleted + 1,
         total = total - (old.associated = 0),
         unread = unread - (old.associated = 0 AND old.message_flags & 1 = 0),
         associated = associated - old.associated,

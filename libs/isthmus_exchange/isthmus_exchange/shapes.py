@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from .errors import EwsError
 from .names import MESSAGES, SEARCH_KEY, TYPES, M, T
 from .soap import Element, attribute, check
-from .values import Folder, Item, ItemId
+from .values import Folder, FolderMark, Item, ItemId
 
 # Every item has these as properties of its row, whatever its class; a server need not open the item to tell them.
 ITEM_SHAPE = (
@@ -27,6 +27,17 @@ FOLDER_SHAPE = (
     "<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
     '<t:FieldURI FieldURI="folder:ParentFolderId"/><t:FieldURI FieldURI="folder:DisplayName"/>'
     '<t:FieldURI FieldURI="folder:FolderClass"/></t:AdditionalProperties></m:FolderShape>'
+)
+
+_COMMITTED, _DELETED, _TOTAL, _UNREAD, _HIDDEN = 0x670A, 0x670B, 0x3602, 0x3603, 0x3617
+MARK_SHAPE = (
+    "<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
+    f'<t:ExtendedFieldURI PropertyTag="{_COMMITTED:#x}" PropertyType="SystemTime"/>'
+    + "".join(
+        f'<t:ExtendedFieldURI PropertyTag="{tag:#x}" PropertyType="Integer"/>'
+        for tag in (_DELETED, _TOTAL, _UNREAD, _HIDDEN)
+    )
+    + "</t:AdditionalProperties></m:FolderShape>"
 )
 
 
@@ -55,11 +66,7 @@ def read_item_id(element: Element | None) -> ItemId:
 def read_item(element: Element) -> Item:
     """An item that was asked for with ITEM_SHAPE, of whatever class."""
     identity = read_item_id(element.find(f"{T}ItemId"))
-    found: dict[int, str] = {}
-    for each in element.iterfind(f"{T}ExtendedProperty"):
-        path = each.find(f"{T}ExtendedFieldURI")
-        if path is not None:
-            found[int(path.get("PropertyTag", "0"), 0)] = each.findtext(f"{T}Value") or ""
+    found = _extended(element)
     flags = int(found.get(_FLAGS) or 0)
     return Item(
         id=identity.id,
@@ -87,6 +94,15 @@ def read_folder(element: Element, role: str = "") -> Folder:
     )
 
 
+def read_mark(element: Element) -> tuple[str, FolderMark]:
+    """The id and the mark of a folder that was asked for with MARK_SHAPE."""
+    identity, found = element.find(f"{T}FolderId"), _extended(element)
+    if identity is None:
+        raise ValueError(f"the server's {_local(element)} has no FolderId")
+    mark = FolderMark(*(found.get(tag, "") for tag in (_COMMITTED, _DELETED, _TOTAL, _UNREAD, _HIDDEN)))
+    return identity.get("Id", ""), mark
+
+
 def new_item_ids(messages: Iterable[Element]) -> list[ItemId | EwsError]:
     """For each message the id of the item in it, or why there is none."""
     return [check(message) or read_item_id(message.find(f"{M}Items/*/{T}ItemId")) for message in messages]
@@ -98,6 +114,16 @@ def read_folder_id(message: Element) -> str:
     if found is None:
         raise ValueError("the server's answer lacks a FolderId")
     return found.get("Id", "")
+
+
+def _extended(element: Element) -> dict[int, str]:
+    """Extended properties by their tag's number."""
+    found: dict[int, str] = {}
+    for each in element.iterfind(f"{T}ExtendedProperty"):
+        path = each.find(f"{T}ExtendedFieldURI")
+        if path is not None:
+            found[int(path.get("PropertyTag", "0"), 0)] = each.findtext(f"{T}Value") or ""
+    return found
 
 
 def _local(element: Element) -> str:

@@ -61,6 +61,22 @@ class Folder(NamedTuple):
     search: bool
 
 
+class FolderMark(NamedTuple):
+    """Of what a folder holds, the part that changes when anything in it does: [MS-OXCFOLD] 2.2.2.2.1.
+
+    Equal marks mean equal contents when `committed` was some seconds old at the first look, for servers tell it to the
+    second. A read flag that changes together with its opposite elsewhere in the folder may leave the mark as it is.
+    """
+
+    # PidTagLocalCommitTimeMax; empty where the server tells none, and then the mark means nothing.
+    committed: str
+    # PidTagDeletedCountTotal, PidTagContentCount, PidTagContentUnreadCount, PidTagAssociatedContentCount.
+    deleted: str
+    total: str
+    unread: str
+    associated: str
+
+
 class FolderChanges(NamedTuple):
     """One answer of SyncFolderHierarchy."""
 

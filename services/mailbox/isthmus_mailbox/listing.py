@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import SyncFolderItems
-from isthmus_exchange.values import Item
+from isthmus_exchange.values import FolderMark, Item
 from isthmus_sync.mailbox import staging
 from isthmus_sync.mailbox.model import FolderRow, LedgerChange
 
+from isthmus_mailbox import trees
 from isthmus_mailbox.passing import Pass, in_parallel
 
 _FOLDERS_AT_ONCE = 3
@@ -17,15 +18,24 @@ _FOLDERS_AT_ONCE = 3
 
 
 async def follow(p: Pass) -> None:
-    """Ask every folder of the from side what changed since the last pass."""
-    rows = [row for row in await p.ledger.folders() if row.from_id and not row.gone]
+    """Ask every folder of the from side that changed since the last pass what changed in it."""
+    told_at = p.from_side.now()
+    told = await trees.marks(p.from_side)
+    p.marks.sweep(p.clock(), wanted=p.eager)
+    rows = [(row, told.get(row.from_id)) for row in await p.ledger.folders() if row.from_id and not row.gone]
 
-    async def each() -> AsyncIterator[FolderRow]:
-        for row in rows:
-            await p.breathe()
-            yield row
+    async def each() -> AsyncIterator[tuple[FolderRow, FolderMark | None]]:
+        for row, mark in rows:
+            if row.sync_state is None or not p.marks.unchanged(row.number, mark):
+                await p.breathe()
+                yield row, mark
 
-    await in_parallel(each(), _FOLDERS_AT_ONCE, lambda row: _follow_folder(p, row))
+    async def one(piece: tuple[FolderRow, FolderMark | None]) -> None:
+        row, mark = piece
+        await _follow_folder(p, row)
+        p.marks.listed(row.number, mark, told_at)
+
+    await in_parallel(each(), _FOLDERS_AT_ONCE, one)
 
 
 async def _follow_folder(p: Pass, row: FolderRow) -> None:
@@ -43,13 +53,14 @@ async def _follow_folder(p: Pass, row: FolderRow) -> None:
         # Deleted since the tree was followed; the next pass will know.
 
 
-async def _page_by_page(p: Pass, row: FolderRow, state: str | None) -> bool:
-    """False when the server does not take the state any more."""
+async def _page_by_page(p: Pass, row: FolderRow, since: str | None) -> bool:
+    """False when the server does not take the state `since` any more, nor one that it gave on the way from there."""
+    state = since
     while True:
         try:
             answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state))
         except EwsError as error:
-            if error.code != "ErrorInvalidSyncStateData" or state is None:
+            if error.code != "ErrorInvalidSyncStateData" or since is None:
                 raise
             p.log.warning("a folder's sync state was lost; it is compared with the ledger", folder=row.name)
             return False

@@ -27,6 +27,7 @@ from isthmus_sync.mailbox import retry
 from isthmus_sync.mailbox.model import LedgerChange, Outcome, Staged
 
 from isthmus_mailbox.ledger import Ledger
+from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import ByteGate
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ class Pass:
     # Awaited between requests; returns when the work may go on, raises when it is to end.
     breathe: Callable[[], Awaitable[None]] = _at_once
     memory: ByteGate = field(default_factory=ByteGate)
+    marks: Marks = field(default_factory=Marks)
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     log: structlog.stdlib.BoundLogger = field(default_factory=lambda: structlog.stdlib.get_logger("isthmus.mailbox"))

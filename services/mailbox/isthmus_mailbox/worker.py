@@ -36,6 +36,7 @@ from pydantic import Field
 from isthmus_mailbox import boxes, metrics, telling
 from isthmus_mailbox.boxes import Box
 from isthmus_mailbox.database_ledger import DatabaseLedger
+from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import ByteGate
 from isthmus_mailbox.organisations import Organisations, Way
 from isthmus_mailbox.passing import MailboxBlocked, Pass
@@ -78,6 +79,7 @@ class Worker:
         self._memory = ByteGate()
         self._running: dict[bytes, asyncio.Task[None]] = {}
         self._partition_of: dict[bytes, int] = {}
+        self._marks: dict[bytes, Marks] = {}
         self._paused: set[bytes] = set()
         # The most urgent mailbox that waits for a place.
         self._next_in_line: tuple[bool, int] | None = None
@@ -203,6 +205,7 @@ class Worker:
             eager=bool(box.orders),
             breathe=breathe,
             memory=self._memory,
+            marks=self._marks.setdefault(box.id, Marks()),
         )
         started_at = telling.microseconds()
         reporting = asyncio.create_task(self._report(box, lease, made))

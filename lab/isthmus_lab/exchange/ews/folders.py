@@ -40,6 +40,7 @@ _OWN: Final[dict[PropertyKey, str]] = {
     tags.PidTagCreationTime: "created",
     tags.PidTagLastModificationTime: "modified",
     tags.PidTagLocalCommitTimeMax: "committed",
+    tags.PidTagDeletedCountTotal: "deleted",
     tags.PidTagEntryId: "id",
     tags.PidTagParentEntryId: "parent_id",
     tags.PidTagChangeKey: "change_key",

@@ -4,7 +4,7 @@ from .create_folder import CreateFolder
 from .delete_folder import DeleteFolder
 from .delete_item import DeleteItems
 from .export_items import ExportItems
-from .find_folder import FindFolders, FolderPage
+from .find_folder import FindFolderMarks, FindFolders, TreePage
 from .find_item import FindItem
 from .get_folder import GetDistinguishedFolders
 from .get_item import GetItemLabels, Label
@@ -22,9 +22,9 @@ __all__ = [
     "DeleteFolder",
     "DeleteItems",
     "ExportItems",
+    "FindFolderMarks",
     "FindFolders",
     "FindItem",
-    "FolderPage",
     "GetDistinguishedFolders",
     "GetItemLabels",
     "Label",
@@ -35,5 +35,6 @@ __all__ = [
     "SetReadFlags",
     "SyncFolderHierarchy",
     "SyncFolderItems",
+    "TreePage",
     "UploadItems",
 ]

@@ -2,43 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from ..names import M, T
-from ..shapes import FOLDER_SHAPE, read_folder
+from ..shapes import FOLDER_SHAPE, MARK_SHAPE, read_folder, read_mark
 from ..soap import Element
-from ..values import Folder
+from ..values import Folder, FolderMark
 from .operation import Operation, only
 
 PAGE = 1000
+Told = TypeVar("Told")
 
 
-class FolderPage(NamedTuple):
-    folders: list[Folder]
+class TreePage(NamedTuple, Generic[Told]):
+    """A part of the tree: what was asked of each folder."""
+
+    folders: list[Told]
     last: bool
+    # Offset of the next page.
     next: int
 
 
 @dataclass(frozen=True)
-class FindFolders(Operation[FolderPage]):
+class FindFolders(Operation[TreePage[Folder]]):
     """Every folder at any depth, page by page."""
 
     offset: int = 0
     name = "FindFolder"
 
     def body(self, _newer: bool, /) -> str:
-        return (
-            f'<m:FindFolder Traversal="Deep">{FOLDER_SHAPE}'
-            f'<m:IndexedPageFolderView MaxEntriesReturned="{PAGE}" Offset="{self.offset}" BasePoint="Beginning"/>'
-            '<m:ParentFolderIds><t:DistinguishedFolderId Id="msgfolderroot"/></m:ParentFolderIds></m:FindFolder>'
-        )
+        return _whole_tree(FOLDER_SHAPE, self.offset)
 
-    def answer(self, messages: Sequence[Element]) -> FolderPage:
-        root = only(messages).find(f"{M}RootFolder")
-        if root is None:
-            return FolderPage([], True, self.offset)
-        folders = [read_folder(each) for each in root.iterfind(f"{T}Folders/*")]
-        after = int(root.get("IndexedPagingOffset") or self.offset + len(folders))
-        return FolderPage(folders, root.get("IncludesLastItemInRange") != "false" or not folders, after)
+    def answer(self, messages: Sequence[Element]) -> TreePage[Folder]:
+        return _page(messages, self.offset, read_folder)
+
+
+@dataclass(frozen=True)
+class FindFolderMarks(Operation[TreePage[tuple[str, FolderMark]]]):
+    """The id and the mark of every folder at any depth, page by page."""
+
+    offset: int = 0
+    name = "FindFolder"
+
+    def body(self, _newer: bool, /) -> str:
+        return _whole_tree(MARK_SHAPE, self.offset)
+
+    def answer(self, messages: Sequence[Element]) -> TreePage[tuple[str, FolderMark]]:
+        return _page(messages, self.offset, read_mark)
+
+
+def _whole_tree(shape: str, offset: int) -> str:
+    return (
+        f'<m:FindFolder Traversal="Deep">{shape}'
+        f'<m:IndexedPageFolderView MaxEntriesReturned="{PAGE}" Offset="{offset}" BasePoint="Beginning"/>'
+        '<m:ParentFolderIds><t:DistinguishedFolderId Id="msgfolderroot"/></m:ParentFolderIds></m:FindFolder>'
+    )
+
+
+def _page(messages: Sequence[Element], offset: int, read: Callable[[Element], Told]) -> TreePage[Told]:
+    root = only(messages).find(f"{M}RootFolder")
+    if root is None:
+        return TreePage([], True, offset)
+    folders = [read(each) for each in root.iterfind(f"{T}Folders/*")]
+    after = int(root.get("IndexedPagingOffset") or offset + len(folders))
+    return TreePage(folders, root.get("IncludesLastItemInRange") != "false" or not folders, after)

@@ -1,0 +1,41 @@
+"""Which folders of a mailbox need not be asked, because nothing in them changed since they were.
+
+One FindFolder tells the marks of a whole tree, so a pass over an unchanged mailbox asks no single folder. Kept by a
+worker for as long as it runs: one that starts asks every folder once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from isthmus_exchange.values import FolderMark
+from isthmus_sync.mailbox import staging
+
+_SWEEP_SECONDS = 900.0
+"""So often every folder is asked all the same: a mark is a property of the server's, not a promise of the protocol."""
+
+
+@dataclass
+class Marks:
+    """The marks that a mailbox's folders had before they were last listed to their end, by the folders' numbers."""
+
+    # Hashes only: a worker keeps those of thousands of mailboxes.
+    _listed: dict[int, int] = field(default_factory=dict)
+    _swept_at: float = float("-inf")
+
+    def sweep(self, now: float, *, wanted: bool) -> None:
+        """Forget every mark when somebody wants that, or when it is time (`now` in seconds)."""
+        if wanted or now - self._swept_at >= _SWEEP_SECONDS:
+            self._listed.clear()
+            self._swept_at = now
+
+    def unchanged(self, folder: int, mark: FolderMark | None) -> bool:
+        """The folder is as it was when it was last listed."""
+        return mark is not None and self._listed.get(folder) == hash(mark)
+
+    def listed(self, folder: int, mark: FolderMark | None, told_at: float) -> None:
+        """The folder was listed to its end after a server whose clock said `told_at` had told the mark."""
+        if mark is not None and staging.trusted(mark.committed, told_at):
+            self._listed[folder] = hash(mark)
+        else:
+            self._listed.pop(folder, None)
