@@ -147,11 +147,21 @@ class Directory:
         """The recipient whose sAMAccountName this is."""
         return self._one(f"(sAMAccountName={escape_filter_chars(name)})")
 
+    def by_object(self, guid: uuid.UUID) -> Recipient | None:
+        """The recipient that is this object of the forest."""
+        return self._one(f"(objectGUID={escape_bytes(guid.bytes_le)})")
+
     def search(self, words: str, limit: int) -> list[Recipient]:
-        """Ambiguous name resolution: visible recipients whose names or addresses begin with the words."""
+        """Ambiguous name resolution: visible recipients whose names or addresses begin with the words.
+
+        Two words may also be the beginnings of first and last name, in either order.
+        """
         value = escape_filter_chars(words.strip())
+        one, _, two = (escape_filter_chars(part) for part in words.strip().partition(" "))
         fields = ("displayName", "givenName", "sn", "sAMAccountName", "mailNickname", "mail", "name")
         anything = "".join(f"({each}={value}*)" for each in fields)
+        if two:
+            anything += f"(&(givenName={one}*)(sn={two}*))(&(givenName={two}*)(sn={one}*))"
         found = self._find(f"(&(|{anything}(proxyAddresses=smtp:{value}*))(mail=*))", limit)
         return [each for each in found if not each.hidden]
 

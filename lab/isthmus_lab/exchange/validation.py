@@ -23,6 +23,8 @@ from .ews.soap import Answer, Request
 _log = structlog.get_logger()
 _VERSION = f"{{{TYPES}}}RequestServerVersion"
 """The schema of each version allows that version alone; which ones a server takes is in ews/versions.py."""
+_TAKEN = {"FindPeople": ("Traversal",)}
+"""Attributes that a real Exchange takes from clients (exchangelib) although its schema does not name them."""
 _MOST = 4000
 """Characters of a request or an answer that the record keeps."""
 
@@ -36,6 +38,8 @@ class Validation:
 
     def request(self, request: Request) -> None:
         """Raises EwsError ErrorSchemaValidation for a body or a header of EWS that the schema does not allow."""
+        for name in _TAKEN.get(request.operation, ()):
+            request.element.attrib.pop(name, "")
         headers = [each for each in request.header if str(each.tag).startswith(f"{{{TYPES}}}") and each.tag != _VERSION]
         for element in (request.element, *headers):
             wrong = schema.problems(element)

@@ -11,6 +11,7 @@ from isthmus_lab.mapi.text import header_text
 
 _ONE_OFF = UUID("a41f2b81-a3be-1910-9d6e-00dd010f5402").bytes_le
 _ADDRESS_BOOK = UUID("c840a7dc-42c0-1a10-b4b9-08002b2fe182").bytes_le
+_WRAPPED = UUID("d3ad91c0-9d51-11cf-a4a9-00aa0047faa4").bytes_le
 _UNICODE_PLAIN = 0x9001  # flags: text is UTF-16, no rich text for this recipient
 
 
@@ -47,6 +48,26 @@ def legacy_dn_of(entry_id: bytes) -> str | None:
     if entry_id[4:20] != _ADDRESS_BOOK:
         return None
     return entry_id[28:].rstrip(b"\0").decode("utf-8", "replace")
+
+
+def one_off_of(entry_id: bytes) -> tuple[str, str, str] | None:
+    """Name, address type and address of a one-off entry id; None for another kind of entry id."""
+    if entry_id[4:20] != _ONE_OFF or len(entry_id) < 24:
+        return None
+    is_unicode = int.from_bytes(entry_id[22:24], "little") & 0x8000
+    written = entry_id[24:].decode("utf-16-le" if is_unicode else "cp1252", "replace")
+    name, kind, address, *_ = [*written.split("\0"), "", "", ""]
+    return name, kind, address
+
+
+def wrapped_entry_id(item_id: bytes, *, is_list: bool) -> bytes:
+    """A contact or a personal list of the same mailbox as a member of a personal list, [MS-OXOCNTC] 2.2.2.4.1.3."""
+    return b"\0\0\0\0" + _WRAPPED + bytes([0xB4 if is_list else 0xC3]) + item_id
+
+
+def wrapped_of(entry_id: bytes) -> bytes | None:
+    """The item in a wrapped entry id; None for another kind of entry id."""
+    return entry_id[21:] if entry_id[4:20] == _WRAPPED else None
 
 
 def search_key(address: str, kind: str = "SMTP") -> bytes:

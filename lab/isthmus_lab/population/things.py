@@ -15,9 +15,6 @@ from isthmus_lab.population.parties import Party, one_off_entry_id
 from isthmus_lab.population.people import OFFICES, Outsider
 from isthmus_lab.population.text import Writer
 
-PidLidDistributionListMembers = tags.NamedProperty(tags.PSETID_Address, 0x8055, tags.PtypMultipleBinary)
-PidLidDistributionListOneOffMembers = tags.NamedProperty(tags.PSETID_Address, 0x8054, tags.PtypMultipleBinary)
-PidLidDistributionListName = tags.NamedProperty(tags.PSETID_Address, 0x8053, tags.PtypString)
 # A property only this company's software knows: what a replica must carry without understanding it.
 CustomerNumber = tags.NamedProperty(tags.PS_PUBLIC_STRINGS, "X-Customer-Number", tags.PtypString)
 PidTagRoamingXmlStream = tags.tag(0x7C08, tags.PtypBinary)
@@ -85,9 +82,9 @@ def personal_list(random: Random, members: Sequence[Party], written: datetime) -
         {
             tags.PidTagDisplayName: name,
             tags.PidLidFileUnder: name,
-            PidLidDistributionListName: name,
-            PidLidDistributionListMembers: list(ids),
-            PidLidDistributionListOneOffMembers: list(ids),
+            tags.PidLidDistributionListName: name,
+            tags.PidLidDistributionListMembers: list(ids),
+            tags.PidLidDistributionListOneOffMembers: list(ids),
         }
     )
     return bag

@@ -290,6 +290,12 @@ class Call:
 
         return m(f"{name}Response", m("ResponseMessages", self.message(name, watched, on_error)))
 
+    def single(self, name: str, handle: Callable[[], Iterable[Element]]) -> Answer:
+        """The answer of an operation whose response is itself a response message, of that name."""
+        node = self.message("", handle)
+        node.tag = f"{{{MESSAGES}}}{name}"
+        return node
+
     def message(
         self, name: str, handle: Callable[[], Iterable[Element]], on_error: Mapping[str, str] = _NOTHING
     ) -> Element:
@@ -357,5 +363,5 @@ OPERATIONS: Final[dict[str, Operation]] = {}
 
 def operation(handle: Operation) -> Operation:
     """Registers a function such as ``get_folder`` for the request element ``GetFolder``."""
-    OPERATIONS["".join(part.capitalize() for part in handle.__name__.split("_"))] = handle
+    OPERATIONS["".join(part[:1].upper() + part[1:] for part in handle.__name__.split("_"))] = handle
     return handle

@@ -8,6 +8,7 @@ from typing import Final
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.tags import PropertyKey
 
+from . import lists
 from .fields import Build, Draft, Field, Store, View, array, computed, simple, strings
 from .names import Element, clean, elements, local, t
 from .values import BOOLEAN, TEXT, TIME, choice
@@ -226,5 +227,12 @@ FIELDS: Final = (
     simple("contacts:Surname", tags.PidTagSurname, TEXT),
     simple("contacts:WeddingAnniversary", tags.PidTagWeddingAnniversary, TIME),
     simple("contacts:HasPicture", tags.PidLidHasPicture, BOOLEAN, default=False, read_only=True),
+    Field(
+        "distributionlist:Members",
+        "Members",
+        lists.show,
+        lists.store,
+        _clearing(tags.PidLidDistributionListMembers, tags.PidLidDistributionListOneOffMembers),
+    ),
     *_indexed(),
 )

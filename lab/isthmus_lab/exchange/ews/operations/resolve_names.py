@@ -1,13 +1,17 @@
-"""ResolveNames: people of the address list by the beginnings of their names ([MS-OXWSRSLNM])."""
+"""ResolveNames: people of the address list and of the own contacts by a few letters ([MS-OXWSRSLNM])."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...directory import Recipient
+from isthmus_lab.store import NotFoundError, Rights
+
 from ..call import Call, operation
 from ..errors import EwsError, EwsWarning
-from ..names import Element, flag, m, t, text
+from ..kinds import CONTACT
+from ..names import Element, elements, flag, m, t, text
+from ..people import contact_mailboxes, matching, recipient_contact, recipient_mailbox
+from ..shapes import Shape, show
 from ..soap import Answer
 
 _MOST = 100
@@ -18,21 +22,26 @@ def resolve_names(call: Call) -> Answer:
     """Who is meant by a few letters or an address; more than one answer is a warning."""
     wanted = (text(call.element, "UnresolvedEntry") or "").strip()
     full = flag(call.element.get("ReturnFullContactData"))
+    scope = call.element.get("SearchScope") or "ActiveDirectoryContacts"
+    shape = Shape(call.element.get("ContactDataShape") or "Default")
+    searches = {"ActiveDirectory": _in_directory, "Contacts": _in_contacts}
+    first = "ActiveDirectory" if scope.startswith("ActiveDirectory") else "Contacts"
+    order = [first] if scope == first else [first, *(each for each in searches if each != first)]
 
     def handle() -> Iterator[Element]:
-        directory = call.services.directory
-        kind, colon, address = wanted.partition(":")
-        if colon and kind.lower() in ("smtp", "x500", "ex"):
-            exact = directory.by_address(f"{kind}:{address}")
-            found = [] if exact is None else [exact]
-        else:
-            found = directory.search(wanted, _MOST + 1)
+        found, seen = list[Element](), set[str]()
+        for name in order:
+            for resolution in searches[name](call, wanted, full, shape):
+                address = (text(resolution[0], "EmailAddress") or "").lower()
+                if not address or address not in seen:  # somebody may be in both
+                    found.append(resolution)
+                seen.add(address)
         if not found:
             raise EwsError("ErrorNameResolutionNoResults")
         shown = found[:_MOST]
         everything = "true" if len(found) <= _MOST else "false"
         answer = m("ResolutionSet", TotalItemsInView=str(len(shown)), IncludesLastItemInRange=everything)
-        answer.extend(_resolution(each, full) for each in shown)
+        answer.extend(shown)
         if len(found) > 1:
             raise EwsWarning("ErrorNameResolutionMultipleResults", "Multiple results were found.", [answer])
         yield answer
@@ -40,41 +49,39 @@ def resolve_names(call: Call) -> Answer:
     return call.answer(handle)
 
 
-def _resolution(recipient: Recipient, full: bool) -> Element:
-    who = t("Mailbox", t("Name", recipient.name))
-    if recipient.smtp:
-        who.append(t("EmailAddress", recipient.smtp))
-        who.append(t("RoutingType", "SMTP"))
-    kinds = {"group": "PublicDL", "contact": "Contact"}
-    who.append(t("MailboxType", kinds.get(recipient.kind, "Mailbox")))
-    node = t("Resolution", who)
-    if full and not recipient.is_group:
-        node.append(_contact(recipient))
-    return node
+def _in_directory(call: Call, wanted: str, full: bool, _: Shape) -> Iterator[Element]:
+    directory = call.services.directory
+    kind, colon, address = wanted.partition(":")
+    if colon and kind.lower() in ("smtp", "x500", "ex"):
+        exact = directory.by_address(f"{kind}:{address}")
+        found = [] if exact is None else [exact]
+    else:
+        found = directory.search(wanted, _MOST + 1)
+    for each in found:
+        node = t("Resolution", recipient_mailbox(each))
+        if full and not each.is_group:
+            node.append(recipient_contact(each))
+        yield node
 
 
-def _contact(recipient: Recipient) -> Element:
-    names = recipient.names
-    contact = t("Contact")
-
-    def add(element: str, name: str) -> None:
-        if names.get(name):
-            contact.append(t(element, names[name]))
-
-    contact.append(t("DisplayName", recipient.name))
-    add("GivenName", "givenName")
-    add("CompanyName", "company")
-    if recipient.smtp:
-        contact.append(t("EmailAddresses", t("Entry", recipient.smtp, Key="EmailAddress1")))
-    phones = [("BusinessPhone", "telephoneNumber"), ("MobilePhone", "mobile")]
-    entries = [t("Entry", names[name], Key=key) for key, name in phones if names.get(name)]
-    if entries:
-        numbers = t("PhoneNumbers")
-        numbers.extend(entries)
-        contact.append(numbers)
-    contact.append(t("ContactSource", "ActiveDirectory"))
-    add("Department", "department")
-    add("JobTitle", "title")
-    add("OfficeLocation", "physicalDeliveryOfficeName")
-    add("Surname", "sn")
-    return contact
+def _in_contacts(call: Call, wanted: str, full: bool, shape: Shape) -> Iterator[Element]:
+    """From the folder that the request names, or the caller's contacts; who has no mailbox has none."""
+    if call.caller.mailbox is None:
+        return
+    words = wanted.partition(":")[2] if wanted.lower().startswith("smtp:") else wanted
+    folders = call.children("ParentFolderIds")
+    try:
+        if folders:
+            mailbox, folder = call.folder(elements(folders[0].getparent())[0], Rights.READ_ANY)
+        else:
+            mailbox = call.mailbox()
+            folder = mailbox.folders.role("contacts")
+    except NotFoundError:
+        return
+    for row in mailbox.items.find(folder.id, matching(words), limit=_MOST + 1).rows:
+        view = call.view(mailbox, row)
+        for who in contact_mailboxes(mailbox, view):
+            node = t("Resolution", who)
+            if full and view.kind is CONTACT:
+                node.append(show(view, shape))
+            yield node
