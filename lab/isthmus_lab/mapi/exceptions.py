@@ -90,7 +90,8 @@ def change(
         bag.attachments.append(attachment)
     own = attachment.embedded
     assert own is not None
-    own.set({key: value for key, value in properties.items() if key not in _OF_SERIES})
+    kept = _OF_SERIES | {tags.PidLidAppointmentTimeZoneDefinitionRecur}
+    own.set({key: value for key, value in properties.items() if key not in kept})
     own.recipients = own.recipients if recipients is None else recipients
     own.attachments = own.attachments if attachments is None else attachments
     start = own.properties.setdefault(tags.PidLidAppointmentStartWhole, found.start)

@@ -235,6 +235,9 @@ PidTagRecipientFlags = 0x5FFD0003
 PidTagRecipientTrackStatus = 0x5FFF0003
 PidTagRecipientTrackStatusTime = 0x5FFB0040
 PidTagRecipientOrder = 0x5FDF0003
+PidTagRecipientProposed = 0x5FE1000B
+PidTagRecipientProposedStartTime = 0x5FE30040
+PidTagRecipientProposedEndTime = 0x5FE40040
 PidTagTransmittableDisplayName = 0x3A20001F
 
 # Attachments, [MS-OXCMSG] 2.2.2

@@ -33,6 +33,11 @@ def _set_uid(draft: Draft, node: Element) -> None:
         draft.set(tags.PidLidCleanGlobalObjectId, globalid.of_uid(node.text))
 
 
+def _recurrence_id(view: View) -> str | None:
+    original = view.value(tags.PidLidExceptionReplaceTime)
+    return TIME.show(original) if original else None
+
+
 # --- state --------------------------------------------------------------------------------------------------------
 
 
@@ -156,6 +161,7 @@ def complete(draft: Draft) -> None:
 
 FIELDS: Final = (
     Field("calendar:UID", "UID", _uid, _set_uid, None, tags.PidLidGlobalObjectId),
+    computed("calendar:RecurrenceId", _recurrence_id),
     simple("calendar:DateTimeStamp", tags.PidLidOwnerCriticalChange, TIME, read_only=True),
     Field(
         "calendar:Start",
@@ -210,8 +216,4 @@ FIELDS: Final = (
         lambda draft, node: draft.set(tags.PidLidAppointmentNotAllowPropose, not parsed(BOOLEAN, node)),
     ),
     computed("calendar:IsOrganizer", lambda view: BOOLEAN.show(_my_response(view) == "Organizer")),
-    computed("meeting:IsDelegated", lambda _: "false"),
-    computed("meeting:IsOutOfDate", lambda _: "false"),
-    simple("meeting:HasBeenProcessed", tags.PidTagProcessed, BOOLEAN, default=False, read_only=True),
-    Field("meeting:UID", "UID", _uid),
 )

@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 from lxml import etree
 
-from isthmus_lab.mapi import exceptions, occurrences, tags
+from isthmus_lab.mapi import exceptions, occurrences
 from isthmus_lab.mapi.bag import Bag, Properties, filetime
 from isthmus_lab.store import (
     ARCHIVE_ROLES,
@@ -36,8 +36,10 @@ from isthmus_lab.store import (
 )
 
 from ..directory import Directory, DirectoryError, Recipient
+from ..mail.authoring import recipient_properties
 from ..mail.transport import Transport
 from ..settings import Settings
+from . import occurrence_ids
 from .errors import EwsError, EwsWarning
 from .fields import Draft, View
 from .ids import ObjectId
@@ -177,11 +179,14 @@ class Call:
         self, node: Element, need: Rights = Rights.READ_ANY, *, occurrences: bool = False
     ) -> tuple[Mailbox, ObjectId]:
         """The mailbox and id that an ItemId names; whether the item is there shows when it is used."""
-        if local(node) not in ("ItemId", "ParentItemId"):
+        if local(node) in occurrence_ids.KINDS:
+            item_id = occurrence_ids.read(self, node)
+        elif local(node) in ("ItemId", "ParentItemId"):
+            item_id = ObjectId.parse(node.get("Id", ""))
+        else:
             raise EwsError("ErrorInvalidOperation", f"{local(node)} does not name an item here.")
-        item_id = ObjectId.parse(node.get("Id", ""))
         if item_id.occurrence and not occurrences:
-            raise EwsError("ErrorInvalidOperation", "Occurrences of a series can be read here, not changed.")
+            raise EwsError("ErrorCalendarCannotMoveOrCopyOccurrence", "This is not done to a single occurrence.")
         if item_id.is_folder or item_id.path:
             raise EwsError("ErrorCannotUseFolderIdForItemId", "The id is not an item's.")
         return self.mailbox_of(item_id, need), item_id
@@ -342,19 +347,6 @@ def as_ews_error(error: Exception) -> EwsError:
 def now() -> int:
     """The present moment as a FILETIME."""
     return filetime(datetime.now(UTC))
-
-
-def recipient_properties(recipient: Recipient) -> Properties:
-    """A recipient of the own organisation as Outlook addresses it: by legacyExchangeDN, SMTP address beside."""
-    properties: Properties = {tags.PidTagDisplayName: recipient.name, tags.PidTagObjectType: 6}
-    if recipient.legacy_dn:
-        properties |= {tags.PidTagAddressType: "EX", tags.PidTagEmailAddress: recipient.legacy_dn}
-    else:
-        properties |= {tags.PidTagAddressType: "SMTP", tags.PidTagEmailAddress: recipient.smtp or ""}
-    if recipient.smtp:
-        properties[tags.PidTagSmtpAddress] = recipient.smtp
-    properties[tags.PidTagDisplayType] = 1 if recipient.is_group else 0
-    return properties
 
 
 Operation = Callable[[Call], Answer]

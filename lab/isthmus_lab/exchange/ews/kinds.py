@@ -28,7 +28,7 @@ class Kind:
         return schema.order(self.type)
 
 
-_MEETING: Final = ("meeting", "message", "item")
+_MEETING: Final = ("meeting", "calendar", "message", "item")
 
 MESSAGE: Final = Kind("Message", "MessageType", ("message", "item"), 9, "IPM.Note")
 ITEM: Final = Kind("Item", "ItemType", ("item",), 9, "IPM.Note")
@@ -42,7 +42,7 @@ POST: Final = Kind("PostItem", "PostItemType", ("postitem", "message", "item"), 
 REQUEST: Final = Kind(
     "MeetingRequest",
     "MeetingRequestMessageType",
-    ("meetingRequest", "calendar", *_MEETING),
+    ("meetingRequest", *_MEETING),
     11,
     "IPM.Schedule.Meeting.Request",
 )

@@ -12,9 +12,18 @@ from isthmus_lab.mapi.bag import Properties
 from .errors import EwsError
 from .fields import Draft, Field, View, array
 from .names import Element, child, elements, t, text
+from .values import show_time
 
 # RecipientTrackStatus, [MS-OXOCAL] 2.2.4.10.2
 RESPONSES: Final = {0: "Unknown", 1: "Organizer", 2: "Tentative", 3: "Accept", 4: "Decline", 5: "NoResponseReceived"}
+
+
+_ANSWERED: Final = (
+    ("LastResponseTime", tags.PidTagRecipientTrackStatusTime),
+    ("ProposedStart", tags.PidTagRecipientProposedStartTime),
+    ("ProposedEnd", tags.PidTagRecipientProposedEndTime),
+)
+_ANSWERS: Final = (tags.PidTagRecipientTrackStatus, *(key for _, key in _ANSWERED), tags.PidTagRecipientProposed)
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,9 @@ def attendees(uri: str, kind: int) -> Field:
                 continue
             attendee = t("Attendee", who)
             attendee.append(t("ResponseType", RESPONSES.get(each.get(tags.PidTagRecipientTrackStatus, 0), "Unknown")))
+            for name, key in _ANSWERED:
+                if each.get(key):
+                    attendee.append(t(name, show_time(each[key])))
             found.append(attendee)
         return array(element, found) if found else None
 
@@ -130,9 +142,17 @@ def attendees(uri: str, kind: int) -> Field:
             if who is None:
                 raise EwsError("ErrorInvalidRecipients", "An attendee has no mailbox.")
             added.append(recipient_of(draft, who))
+        answers = {_address(each): each for each in draft.bag.recipients}
+        for recipient in added:  # who was there before has answered already
+            before = answers.get(_address(recipient), {})
+            recipient.update({key: before[key] for key in _ANSWERS if key in before})
         replace(draft, kind, added)
 
     return Field(uri, element, build, store, lambda draft: replace(draft, kind, []), heavy=True)
+
+
+def _address(recipient: Properties) -> str:
+    return str(recipient.get(tags.PidTagSmtpAddress) or recipient.get(tags.PidTagEmailAddress) or "").lower()
 
 
 def of_type(view: View, kind: int) -> Iterator[Properties]:

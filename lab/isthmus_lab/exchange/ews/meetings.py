@@ -1,34 +1,117 @@
-"""Meeting requests: what goes out when an appointment with attendees is created."""
+"""What attendees hear of an organiser's calendar item: requests, updates, cancellations ([MS-OXWSMTGS] 3.1.4)."""
 
 from __future__ import annotations
 
-import copy
+from typing import Final, NamedTuple
 
-from isthmus_lab.mapi import tags
+from isthmus_lab.mapi import exceptions, occurrences, tags
+from isthmus_lab.mapi.bag import Bag, Properties
+from isthmus_lab.store import Mailbox
 
-from .call import Call, recipient_properties
+from ..mail.authoring import represented
+from ..scheduling import messages
+from ..scheduling.states import REPRESENTED, Response, address, attendees, attends, is_cancelled, organises, significant
+from .call import Call
+from .errors import EwsError
 from .fields import Draft
 from .sending import send
 
+_TO_ALL: Final = ("SendOnlyToAll", "SendToAllAndSaveCopy")
+_TO_CHANGED: Final = ("SendOnlyToChanged", "SendToChangedAndSaveCopy")
 
-def invite(call: Call, draft: Draft) -> None:
-    """Sends the request to all attendees and notes in the appointment that it was sent ([MS-OXOCAL] 3.1.4.7.1)."""
-    if not draft.bag.recipients:
+
+class How(NamedTuple):
+    """SendMeetingInvitations…, SendMeetingCancellations: who hears of it, and whether Sent Items keeps a copy."""
+
+    sends: bool
+    only_changed: bool
+    keeps: bool
+
+    @classmethod
+    def of(cls, call: Call, attribute: str) -> How:
+        """What a request says; calendar items are not handled without it."""
+        written = call.element.get(attribute)
+        if written is None:
+            raise EwsError(f"Error{attribute}Required", f"{attribute} is required for calendar items.")
+        return cls(written in _TO_ALL + _TO_CHANGED, written in _TO_CHANGED, written.endswith("SaveCopy"))
+
+
+def organise(call: Call, draft: Draft) -> None:
+    """Makes the caller the organiser of a new item, unless it says who is."""
+    if not any(draft.bag.get(key) for key, _ in REPRESENTED):
+        for key, value in represented(call.caller).items():
+            draft.set(key, value)
+
+
+def invite(call: Call, mailbox: Mailbox, draft: Draft, how: How) -> None:
+    """Sends the request to all attendees and notes in the new item that it was sent ([MS-OXOCAL] 3.1.4.7.1)."""
+    if not how.sends or not attendees(draft.bag) or not organises(draft.bag):
         return
-    request = call.draft(copy.deepcopy(draft.bag))
-    request.set(tags.PidTagMessageClass, "IPM.Schedule.Meeting.Request")
-    request.set(tags.PidLidIntendedBusyStatus, draft.bag.get(tags.PidLidBusyStatus, 2))
-    request.set(tags.PidLidBusyStatus, 1)
-    request.set(tags.PidTagResponseRequested, True)
-    request.set(tags.PidLidOwnerCriticalChange, draft.now())
-    send(call, request)
     draft.set(tags.PidLidFInvited, True)
     draft.set(tags.PidLidOwnerCriticalChange, draft.now())
-    own = recipient_properties(call.caller)
-    for key, source in (
-        (tags.PidTagSentRepresentingName, tags.PidTagDisplayName),
-        (tags.PidTagSentRepresentingAddressType, tags.PidTagAddressType),
-        (tags.PidTagSentRepresentingEmailAddress, tags.PidTagEmailAddress),
-        (tags.PidTagSentRepresentingSmtpAddress, tags.PidTagSmtpAddress),
-    ):
-        draft.set(key, own.get(source))
+    dispatch(call, mailbox, messages.request(draft.bag, draft.now()), keep=how.keeps)
+
+
+def dispatch(call: Call, mailbox: Mailbox, message: Bag, *, keep: bool) -> bytes | None:
+    """Sends a message; the id of the copy in Sent Items if one is kept."""
+    draft = call.draft(message)
+    send(call, draft)
+    return mailbox.items.add(mailbox.folders.role("sentitems").id, draft.bag).id if keep else None
+
+
+class Before:
+    """A meeting as it was before a change: what attendees have to hear afterwards follows from both."""
+
+    def __init__(self, bag: Bag) -> None:
+        self._significant = significant(bag)
+        self._people = {address(each): each for each in attendees(bag)}
+
+    def note(self, draft: Draft) -> None:
+        """Before the changed item is saved: a new number for a new time, nobody has answered it yet."""
+        bag = draft.bag
+        if significant(bag) != self._significant:
+            draft.set(tags.PidLidAppointmentSequence, bag.get(tags.PidLidAppointmentSequence, 0) + 1)
+            for each in attendees(bag):
+                each.pop(tags.PidTagRecipientTrackStatusTime, None)
+                each[tags.PidTagRecipientTrackStatus] = int(Response.NONE)
+            draft.recipients_changed = True
+        draft.set(tags.PidLidFInvited, bool(attendees(bag)) or bool(bag.get(tags.PidLidFInvited)))
+        draft.set(tags.PidLidOwnerCriticalChange, draft.now())
+
+    def tell(self, call: Call, mailbox: Mailbox, bag: Bag, how: How, now: int) -> None:
+        """Sends requests to those who attend now, and cancellations to those who no longer do."""
+        people = attendees(bag)
+        if how.only_changed:
+            people = [each for each in people if address(each) not in self._people]
+        if people:
+            dispatch(call, mailbox, messages.request(bag, now, people), keep=how.keeps)
+        present = {address(each) for each in attendees(bag)}
+        removed = [each for where, each in self._people.items() if where not in present]
+        if removed:
+            dispatch(call, mailbox, messages.cancellation(bag, now, removed), keep=how.keeps)
+
+
+def call_off(
+    call: Call, mailbox: Mailbox, bag: Bag, how: How, now: int, body: Properties | None = None
+) -> bytes | None:
+    """What others hear when an item goes: attendees a cancellation, the organiser that the owner will not come."""
+    if not how.sends:
+        return None
+    if organises(bag) and attendees(bag) and bag.get(tags.PidLidFInvited):
+        message = messages.cancellation(bag, now)
+    elif attends(bag) and bag.get(tags.PidLidResponseStatus) != Response.DECLINED and not is_cancelled(bag):
+        message = messages.response(bag, Response.DECLINED, now)
+    else:
+        return None
+    message.properties |= body or {}
+    return dispatch(call, mailbox, message, keep=how.keeps)
+
+
+def occurrence_in(bag: Bag, original: int) -> Bag:
+    """An occurrence of a series. Raises EwsError for one that is not there."""
+    found = exceptions.occurrence_of(bag, original)
+    if found is not None:
+        return found
+    if occurrences.series_of(bag.get) is None:
+        raise EwsError("ErrorItemNotFound")
+    raise EwsError("ErrorCalendarOccurrenceIsDeletedFromRecurrence", "The series has no such occurrence.")

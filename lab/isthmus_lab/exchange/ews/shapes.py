@@ -12,7 +12,7 @@ from isthmus_lab.mapi.mime import mime_from_bag
 from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.store import Folder, Row
 
-from . import attachments, calendar, contacts, extended, items, tasks
+from . import attachments, calendar, contacts, extended, items, meeting_fields, tasks
 from .errors import EwsError
 from .fields import Field, View
 from .ids import ObjectId, folder_change_key, item_change_key
@@ -21,7 +21,15 @@ from .names import Element, child, elements, flag, local, t, text
 from .permissions import item_rights
 
 ALL: Final[dict[str, Field]] = {
-    each.uri: each for each in (*items.FIELDS, *attachments.FIELDS, *calendar.FIELDS, *contacts.FIELDS, *tasks.FIELDS)
+    each.uri: each
+    for each in (
+        *items.FIELDS,
+        *attachments.FIELDS,
+        *calendar.FIELDS,
+        *meeting_fields.FIELDS,
+        *contacts.FIELDS,
+        *tasks.FIELDS,
+    )
 }
 
 # What the Default shape of GetItem adds to the id; the light ones of them are FindItem's.
@@ -31,6 +39,14 @@ _DEFAULT: Final = {
     "CalendarItem": "Subject Body Attachments HasAttachments Start End OriginalStart LegacyFreeBusyStatus Location "
     "IsMeeting IsCancelled IsRecurring CalendarItemType Organizer RequiredAttendees OptionalAttendees Resources "
     "Recurrence FirstOccurrence LastOccurrence ModifiedOccurrences DeletedOccurrences",
+    "MeetingRequest": "Subject Sensitivity Body Attachments DateTimeSent Size HasAttachments Importance "
+    "DateTimeCreated From IsRead AssociatedCalendarItemId IsOutOfDate HasBeenProcessed ResponseType MeetingRequestType "
+    "Start End Location LegacyFreeBusyStatus IntendedFreeBusyStatus Organizer RequiredAttendees OptionalAttendees "
+    "Resources IsRecurring CalendarItemType Recurrence",
+    "MeetingResponse": "Subject Sensitivity Body Attachments DateTimeSent Size HasAttachments Importance "
+    "DateTimeCreated From IsRead AssociatedCalendarItemId HasBeenProcessed ResponseType",
+    "MeetingCancellation": "Subject Sensitivity Body Attachments DateTimeSent Size HasAttachments Importance "
+    "DateTimeCreated From IsRead AssociatedCalendarItemId HasBeenProcessed ResponseType",
     "Contact": "Subject Body Attachments HasAttachments FileAs CompanyName CompleteName EmailAddresses ImAddresses "
     "PhysicalAddresses PhoneNumbers JobTitle",
     "DistributionList": "Subject Attachments HasAttachments DisplayName FileAs Members",

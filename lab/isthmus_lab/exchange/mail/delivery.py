@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from isthmus_lab.mapi import tags
-from isthmus_lab.mapi.bag import Bag
+from isthmus_lab.mapi.bag import Bag, filetime
 from isthmus_lab.mapi.mime import bag_from_mime
 from isthmus_lab.store import Compare, Store
 
 from ..directory import Directory, Recipient
+from ..scheduling import attendant
 
 
 def deliverer(
@@ -28,7 +30,9 @@ def deliverer(
         _resolve(directory, bag)
         _received_by(bag, owner)
         inbox = mailbox.folders.role("inbox").id
-        mailbox.items.add(inbox, bag, delivered=True)
+        with mailbox.transaction():
+            attendant.attend(mailbox, bag, filetime(datetime.now(UTC)))
+            mailbox.items.add(inbox, bag, delivered=True)
         if twice(owner.smtp or ""):
             bag[tags.PidTagSearchKey] = uuid.uuid4().bytes
             mailbox.items.add(inbox, bag, delivered=True)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from isthmus_lab.store import Rights
 
+from .. import responses
 from ..call import Call, operation
 from ..errors import EwsError
 from ..kinds import BY_ELEMENT, CALENDAR, CONTACT, MESSAGE, TASK
 from ..making import make
-from ..meetings import invite
+from ..meetings import How, invite, organise
 from ..names import Element, local, m
 from ..rights import sign
 from ..sending import send
@@ -24,23 +25,27 @@ _FOLDERS = {CALENDAR: "calendar", CONTACT: "contacts", TASK: "tasks", BY_ELEMENT
 def create_item(call: Call) -> Answer:
     """Each item by itself; a message that is only sent is not kept."""
     disposition = call.element.get("MessageDisposition")
-    invitations = call.element.get("SendMeetingInvitations")
 
     def handle(node: Element) -> Iterator[Element]:
+        if local(node) in responses.HANDLERS:
+            made = m("Items")
+            made.extend(responses.respond(call, node, disposition))
+            yield made
+            return
         kind = BY_ELEMENT.get(local(node), MESSAGE)
         sends = kind is MESSAGE and disposition in ("SendOnly", "SendAndSaveCopy")
         if kind is MESSAGE and disposition is None:
             raise EwsError("ErrorMessageDispositionRequired", "MessageDisposition is required for messages.")
-        if kind is CALENDAR and invitations is None:
-            raise EwsError("ErrorSendMeetingInvitationsRequired", "SendMeetingInvitations is required.")
+        how = How.of(call, "SendMeetingInvitations") if kind is CALENDAR else None
         default = "sentitems" if sends else _FOLDERS.get(kind, "drafts")
         mailbox, folder = call.target_folder("SavedItemFolderId", default, Rights.CREATE)
         draft = make(call, node)
         sign(draft.bag, call.caller)
         if sends:
             send(call, draft)
-        if kind is CALENDAR and invitations in ("SendOnlyToAll", "SendToAllAndSaveCopy"):
-            invite(call, draft)
+        if how is not None:
+            organise(call, draft)
+            invite(call, mailbox, draft, how)
         items = m("Items")
         if disposition != "SendOnly" or not sends:
             items.append(bare(mailbox.guid, mailbox.items.add(folder.id, draft.bag)))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from isthmus_lab.store import Delete, Rights
 
+from .. import appointments
 from ..call import Call, operation
+from ..kinds import CALENDAR, kind_of
+from ..meetings import How
 from ..names import Element
 from ..soap import Answer
 
@@ -15,9 +18,15 @@ def delete_item(call: Call) -> Answer:
     how = Delete(call.element.get("DeleteType"))
 
     def handle(node: Element) -> tuple[Element, ...]:
-        mailbox, item = call.item(node, Rights.DELETE_ANY)
-        mailbox.items.row(item.entry)  # one that is not there is an error, not done already
+        mailbox, item = call.item(node, Rights.DELETE_ANY, occurrences=True)
+        row = mailbox.items.row(item.entry)  # one that is not there is an error, not done already
+        if kind_of(row.item_class) is CALENDAR:
+            told = How.of(call, "SendMeetingCancellations")
+            if told.sends or item.occurrence:
+                appointments.delete(call, mailbox, item, mailbox.items.get(item.entry), how, told)
+                return ()
         mailbox.items.delete([item.entry], how)
         return ()
 
-    return call.answer_each(call.children("ItemIds"), handle, together=True)
+    silent = call.element.get("SendMeetingCancellations") in (None, "SendToNone")
+    return call.answer_each(call.children("ItemIds"), handle, together=silent)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from isthmus_lab.mapi import tags
 from isthmus_lab.store import Rights, Row
 
-from .. import bodies, calendar, extended
+from .. import appointments, bodies, extended
 from ..call import Call, operation
 from ..errors import EwsError
 from ..fields import Draft
@@ -35,15 +35,21 @@ def update_item(call: Call) -> Answer:
 
     def handle(change: Element) -> Iterator[Element]:
         target, updates = elements(change)
-        mailbox, item = call.item(target, Rights.EDIT_ANY)
+        mailbox, item = call.item(target, Rights.EDIT_ANY, occurrences=True)
         found = mailbox.items.get(item.entry)
         key = _change_key(target, str(resolution), found.row)
+
+        def apply(draft: Draft) -> None:
+            for update in elements(updates):
+                _apply(draft, found.row, update)
+
+        if kind_of(found.row.item_class) is CALENDAR:
+            yield m("Items", appointments.update(call, mailbox, item, found, apply, key))
+            yield m("ConflictResults", t("Count", "0"))
+            return
         draft = call.draft(found.bag)
-        for update in elements(updates):
-            _apply(draft, found.row, update)
-        if kind_of(found.row.item_class) is CALENDAR and draft.changed:
-            calendar.complete(draft)
-        sends = disposition != "SaveOnly" and not found.row.item_class.lower().startswith("ipm.appointment")
+        apply(draft)
+        sends = disposition != "SaveOnly"
         if sends:
             send(call, draft)
         with mailbox.transaction():
