@@ -56,6 +56,10 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
     directory = Directory(settings.forest)
     stack.callback(directory.close)
     pressure = Pressure(settings.conditions, VERSIONS[settings.version].build)
+
+    def send_on(sender: str, addresses: list[str], content: bytes) -> None:
+        transport.submit(sender, addresses, content)
+
     transport = Transport(
         queue,
         directory,
@@ -63,7 +67,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
         accepted_domains=settings.accepted_domains,
         connectors=settings.connectors,
         retry_seconds=settings.retry_seconds,
-        deliver=deliverer(store, directory, pressure.twice),
+        deliver=deliverer(store, directory, pressure.twice, send_on),
     )
     ports: dict[str, int] = {}
 

@@ -201,6 +201,23 @@ PidTagFolderId = 0x67480014
 PidTagChangeNumber = 0x67A40014
 PidTagAssociated = 0x67AA000B
 
+# Rules kept as messages, [MS-OXORULE] 2.2.4.1, and what they may ask of a message
+PidTagRuleMessageState = 0x65E90003
+PidTagRuleMessageUserFlags = 0x65EA0003
+PidTagRuleMessageProvider = 0x65EB001F
+PidTagRuleMessageName = 0x65EC001F
+PidTagRuleMessageLevel = 0x65ED0003
+PidTagRuleMessageProviderData = 0x65EE0102
+PidTagRuleMessageSequence = 0x65F30003
+PidTagExtendedRuleMessageActions = 0x0E990102
+PidTagExtendedRuleMessageCondition = 0x0E9A0102
+PidTagRwRulesStream = 0x68020102
+PidTagMessageToMe = 0x0057000B
+PidTagMessageCcMe = 0x0058000B
+PidTagMessageRecipientMe = 0x0059000B
+PidTagAutoForwarded = 0x0005000B
+PidTagDelegatedByRule = 0x3FE3000B
+
 # Folders
 PidTagDisplayName = 0x3001001F
 PidTagComment = 0x3004001F

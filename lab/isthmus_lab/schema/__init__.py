@@ -1,6 +1,7 @@
 """The published EWS schema (Exchange 2016), and the questions that the server asks it.
 
 ``messages.xsd`` describes every request and answer, ``types.xsd`` what they carry; both load as they are published.
+What they lack of inbox rules is in two files beside them.
 The order of elements in an answer comes from here too, so that no second list of it has to be kept right by hand.
 """
 
@@ -27,7 +28,7 @@ def problems(element: etree._Element) -> list[str]:
     A validator keeps its last errors in itself, so every thread has its own.
     """
     if not hasattr(_per_thread, "schema"):
-        _per_thread.schema = etree.XMLSchema(_document("messages.xsd"))
+        _per_thread.schema = etree.XMLSchema(_document("inbox-rules.xsd"))
     schema: etree.XMLSchema = _per_thread.schema
     # A copy on its own: the schema knows nothing of the SOAP envelope around the element.
     if schema.validate(etree.ElementTree(element)):
@@ -39,7 +40,8 @@ def problems(element: etree._Element) -> list[str]:
 def _types() -> dict[str, etree._Element]:
     return {
         str(node.get("name")): node
-        for node in _document("types.xsd").getroot()
+        for name in ("types.xsd", "inbox-rules-types.xsd")
+        for node in _document(name).getroot()
         if node.tag in (f"{_XS}complexType", f"{_XS}simpleType")
     }
 

@@ -119,6 +119,10 @@ class Call:
             raise EwsError("ErrorItemNotFound")
         return self.services.store.mailbox(guid)
 
+    def mailbox_at(self, address: str) -> Mailbox:
+        """The mailbox of an address."""
+        return self.mailbox(self._owner(address).mailbox)
+
     def access(self, mailbox: Mailbox) -> Access:
         """What the caller may do in a mailbox."""
         if mailbox.guid not in self._access:

@@ -12,13 +12,17 @@ from isthmus_lab.mapi.mime import bag_from_mime
 from isthmus_lab.store import Compare, Store
 
 from ..directory import Directory, Recipient
+from ..rules import execution
 from ..scheduling import attendant
 
 
 def deliverer(
-    store: Store, directory: Directory, twice: Callable[[str], bool]
+    store: Store, directory: Directory, twice: Callable[[str], bool], submit: execution.Submit
 ) -> Callable[[Recipient, bytes, uuid.UUID, bool], None]:
-    """What transport calls to put a message into a mailbox; ``twice`` says whether one comes once more by mistake."""
+    """What transport calls to put a message into a mailbox.
+
+    ``twice`` says whether one comes once more by mistake; ``submit`` sends on what somebody's rules send on.
+    """
 
     def deliver(owner: Recipient, content: bytes, key: uuid.UUID, look_first: bool) -> None:
         assert owner.mailbox is not None  # routing found one
@@ -26,16 +30,19 @@ def deliverer(
         if look_first and mailbox.items.search(Compare(tags.PidTagSearchKey, "=", key.bytes), limit=1):
             return
         bag = bag_from_mime(content)
-        bag[tags.PidTagSearchKey] = key.bytes
         _resolve(directory, bag)
         _received_by(bag, owner)
-        inbox = mailbox.folders.role("inbox").id
-        with mailbox.transaction():
-            attendant.attend(mailbox, bag, filetime(datetime.now(UTC)))
-            mailbox.items.add(inbox, bag, delivered=True)
-        if twice(owner.smtp or ""):
-            bag[tags.PidTagSearchKey] = uuid.uuid4().bytes
-            mailbox.items.add(inbox, bag, delivered=True)
+        for each in (key, uuid.uuid4()) if twice(owner.smtp or "") else (key,):
+            bag[tags.PidTagSearchKey] = each.bytes
+            message = execution.Delivered(owner, bag, content)
+            applying = execution.applying(mailbox, message)
+            # Sent on before the message is saved: what a crash leaves undone is done again with the delivery, so
+            # somebody may get it twice rather than nobody.
+            execution.send_on(message, applying, submit)
+            with mailbox.transaction():
+                if each is key:
+                    attendant.attend(mailbox, bag, filetime(datetime.now(UTC)))
+                execution.put(mailbox, message, applying)
 
     return deliver
 
