@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.plugins.forests",
     "tests.plugins.exchange",
     "tests.plugins.lab",
+    "tests.plugins.samples",
 ]
 
 _numbers = itertools.count(1)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import mailbox
-import os
 import subprocess
 import sys
-import zipfile
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -23,27 +21,6 @@ from isthmus_lab.population.seeds import seeded
 from tests.plugins.lab import RunningLab
 
 NOW = datetime(2021, 3, 4, 5, 6, 7, tzinfo=UTC)
-_SAMPLES = "org.apache.tika:tika-parser-microsoft-module:2.9.2:jar:tests"
-"""Apache Tika's test documents (Apache-2.0), among them PST files that Outlook wrote."""
-
-
-@pytest.fixture(scope="session")
-def pst_files() -> Path:
-    """A folder with PST files; fetched by Maven once a machine."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "isthmus" / "tests"
-    folder = cache / "pst"
-    if not folder.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
-        subprocess.run(["mvn", "-q", "-B", plugin, f"-Dartifact={_SAMPLES}", f"-DoutputDirectory={cache}"], check=True)
-        draft = cache / f"pst-{os.getpid()}"
-        with zipfile.ZipFile(next(cache.glob("tika-*-tests.jar"))) as jar:
-            for name in jar.namelist():
-                if name.endswith(".pst"):
-                    (draft / Path(name).name).parent.mkdir(exist_ok=True)
-                    (draft / Path(name).name).write_bytes(jar.read(name))
-        draft.rename(folder)
-    return folder
 
 
 def _message(subject: str) -> EmailMessage:

@@ -26,6 +26,12 @@ from .options import DEFAULT_DATA, DataFolder, Json
 People = Annotated[int, typer.Option("--people", min=10, help="How many people the lab's source organisation has.")]
 Items = Annotated[int, typer.Option("--items", min=0, help="How many items their mailboxes hold together.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same people and the same mail.")]
+Work = Annotated[
+    float,
+    typer.Option(
+        "--actions-per-minute", min=0, help="What the lab's people at work do together; 0 leaves them at home."
+    ),
+]
 Workers = Annotated[int, typer.Option("--mailbox-workers", min=1, max=32, help="How many mailbox processes run.")]
 PortalPort = Annotated[
     int | None, typer.Option("--portal-port", min=1, max=65535, help="Port of the portal; a free one by default.")
@@ -40,6 +46,7 @@ def up(
     people: People = 25,
     items: Items = 5000,
     seed: Seed = 1,
+    work: Work = 60,
     mailbox_workers: Workers = 1,
     portal_port: PortalPort = None,
 ) -> None:
@@ -50,7 +57,8 @@ def up(
     an Exchange server each come up beside it, and a project file for them is written.
     """
     system = System(data)
-    bring_up(system, LabOptions(people=people, items=items, seed=seed) if lab else None, mailbox_workers, portal_port)
+    options = LabOptions(people=people, items=items, seed=seed, actions_per_minute=work) if lab else None
+    bring_up(system, options, mailbox_workers, portal_port)
     console.print(f"Portal   [bold]{system.endpoints.portal}[/]")
     if system.project_file.exists():
         console.print(f"Project  {system.project_file}  (next: isthmus apply {system.project_file})")

@@ -1,0 +1,137 @@
+"""What a new user does, by the command line alone: two organisations, a mail folder of their own, its migration."""
+
+from __future__ import annotations
+
+import json
+import mailbox
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from isthmus_cli.demo.witness import Content, Organisation, content
+from isthmus_lab.population.oddities import draw_oddity
+from isthmus_lab.population.seeds import seeded
+
+ISTHMUS = str(Path(sys.executable).with_name("isthmus"))
+_SECONDS = 180.0
+_WHEN = datetime(2021, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+class User:
+    """Somebody at a terminal, with a system in a folder."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+
+    def run(self, *arguments: str, exit_code: int = 0) -> str:
+        """Run ``isthmus …`` and give what it prints."""
+        command = (ISTHMUS, *arguments, "--data", str(self._data))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        assert done.returncode == exit_code, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    @property
+    def project(self) -> str:
+        """The project file that the lab wrote."""
+        return str(self._data / "project.yaml")
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "--json"))
+
+    def mailbox(self, address: str) -> dict[str, Any]:
+        """What ``isthmus status`` says of somebody."""
+        found = [each for each in self.json("status")["mailboxes"] if each["source_address"] == address]
+        return found[0] if found else {"status": "unknown", "items": {}}
+
+    def wait(self, address: str, items: int) -> None:
+        """Until the mailbox is in step with at least so many items."""
+        deadline = time.monotonic() + _SECONDS
+        while True:
+            now = self.mailbox(address)
+            if now["status"] == "in step" and now["items"]["done"] >= items:
+                return
+            assert time.monotonic() < deadline, f"not in step: {now}"
+            time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    """A user whose system is up."""
+    user = User(tmp_path_factory.mktemp("first"))
+    try:
+        user.run("up", "--lab", "--people", "10", "--items", "200", "--actions-per-minute", "0")
+        yield user
+    finally:
+        user.run("down")
+
+
+@pytest.fixture(scope="module")
+def maildir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mail folder with folders below it, flags, and messages that mail programs get wrong."""
+    folder = tmp_path_factory.mktemp("mail") / "Maildir"
+    box = mailbox.Maildir(folder)
+    for name in ("", "Archive.2021", "Archive.2022", "Łódź"):
+        there = box.add_folder(name.encode("utf-7").decode().replace("+", "&")) if name else box
+        for number in range(25):
+            message = mailbox.MaildirMessage(_message(f"{name or 'Inbox'} {number}"))
+            message.set_subdir("cur")
+            message.set_flags("S" if number % 2 else "F")
+            there.add(message)
+    for number in range(20):
+        box.add(mailbox.MaildirMessage(draw_oddity(seeded("odd", number), "anna@corp.example", _WHEN)))
+    return folder
+
+
+def _message(subject: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"] = "Zoë <zoe@outside.example>", "anna@corp.example"
+    message["Subject"], message["Date"] = subject, "Thu, 04 Mar 2021 06:06:07 +0100"
+    message["Message-ID"] = f"<{subject.encode().hex()}@outside.example>"
+    message.set_content(f"Grüße: {subject}")
+    message.add_alternative(f"<p>Grüße: <b>{subject}</b></p>", subtype="html")
+    message.add_attachment(bytes(range(256)) * 40, maintype="image", subtype="png", filename="Foto.png")
+    return message
+
+
+def test_a_mail_folder_is_imported_migrated_and_switched(user: User, maildir: Path, pst_files: Path) -> None:
+    info = user.json("lab", "info")
+    source, target = (
+        Organisation(name, part["ews"], Path(part["ca_file"]), part["account"]["user"], part["account"]["password"])
+        for name, part in info.items()
+    )
+    address = info["alpha"]["people"][0]["address"]
+
+    def held(organisation: Organisation) -> Content:
+        return content(organisation.mailbox(address))
+
+    before = held(source).total()
+    user.run("lab", "import", str(maildir), "--mailbox", address)
+    user.run("lab", "import", str(pst_files / "testPST.pst"), "--mailbox", address)
+    imported = held(source)
+    assert imported.total() >= before + 120 + 5
+    assert {entry.subject for entry in imported} >= {"Archive.2021 3", "Łódź 24", "Inbox 0"}
+
+    user.run("apply", user.project)
+    user.wait(address, imported.total())
+    there = user.mailbox(address)["target_address"]
+    assert content(target.mailbox(there)) == imported
+
+    # More comes while the copy is kept up to date.
+    later = mailbox.mbox(maildir.parent / "later")
+    for number in range(10):
+        later.add(_message(f"Later {number}"))
+    later.flush()
+    user.run("lab", "import", str(maildir.parent / "later"), "--mailbox", address)
+    more = held(source)
+    assert more.total() == imported.total() + 10
+    user.wait(address, more.total())
+    user.run("switch", address)
+    assert user.mailbox(address)["active_side"] == "target"
+    # The probe mails of the switch are in the target alone.
+    assert not held(source) - content(target.mailbox(there))
