@@ -53,8 +53,7 @@ def local(node: Element) -> str:
 
 def child(node: Element, name: str) -> Element | None:
     """The first child of that local name, whichever of the two namespaces it is in."""
-    found = node.find(f"{{{TYPES}}}{name}")
-    return found if found is not None else node.find(f"{{{MESSAGES}}}{name}")
+    return next(node.iterchildren(f"{{{TYPES}}}{name}", f"{{{MESSAGES}}}{name}"), None)
 
 
 def text(node: Element, name: str) -> str | None:

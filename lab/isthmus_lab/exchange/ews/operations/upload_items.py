@@ -27,7 +27,7 @@ def upload_items(call: Call) -> Answer:
     def handle(node: Element) -> Iterator[bytes]:
         data, parent = child(node, "Data"), child(node, "ParentFolderId")
         assert data is not None and parent is not None
-        content = _content(inside(next(blobs)) if call.request.blobs else (data.text or "").encode())
+        content = _content(next(blobs) if call.request.blobs else (data.text or "").encode())
         mailbox, folder = folder_named(parent.get("Id", ""))
         try:
             row = _upload(call, node, mailbox, folder.id, content)
@@ -40,13 +40,14 @@ def upload_items(call: Call) -> Answer:
         return call.answer_each_as_text(call.children("Items"), handle)
 
 
-def _content(written: bytes) -> bytes:
+def _content(written: bytes | memoryview) -> bytes:
     try:
         content = pybase64.b64decode(written, validate=True)
     except binascii.Error:
         try:
-            # Lines and blanks are allowed in base64Binary, and rare.
-            content = pybase64.b64decode(b"".join(written.split()), validate=True)
+            # Lines, blanks and character references are allowed in base64Binary, and rare.
+            characters = inside(written) if isinstance(written, memoryview) else written
+            content = pybase64.b64decode(b"".join(characters.split()), validate=True)
         except binascii.Error as error:
             raise EwsError("ErrorCorruptData", f"Data is no base64: {error}") from None
     if not content:
