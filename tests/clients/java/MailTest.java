@@ -18,6 +18,7 @@ import microsoft.exchange.webservices.data.core.service.item.EmailMessage;
 import microsoft.exchange.webservices.data.core.service.item.Item;
 import microsoft.exchange.webservices.data.core.service.schema.EmailMessageSchema;
 import microsoft.exchange.webservices.data.core.service.schema.ItemSchema;
+import microsoft.exchange.webservices.data.property.complex.EmailAddress;
 import microsoft.exchange.webservices.data.property.complex.FileAttachment;
 import microsoft.exchange.webservices.data.property.complex.FolderId;
 import microsoft.exchange.webservices.data.property.complex.ItemAttachment;
@@ -70,6 +71,29 @@ class MailTest {
         assertEquals("übersicht.txt", second.getName());
         assertEquals("a text", new String(second.getContent(), StandardCharsets.UTF_8));
         assertEquals(1, Lab.find(ada, WellKnownFolderName.SentItems, subject).getTotalCount());
+    }
+
+    @Test
+    void repliesAndForwards() throws Exception {
+        String subject = Lab.subject("Question");
+        EmailMessage question = new EmailMessage(ada);
+        question.setSubject(subject);
+        question.setBody(MessageBody.getMessageBodyFromText("When?"));
+        question.getToRecipients().add(Lab.smtp("ben"));
+        question.getCcRecipients().add(Lab.smtp("cleo"));
+        question.send();
+        EmailMessage got = Lab.arrived(EmailMessage.class, ben, WellKnownFolderName.Inbox, subject);
+        got.reply(MessageBody.getMessageBodyFromText("Now."), true);
+        EmailMessage answer = Lab.arrived(EmailMessage.class, ada, WellKnownFolderName.Inbox, "RE: " + subject);
+        assertEquals(Lab.smtp("ben"), answer.getFrom().getAddress());
+        assertEquals(1, answer.getToRecipients().getCount());
+        assertEquals(Lab.smtp("cleo"), answer.getCcRecipients().getPropertyAtIndex(0).getAddress());
+        assertTrue(answer.getBody().toString().contains("Now."));
+        assertEquals(got.getInternetMessageId(), answer.getInReplyTo());
+        got.forward(MessageBody.getMessageBodyFromText("See below"), new EmailAddress(Lab.smtp("cleo")));
+        EmailMessage passedOn = Lab.arrived(EmailMessage.class, Lab.open("cleo"), WellKnownFolderName.Inbox, "FW: " + subject);
+        assertTrue(passedOn.getBody().toString().contains("See below"));
+        assertTrue(passedOn.getBody().toString().contains("When?"));
     }
 
     @Test

@@ -15,6 +15,7 @@ import microsoft.exchange.webservices.data.core.enumeration.search.ResolveNameSe
 import microsoft.exchange.webservices.data.core.enumeration.service.ConflictResolutionMode;
 import microsoft.exchange.webservices.data.core.enumeration.service.TaskStatus;
 import microsoft.exchange.webservices.data.core.service.item.Contact;
+import microsoft.exchange.webservices.data.core.service.item.ContactGroup;
 import microsoft.exchange.webservices.data.core.service.item.Task;
 import microsoft.exchange.webservices.data.misc.NameResolutionCollection;
 import microsoft.exchange.webservices.data.misc.id.AlternateId;
@@ -75,6 +76,18 @@ class PeopleTest {
         Contact changed = Contact.bind(ada, contact.getId());
         assertEquals("Captain", changed.getJobTitle());
         assertEquals("+47 2", changed.getPhoneNumbers().getPhoneNumber(PhoneNumberKey.MobilePhone));
+    }
+
+    @Test
+    void keepsDistributionLists() throws Exception {
+        ContactGroup group = new ContactGroup(ada);
+        group.setDisplayName(Lab.subject("Crew"));
+        group.getMembers().addOneOff("Deck Hand", "deck@elsewhere.test", "SMTP");
+        group.getMembers().addDirectoryUser(Lab.smtp("ben"));
+        group.save(WellKnownFolderName.Contacts);
+        ContactGroup read = ContactGroup.bind(ada, group.getId());
+        assertEquals(group.getDisplayName(), read.getDisplayName());
+        assertEquals(2, read.getMembers().getCount());
     }
 
     @Test

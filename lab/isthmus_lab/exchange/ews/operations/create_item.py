@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from isthmus_lab.store import Rights
 
-from .. import responses
+from .. import replies, responses
 from ..call import Call, operation
 from ..errors import EwsError
 from ..kinds import BY_ELEMENT, CALENDAR, CONTACT, MESSAGE, TASK
@@ -27,11 +27,12 @@ def create_item(call: Call) -> Answer:
     disposition = call.element.get("MessageDisposition")
 
     def handle(node: Element) -> Iterator[Element]:
-        if local(node) in responses.HANDLERS:
-            made = m("Items")
-            made.extend(responses.respond(call, node, disposition))
-            yield made
-            return
+        for respond, names in ((responses.respond, responses.HANDLERS), (replies.answer, replies.KINDS)):
+            if local(node) in names:
+                made = m("Items")
+                made.extend(respond(call, node, disposition))
+                yield made
+                return
         kind = BY_ELEMENT.get(local(node), MESSAGE)
         sends = kind is MESSAGE and disposition in ("SendOnly", "SendAndSaveCopy")
         if kind is MESSAGE and disposition is None:
