@@ -37,6 +37,7 @@ def layout(organisation: Organisation, passwords: ServicePasswords) -> list[Entr
         # What Isthmus needs of a real forest, and no more: reading changes, and writing recipients where it works.
         Grant(organisation.isthmus_dn, organisation.base, REPLICATION_GET_CHANGES),
         Grant(organisation.isthmus_dn, organisation.root_ou, FULL_CONTROL),
+        Grant(organisation.exchange_dn, organisation.root_ou, FULL_CONTROL),
     ]
 
 
@@ -82,7 +83,7 @@ def _service_accounts(organisation: Organisation, passwords: ServicePasswords) -
         (
             organisation.exchange_dn,
             organisation.exchange_account,
-            "The Exchange server: reads recipients",
+            "The Exchange server: reads recipients, writes what their owners set",
             passwords.exchange,
         ),
     ):

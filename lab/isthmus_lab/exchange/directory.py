@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -61,6 +61,7 @@ _ATTRIBUTES: Final = (
     "msExchHideFromAddressLists",
     "msExchArchiveGUID",
     "msExchDelegateListLink",
+    "publicDelegates",
 )
 
 
@@ -74,7 +75,8 @@ class Recipient:
 
     ``addresses`` are its proxyAddresses in lower case with their prefix (``smtp:…``, ``x500:…``), legacyExchangeDN
     among them; ``mailbox`` is there only when homeMDB is too (a mail user has a GUID and no mailbox), and so is
-    ``archive``. ``full_access`` are the DNs of those who may do everything in the mailbox.
+    ``archive``. ``full_access`` are the DNs of those who may do everything in the mailbox, ``delegates`` of those
+    who may send on the person's behalf.
     """
 
     dn: str
@@ -93,6 +95,7 @@ class Recipient:
     names: dict[str, str]
     archive: uuid.UUID | None = None
     full_access: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
 
     @property
     def is_group(self) -> bool:
@@ -194,6 +197,19 @@ class Directory:
             self._accepted[proof] = time.monotonic() + _REMEMBERED
         return accepted
 
+    # --- what the server itself writes --------------------------------------------------------------------------------
+
+    def replace(self, dn: str, attribute: str, values: Sequence[str | bytes]) -> None:
+        """Sets an attribute of a recipient; without values it is cleared."""
+        with self._connection(fresh=False) as connection:
+            try:
+                connection.modify(dn, {attribute: [(ldap3.MODIFY_REPLACE, list(values))]})
+            except LDAPException as error:
+                raise DirectoryError(f"{self._forest.url}: {error}") from error
+            if connection.result["result"] != 0:
+                raise DirectoryError(f"{self._forest.url}: {dn}: {connection.result['description']}")
+        self._answers.clear()
+
     def close(self) -> None:
         """Ends the connections."""
         while self._idle:
@@ -293,6 +309,7 @@ def _recipient(entry: dict[str, Any]) -> Recipient:
         names={name: value for name in _NAMES if (value := text(name))},
         archive=uuid.UUID(bytes_le=archive[0]) if archive and has_mailbox else None,
         full_access=tuple(value.decode() for value in raw.get("msexchdelegatelistlink", [])),
+        delegates=tuple(value.decode() for value in raw.get("publicdelegates", [])),
     )
 
 

@@ -218,6 +218,15 @@ PidTagMessageRecipientMe = 0x0059000B
 PidTagAutoForwarded = 0x0005000B
 PidTagDelegatedByRule = 0x3FE3000B
 
+# Delegates, [MS-OXODLGT] 2.2.2.2
+PidTagScheduleInfoDelegatorWantsCopy = 0x6842000B
+PidTagScheduleInfoDontMailDelegates = 0x6843000B
+PidTagScheduleInfoDelegateNames = 0x6844101F
+PidTagScheduleInfoDelegateEntryIds = 0x68451102
+PidTagScheduleInfoDelegatorWantsInfo = 0x684B000B
+PidTagDelegateFlags = 0x686B1003
+PidTagFreeBusyEntryIds = 0x36E41102
+
 # Folders
 PidTagDisplayName = 0x3001001F
 PidTagComment = 0x3004001F

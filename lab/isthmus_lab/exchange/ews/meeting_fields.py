@@ -63,7 +63,7 @@ def _proposed(key: tags.PropertyKey, view: View) -> str | None:
 
 FIELDS: Final = (
     computed("meeting:AssociatedCalendarItemId", _associated, heavy=True),
-    computed("meeting:IsDelegated", lambda _: "false"),
+    simple("meeting:IsDelegated", tags.PidTagDelegatedByRule, BOOLEAN, default=False, read_only=True),
     computed("meeting:IsOutOfDate", _out_of_date, heavy=True),
     simple("meeting:HasBeenProcessed", tags.PidTagProcessed, BOOLEAN, default=False, read_only=True),
     computed("meeting:ResponseType", _response_type, heavy=True),

@@ -15,6 +15,7 @@ from isthmus_lab.mapi.addresses import address_book_entry_id, legacy_dn_of
 from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.store import DEFAULT, Ace, And, Compare, Folder, Mailbox, Restriction, Rights, Row
 
+from .. import delegates
 from ..directory import Directory, Recipient
 from .errors import EwsError
 
@@ -63,7 +64,10 @@ class Access:
         full = mailbox.guid in (person.mailbox, person.archive)
         if not full and (owner := directory.by_mailbox(mailbox.guid)) is not None:
             full = any(dn == person.dn or directory.is_member(person, dn) for dn in owner.full_access)
-        return cls(person, mailbox, directory, full, full)
+        private = full or any(
+            each.sees_private and each.entry_id == own_entry_id(person) for each in delegates.read(mailbox).delegates
+        )
+        return cls(person, mailbox, directory, full, private)
 
     def on(self, folder: Folder) -> Rights:
         """The rights in a folder."""

@@ -23,9 +23,13 @@ def send(call: Call, draft: Draft) -> None:
     if sender is None:
         raise EwsError("ErrorMissingEmailAddress", "The sender has no e-mail address.")
     on_behalf = (bag.get(FROM.smtp) or bag.get(FROM.address) or sender).lower()
+    principal = None
     if not {f"smtp:{on_behalf}", f"x500:{on_behalf}"} & call.caller.addresses:
-        raise EwsError("ErrorSendAsDenied", f"{call.caller.name} may not send as {on_behalf}.")
-    for key, value in authored(bag, call.caller, call.services.settings.host_name, draft.now()).items():
+        principal = call.services.directory.by_address(f"x500:{on_behalf}" if on_behalf[0] == "/" else on_behalf)
+        if principal is None or call.caller.dn not in principal.delegates:
+            raise EwsError("ErrorSendAsDenied", f"{call.caller.name} may not send as {on_behalf}.")
+    host = call.services.settings.host_name
+    for key, value in authored(bag, call.caller, host, draft.now(), principal).items():
         draft.set(key, value)
     draft.read = None
     content, limit = mime_from_bag(bag), call.services.settings.max_message_bytes

@@ -38,10 +38,11 @@ def represented(who: Recipient) -> Properties:
     return {keys[0]: own[source] for source, keys in _ROLES if source in own}
 
 
-def authored(bag: Bag, who: Recipient, host_name: str, now: int) -> Properties:
+def authored(bag: Bag, who: Recipient, host_name: str, now: int, on_behalf_of: Recipient | None = None) -> Properties:
     """What a message has once somebody has sent it: sender, times, flags, and a Message-ID of its own."""
     own = recipient_properties(who)
     found: Properties = {key: own[source] for source, keys in _ROLES if source in own for key in keys}
+    found |= represented(on_behalf_of or who)
     flags = bag.get(tags.PidTagMessageFlags, 0) & tags.MSGFLAG_HASATTACH
     found |= {
         tags.PidTagClientSubmitTime: now,

@@ -32,6 +32,10 @@ def deliverer(
         bag = bag_from_mime(content)
         _resolve(directory, bag)
         _received_by(bag, owner)
+        address = execution.delegated_by(content)
+        delegator = directory.by_address(address) if address else None
+        if delegator is not None:
+            _represent(bag, delegator)
         for each in (key, uuid.uuid4()) if twice(owner.smtp or "") else (key,):
             bag[tags.PidTagSearchKey] = each.bytes
             message = execution.Delivered(owner, bag, content)
@@ -40,7 +44,7 @@ def deliverer(
             # somebody may get it twice rather than nobody.
             execution.send_on(message, applying, submit)
             with mailbox.transaction():
-                if each is key:
+                if each is key and delegator is None:
                     attendant.attend(mailbox, bag, filetime(datetime.now(UTC)))
                 execution.put(mailbox, message, applying)
 
@@ -75,6 +79,19 @@ def _resolve(directory: Directory, bag: Bag) -> None:
         known = directory.by_address(smtp) if smtp else None
         if known is not None and known.legacy_dn and known.target_address is None:
             bag.set({kind: "EX", address: known.legacy_dn, smtp_key: known.smtp or smtp, name: known.name})
+
+
+def _represent(bag: Bag, delegator: Recipient) -> None:
+    """The message is for somebody else, whose delegate has it ([MS-OXODLGT] 3.1.4.3)."""
+    bag.set(
+        {
+            tags.PidTagDelegatedByRule: True,
+            tags.PidTagReceivedRepresentingName: delegator.name,
+            tags.PidTagReceivedRepresentingAddressType: "EX" if delegator.legacy_dn else "SMTP",
+            tags.PidTagReceivedRepresentingEmailAddress: delegator.legacy_dn or delegator.smtp,
+            tags.PidTagReceivedRepresentingSmtpAddress: delegator.smtp,
+        }
+    )
 
 
 def _received_by(bag: Bag, owner: Recipient) -> None:

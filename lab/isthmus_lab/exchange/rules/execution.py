@@ -29,6 +29,9 @@ Submit = Callable[[str, list[str], bytes], object]
 _FORWARDED = "X-MS-Exchange-Inbox-Rules-Loop"
 """A header with the mailboxes whose rules sent a message on: it is not sent on by the same one again."""
 _MOST_LOOPS = 3
+_HEADERS = 1 << 18
+_DELEGATED = "X-MS-Exchange-Organization-Delegated-By"
+"""A header with whom a meeting message represents that a delegate gets instead of them, or with them."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,12 @@ def put(mailbox: Mailbox, message: Delivered, chosen: list[Rule]) -> None:
         _log.info("rules applied", owner=message.owner.smtp, rules=[rule.name for rule in chosen])
 
 
+def delegated_by(content: bytes) -> str | None:
+    """The address of whom a delegate gets this message for."""
+    found = email.message_from_bytes(content[:_HEADERS], policy=email.policy.compat32).get(_DELEGATED)
+    return None if found is None else str(found).strip()
+
+
 def _as_asked(message: Delivered) -> Bag:
     """The message with what only the server knows of it, [MS-OXORULE] 3.2.1.2."""
     bag, own = message.bag, message.owner.addresses
@@ -130,6 +139,8 @@ def _send_on(message: Delivered, action: Action, submit: Submit) -> None:
     if sender is None or not addresses or sender.lower() in passed or len(passed) >= _MOST_LOOPS:
         return
     mark = f"{_FORWARDED}: {sender}\r\n".encode()
+    if action.kind is Kind.DELEGATE:
+        mark += f"{_DELEGATED}: {sender}\r\n".encode()
     if action.kind is Kind.DELEGATE or action.flavor & Flavor.REDIRECT == Flavor.REDIRECT:
         submit(sender, addresses, mark + message.content)
         return
