@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -105,3 +108,14 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) 
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)
+
+
+def readiness(port: int) -> tuple[int, dict[str, str]]:
+    """The status of /readyz and what it waits for; 0 when nothing answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+            return answer.status, json.load(answer)["waiting"]
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)["waiting"]
+    except OSError:
+        return 0, {}

@@ -30,8 +30,8 @@ class System:
         self.topic = topic
         self._start = start
 
-    def worker(self, role: str, name: str, *topics: Topic[MailboxProgress]) -> Process:
-        """Start a worker; roles are those of `events_worker`."""
+    def worker(self, role: str, name: str, *topics: Topic[MailboxProgress], http_port: int = 0) -> Process:
+        """Start a worker; roles are those of `events_worker`. /readyz is at `http_port`."""
         names = [topic.name for topic in topics or [self.topic]]
         return self._start(
             name,
@@ -39,6 +39,7 @@ class System:
             ISTHMUS_DATABASE_URL=str(self.service.settings.database_url),
             ISTHMUS_KAFKA=self.service.settings.kafka,
             ISTHMUS_INSTANCE=name,
+            ISTHMUS_HTTP_PORT=str(http_port),
             ISTHMUS_LOG_FORMAT="console",
         )
 

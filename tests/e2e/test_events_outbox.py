@@ -7,11 +7,13 @@ import signal
 
 import pytest
 from isthmus.events.v1.mailbox_pb2 import MailboxProgress, PassCompleted
+from isthmus_cli.runner.ports import free_ports
 from isthmus_events import Relay, publish, publish_all, read_all
 from isthmus_events.reading import reader
 
 from tests.conftest import Broker
 from tests.e2e.events_system import System, until
+from tests.processes import readiness
 
 KEYS = [b"ada", b"ben", b"cleo", b"dora", b"emil"]
 
@@ -154,8 +156,9 @@ async def test_a_relay_that_wakes_up_late_can_no_longer_send(system: System) -> 
 
 async def test_a_broker_that_goes_away_while_events_are_said(system_with_broker: System, broker: Broker) -> None:
     system = system_with_broker
-    relay = system.worker("relay", "relay")
-    consumer = system.worker("consume", "consumer")
+    relay_port, consumer_port = free_ports(2)
+    relay = system.worker("relay", "relay", http_port=relay_port)
+    consumer = system.worker("consume", "consumer", http_port=consumer_port)
     said = 0
     for outage in (broker.stop, broker.kill):
         for step in range(60):
@@ -172,9 +175,18 @@ async def test_a_broker_that_goes_away_while_events_are_said(system_with_broker:
     await until(all_heard, "all numbers heard")
     await until(lambda: _is_empty(system), "the outbox is empty")
     assert await system.heard() == {key: list(range(said)) for key in KEYS}
+    await until(lambda: _waits_for(relay_port, None), "the relay is ready")
+    await until(lambda: _waits_for(consumer_port, None), "the consumer is ready")
     broker.kill()
     await system.say(b"ada", said)
+    await until(lambda: _waits_for(relay_port, "outbox"), "the relay says that events wait")
+    await until(lambda: _waits_for(consumer_port, "Kafka, group worker"), "the consumer says that Kafka is silent")
     assert (relay.stop(), consumer.stop()) == (0, 0)
+
+
+async def _waits_for(port: int, what: str | None) -> bool:
+    status, waiting = await asyncio.to_thread(readiness, port)
+    return status == 200 if what is None else status == 503 and what in waiting
 
 
 async def _is_empty(system: System) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from isthmus_cli.runner.ports import free_ports
 from isthmus_service import MigrationError, Service, ServiceSettings
 
 from tests.e2e.events_system import until
-from tests.processes import Process, ProgramProcess, wait_until
+from tests.processes import Process, ProgramProcess, readiness, wait_until
 
 _BEGIN = "import asyncio\nfrom isthmus_service import ServiceSettings, run\n"
 _FAILING = """
@@ -45,17 +44,6 @@ run("stuck", ServiceSettings, serve)
 
 def settings(database_url: str) -> ServiceSettings:
     return ServiceSettings.model_validate({"database_url": database_url, "instance": "test"})
-
-
-def readiness(port: int) -> tuple[int, dict[str, str]]:
-    """The status of /readyz and what it waits for; 0 when nothing answers."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
-            return answer.status, json.load(answer)["waiting"]
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)["waiting"]
-    except OSError:
-        return 0, {}
 
 
 def test_a_service_waits_for_postgresql_and_says_so(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
@@ -25,6 +26,9 @@ _END_SECONDS = 12.0
 """How long we wait for work to end: less than the broker does."""
 
 _LEAVE_SECONDS = 2.0
+_SILENT_SECONDS = 10.0
+"""A broker answers twice a second that there is nothing new; when it does not for so long, it is away."""
+
 _NEVER_MS = 24 * 3600 * 1000
 """A worker is alive while its heartbeats come; how long one event takes is no sign of death."""
 
@@ -69,6 +73,7 @@ async def take_part(
 
     consumer = await service.wait_for(f"Kafka at {kafka}", join)
     member = _Member(service, group, consumer, unit, work)
+    service.check(f"Kafka, group {group}", member.silence)
     try:
         consumer.subscribe([topic.name for topic in topics], listener=member)
         await member.failure
@@ -95,6 +100,12 @@ class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
         self._work = work
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def silence(self) -> str | None:
+        """None while the broker answers this member, else for how long it has not."""
+        answers = [self._consumer.last_poll_timestamp(partition) for partition in self._consumer.assignment()]
+        silent = time.time() - max((answer for answer in answers if answer), default=time.time() * 1000) / 1000
+        return f"no answer for {silent:.0f} s" if silent > _SILENT_SECONDS else None
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """aiokafka awaits this before it asks for a new assignment, and sends heartbeats meanwhile."""

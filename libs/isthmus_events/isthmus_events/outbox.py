@@ -25,6 +25,7 @@ _POLL_SECONDS = 1.0
 """A notification that was lost with its connection delays an event by this much."""
 
 _MEASURE_SECONDS = 5.0
+_LATE_SECONDS = 10.0
 _FINISH_SECONDS = 3.0
 
 _SAY = """
@@ -82,6 +83,13 @@ class Relay:
         self._service = service
         self._pool = pool
         self._kafka = service.settings.kafka
+        self._waiting = 0.0
+        service.check("outbox", self._delay)
+
+    def _delay(self) -> str | None:
+        if self._waiting < _LATE_SECONDS:
+            return None
+        return f"the oldest event has been waiting for {self._waiting:.0f} s to be sent to Kafka"
 
     async def run(self) -> None:
         """Publish until cancelled; waits for Kafka and PostgreSQL when they are away."""
@@ -144,6 +152,7 @@ class Relay:
                 )
                 assert row is not None
                 metrics.outbox_events.labels(row["schema"]).set(row["events"])
+                self._waiting = row["age"]
                 metrics.outbox_age.labels(row["schema"]).set(row["age"])
             await asyncio.sleep(_MEASURE_SECONDS)
 

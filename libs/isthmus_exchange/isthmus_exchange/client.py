@@ -74,6 +74,7 @@ class Client:
         self.name = name
         self.answer_seconds = answer_seconds
         self.budget = Budget(connections)
+        metrics.RUNNING.labels(name).set_function(lambda: self.budget.running)
         self.counters = Counters()
         self.version = _OLDEST
         self._clock_offset = 0.0
@@ -158,7 +159,6 @@ class Client:
         self, operation: str, body: bytes, impersonate: str, announce: Announce | None = None
     ) -> soap.Element:
         async with self.budget.turn():
-            metrics.RUNNING.labels(self.name).set(self.budget.running)
             give_up = time.monotonic() + self.answer_seconds
             if announce:
                 await announce(time.time() + self.answer_seconds)
