@@ -83,7 +83,8 @@ if [ "$(cat .venv/isthmus-stamp 2>/dev/null)" != "$stamp" ] || [ ! -x .venv/bin/
   # Compiled now: where PYTHONDONTWRITEBYTECODE is set, each of a dozen programs would compile all it imports at every start.
   VIRTUAL_ENV=$PWD/.venv $uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
   members=(); for member in proto libs/* services/* lab cli; do members+=(-e "./$member"); done
-  VIRTUAL_ENV=$PWD/.venv $uv pip install --quiet --no-deps --reinstall-package isthmus-proto "${members[@]}"
+  VIRTUAL_ENV=$PWD/.venv $uv pip install --quiet --no-deps --build-constraints requirements.lock --reinstall-package isthmus-proto \
+    "${members[@]}"
   .venv/bin/python -m compileall -q proto/gen libs services lab cli
   printf '%s\n' "$stamp" > .venv/isthmus-stamp
 fi
