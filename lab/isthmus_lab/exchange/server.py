@@ -21,7 +21,10 @@ from .mail.delivery import deliverer
 from .mail.queue import Queue
 from .mail.smtp import Door, listen
 from .mail.transport import Transport
+from .notifications.push import Pusher
+from .notifications.subscriptions import Subscriptions
 from .settings import Settings
+from .validation import Validation
 from .web import Web
 
 _log = structlog.get_logger()
@@ -74,7 +77,14 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
     def public_url() -> str:
         return f"https://{settings.url_host or settings.listen}:{ports['https_port']}"
 
-    pages = Web(Services(settings, directory, store, transport), pressure, public_url)
+    subscriptions = Subscriptions(
+        lambda: pressure.conditions.throttling.max_subscriptions, lambda: pressure.conditions.limits.minute_seconds
+    )
+    stack.callback(store.subscribe(subscriptions.heard))
+    pusher = Pusher(subscriptions, VERSIONS[settings.version], Validation(settings.violations).answer)
+    stack.push_async_callback(pusher.close)
+    services = Services(settings, directory, store, transport, subscriptions, pusher.start)
+    pages = Web(services, pressure, public_url)
     stack.callback(pages.close)
     runner = web.AppRunner(pages.app, access_log=None, shutdown_timeout=5)
     await runner.setup()

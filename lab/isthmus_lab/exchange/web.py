@@ -10,6 +10,7 @@ import gzip
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -22,8 +23,9 @@ from .conditions import control
 from .conditions.line import Instead
 from .conditions.pressure import Pressure
 from .directory import DirectoryError
-from .ews.answering import Answering
+from .ews.answering import Answering, Asked
 from .ews.call import Services, Watch
+from .notifications.streaming import events
 
 _log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -134,12 +136,14 @@ class Web:
             else control.put(self._pressure, await request.read())
         )
 
-    async def _ews(self, request: web.Request) -> web.Response:
+    async def _ews(self, request: web.Request) -> web.StreamResponse:
         began = time.perf_counter()
         body, name, status = await request.read(), "", 200
         try:
             asked = await self._in_thread(partial(self._answering.understand, request["caller"], body))
             name = asked.request.operation
+            if name == "GetStreamingEvents":
+                return await self._stream(request, asked)
 
             async def work(watch: Watch) -> list[bytes]:
                 return await self._in_thread(partial(self._answering.answer, asked, watch))
@@ -169,3 +173,17 @@ class Web:
             ms=round((time.perf_counter() - began) * 1000, 1),
         )
         return web.Response(status=status, body=content, content_type="text/xml", charset="utf-8", headers=headers)
+
+    async def _stream(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        """An answer that goes on until its time is up, somebody ends the subscription or the connection is lost."""
+        async with self._pressure.hanging(request, asked):
+            response = web.StreamResponse(headers={"Content-Type": "text/xml; charset=utf-8"})
+            response.enable_chunked_encoding()
+            await response.prepare(request)
+            parts = events(self._services.subscriptions, asked, self._pressure.closing)
+            with suppress(ConnectionError):  # the client need not wait for the end
+                async with aclosing(parts):
+                    async for part in parts:
+                        await response.write(self._answering.part(part))
+                await response.write_eof()
+        return response

@@ -97,6 +97,7 @@ class Limits(_Section):
     """What a request may take."""
 
     batch_seconds: float = Field(default=60.0, gt=0, description="after that the rest of a batch is left undone")
+    minute_seconds: float = Field(default=60.0, gt=0, description="a minute of the times that subscriptions have")
 
 
 # GlobalThrottlingPolicy as Setup writes it. What Exchange 2010 limits by percentages of time has no budget here.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
@@ -67,6 +68,14 @@ class Pressure:
                 pieces = [_spoiled(b"".join(pieces), rule.fault)]
         await self.pause(delay.round_trip_ms / 2000 + held_back / 1000)
         return pieces
+
+    @asynccontextmanager
+    async def hanging(self, http: web.Request, asked: Asked) -> AsyncIterator[None]:
+        """Around an answer that goes on for minutes: what befalls a request at its beginning, its budget."""
+        watch = Watch(self.faults, self.conditions.limits.batch_seconds)
+        await self._befall(self.faults, http, asked, watch, "before")
+        with self.budgets.charge(self._charged(asked), asked.request.operation):
+            yield
 
     def twice(self, mailbox: str) -> bool:
         """Whether a message that was delivered to that address is delivered once more."""

@@ -8,10 +8,12 @@ import structlog
 
 from ..access import impersonate
 from ..directory import Recipient
+from ..notifications.writing import as_exchange_writes
 from ..validation import Validation
 from . import operations
 from .call import OPERATIONS, Call, Services, Watch, as_ews_error, unwatched
 from .errors import EwsError
+from .names import Element
 from .soap import Request, envelope, fault, parse
 from .versions import VERSIONS
 
@@ -33,7 +35,7 @@ class Answering:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._validation = Validation(services.settings.violations)
+        self.validation = Validation(services.settings.violations)
         self.version = VERSIONS[services.settings.version]
 
     def understand(self, logged_on: Recipient, body: bytes) -> Asked:
@@ -41,13 +43,13 @@ class Answering:
         try:
             request, caller = parse(body), logged_on
         except EwsError as error:
-            self._validation.refused("", [str(error)], body.decode("utf-8", "replace"))
+            self.validation.refused("", [str(error)], body.decode("utf-8", "replace"))
             raise
         if not self.version.knows(request.schema):
             raise EwsError("ErrorInvalidServerVersion")
         if request.operation not in OPERATIONS:
             raise EwsError("ErrorInvalidOperation", f"This server has no operation {request.operation}.")
-        self._validation.request(request)
+        self.validation.request(request)
         if request.impersonate is not None:
             group = self._services.settings.impersonation_group
             caller = impersonate(self._services.directory, group, logged_on, request.impersonate)
@@ -57,8 +59,13 @@ class Answering:
         """The envelope of what the operation gives back, as pieces to be sent one after the other."""
         operation = asked.request.operation
         answer = OPERATIONS[operation](Call(self._services, asked.caller, asked.request, watch))
-        self._validation.answer(operation, answer)
+        self.validation.answer(operation, answer)
         return envelope(self.version, answer)
+
+    def part(self, element: Element) -> bytes:
+        """An envelope of its own for a part of GetStreamingEvents' answer."""
+        self.validation.answer("GetStreamingEvents", element)
+        return b"".join(envelope(self.version, as_exchange_writes(element)))
 
     def fault(self, error: Exception, operation: str) -> list[bytes]:
         """The envelope of a SOAP fault."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
@@ -38,6 +38,7 @@ from isthmus_lab.store import (
 from ..directory import Directory, DirectoryError, Recipient
 from ..mail.authoring import recipient_properties
 from ..mail.transport import Transport
+from ..notifications.subscriptions import Subscription, Subscriptions
 from ..settings import Settings
 from . import occurrence_ids
 from .errors import EwsError, EwsWarning
@@ -69,6 +70,9 @@ class Services:
     directory: Directory
     store: Store
     transport: Transport
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    push: Callable[[Subscription], None] = lambda _: None
+    """Begins to serve a push subscription."""
 
     def mailbox(self, owner: Recipient) -> Mailbox:
         """The owner's mailbox, made at its first use."""
