@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.plugins.exchange",
     "tests.plugins.lab",
     "tests.plugins.samples",
+    "tests.plugins.public_folders",
 ]
 
 _numbers = itertools.count(1)

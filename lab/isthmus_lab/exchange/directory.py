@@ -29,6 +29,8 @@ FRESH: Final = 1.5
 _REMEMBERED: Final = 300.0
 """Seconds for which a password that the forest accepted is accepted without asking again."""
 _ANSWERS_KEPT: Final = 20_000
+_PUBLIC_FOLDER_MAILBOX: Final = 1 << 36
+"""msExchRecipientTypeDetails of a mailbox of public folders."""
 _IN_CHAIN: Final = "1.2.840.113556.1.4.1941"
 """The matching rule that follows groups in groups."""
 
@@ -59,6 +61,10 @@ _ATTRIBUTES: Final = (
     "homeMDB",
     "msExchMailboxGuid",
     "msExchHideFromAddressLists",
+    "msExchRecipientTypeDetails",
+    "msExchPublicFolderMailbox",
+    "msExchPublicFolderEntryId",
+    "uSNCreated",
     "msExchArchiveGUID",
     "msExchDelegateListLink",
     "publicDelegates",
@@ -76,7 +82,9 @@ class Recipient:
     ``addresses`` are its proxyAddresses in lower case with their prefix (``smtp:…``, ``x500:…``), legacyExchangeDN
     among them; ``mailbox`` is there only when homeMDB is too (a mail user has a GUID and no mailbox), and so is
     ``archive``. ``full_access`` are the DNs of those who may do everything in the mailbox, ``delegates`` of those
-    who may send on the person's behalf.
+    who may send on the person's behalf. ``details`` is msExchRecipientTypeDetails; ``public_folder`` the entry id of
+    a mail-enabled one, ``public_folder_mailbox`` the DN of the mailbox in which somebody sees the tree; ``made`` rises
+    with age.
     """
 
     dn: str
@@ -96,10 +104,19 @@ class Recipient:
     archive: uuid.UUID | None = None
     full_access: tuple[str, ...] = ()
     delegates: tuple[str, ...] = ()
+    details: int = 0
+    public_folder: bytes | None = None
+    public_folder_mailbox: str | None = None
+    made: int = 0
 
     @property
     def is_group(self) -> bool:
         return self.kind == "group"
+
+    @property
+    def holds_public_folders(self) -> bool:
+        """Whether it is no person's mailbox but one of public folders."""
+        return self.details == _PUBLIC_FOLDER_MAILBOX
 
 
 class Directory:
@@ -167,6 +184,11 @@ class Directory:
             anything += f"(&(givenName={one}*)(sn={two}*))(&(givenName={two}*)(sn={one}*))"
         found = self._find(f"(&(|{anything}(proxyAddresses=smtp:{value}*))(mail=*))", limit)
         return [each for each in found if not each.hidden]
+
+    def public_folder_mailboxes(self) -> list[Recipient]:
+        """The organisation's, the oldest first: that has the tree that is written."""
+        found = self._find(f"(msExchRecipientTypeDetails={_PUBLIC_FOLDER_MAILBOX})", 0)
+        return sorted((each for each in found if each.mailbox is not None), key=lambda each: each.made)
 
     def members(self, group: Recipient) -> list[Recipient]:
         """The direct members of a group; those that can receive no mail are the caller's to leave out."""
@@ -279,7 +301,7 @@ def _recipient(entry: dict[str, Any]) -> Recipient:
         return values[0].decode("utf-8", "replace") if values else None
 
     classes = {value.decode().lower() for value in raw.get("objectclass", [])}
-    kind = next((each for each in ("group", "contact") if each in classes), "user")
+    kind = next((each for each in ("group", "contact", "publicFolder") if each.lower() in classes), "user")
     addresses = {value.decode("utf-8", "replace").lower() for value in raw.get("proxyaddresses", [])}
     legacy_dn, mail = text("legacyExchangeDN"), text("mail")
     if legacy_dn:
@@ -305,6 +327,10 @@ def _recipient(entry: dict[str, Any]) -> Recipient:
         principal=text("userPrincipalName"),
         account=text("sAMAccountName"),
         sid=_sid(sid[0]) if sid else None,
+        details=int(text("msExchRecipientTypeDetails") or 0),
+        public_folder=bytes.fromhex(text("msExchPublicFolderEntryId") or "") or None,
+        public_folder_mailbox=text("msExchPublicFolderMailbox"),
+        made=int(text("uSNCreated") or 0),
         hidden=text("msExchHideFromAddressLists") == "TRUE",
         names={name: value for name in _NAMES if (value := text(name))},
         archive=uuid.UUID(bytes_le=archive[0]) if archive and has_mailbox else None,

@@ -140,7 +140,8 @@ class Web:
         began = time.perf_counter()
         body, name, status = await request.read(), "", 200
         try:
-            asked = await self._in_thread(partial(self._answering.understand, request["caller"], body))
+            routing = request.headers.get("X-PublicFolderMailbox")
+            asked = await self._in_thread(partial(self._answering.understand, request["caller"], body, routing))
             name = asked.request.operation
             if name == "GetStreamingEvents":
                 return await self._stream(request, asked)

@@ -16,6 +16,7 @@ from isthmus_lab.store.errors import (
     StaleChangeKeyError,
     StoreError,
 )
+from isthmus_lab.store.ids import PUBLIC
 from isthmus_lab.store.items import Items
 from isthmus_lab.store.mailbox import Mailbox
 from isthmus_lab.store.model import (
@@ -41,6 +42,7 @@ __all__ = [
     "ANONYMOUS",
     "ARCHIVE_ROLES",
     "DEFAULT",
+    "PUBLIC",
     "Ace",
     "And",
     "Bitmask",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from isthmus_lab.mapi import fasttransfer
+from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Bag, Value, filetime
 from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.store.errors import (
@@ -86,6 +86,9 @@ class Folders:
             parent = self._number(parent_id)
             self._free_name(parent, name)
             number, now = self._mailbox.next_number(), filetime(datetime.now(UTC))
+            if self._mailbox.public:  # its content is where its parent's is
+                kept = self.by_number(parent).properties[tags.PidTagReplicaList]
+                content = fasttransfer.encode(Bag({tags.PidTagReplicaList: kept, **(properties or {})}))
             self._mailbox.sql(
                 "INSERT INTO folder (number, parent, name, folded, container_class, properties, change, created,"
                 " modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

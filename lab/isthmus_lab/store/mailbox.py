@@ -11,15 +11,15 @@ from threading import RLock
 from typing import Any
 from uuid import UUID, uuid4
 
-from isthmus_lab.mapi import fasttransfer
-from isthmus_lab.mapi.bag import Bag, filetime
+from isthmus_lab.mapi import fasttransfer, tags
+from isthmus_lab.mapi.bag import Bag, Properties, filetime
 from isthmus_lab.store import restriction, roles
 from isthmus_lab.store.errors import StoreError
 from isthmus_lab.store.folders import Folders
 from isthmus_lab.store.ids import Ids
 from isthmus_lab.store.items import Items
 from isthmus_lab.store.model import Event
-from isthmus_lab.store.permissions import Permissions
+from isthmus_lab.store.permissions import DEFAULT, Permissions, Rights
 from isthmus_lab.store.sync import Sync
 
 _PRAGMAS = """
@@ -38,6 +38,7 @@ class Mailbox:
     guid: UUID  # msExchMailboxGuid
     path: Path
     locale: str
+    public: bool
     folders: Folders
     items: Items
     sync: Sync
@@ -54,9 +55,10 @@ class Mailbox:
         self._changed = False
         self._events: list[Event] = []
         self._counter: int
-        guid, replica, self.locale, self._counter = self.sql("SELECT guid, replica, locale, counter FROM mailbox")[0]
-        self.guid = UUID(bytes=guid)
-        self.ids = Ids(self.guid, UUID(bytes=replica))
+        [record] = self.sql("SELECT guid, replica, locale, public, counter FROM mailbox")
+        guid, replica, self.locale, public, self._counter = record
+        self.guid, self.public = UUID(bytes=guid), public == 1
+        self.ids = Ids(self.guid, UUID(bytes=replica), public=self.public)
         self.folders = Folders(self)
         self.items = Items(self)
         self.sync = Sync(self)
@@ -152,8 +154,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def create(path: Path, guid: UUID, locale: str) -> None:
-    """Writes a new mailbox with its distinguished folders; the file is there complete or not at all."""
+def create(path: Path, guid: UUID, locale: str, replica: UUID | None = None) -> None:
+    """Writes a new mailbox with its distinguished folders; the file is there complete or not at all.
+
+    With a `replica` it is one of public folders; all of an organisation's have the same, and the same folder ids.
+    """
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     connection = sqlite3.connect(draft, isolation_level=None)
@@ -161,10 +166,12 @@ def create(path: Path, guid: UUID, locale: str) -> None:
         connection.executescript("PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
         connection.executescript(files("isthmus_lab.store").joinpath("schema.sql").read_text())
         now = filetime(datetime.now(UTC))
-        numbers = {role.role: number for number, role in enumerate(roles.ROLES, start=1)}
-        nothing = fasttransfer.encode(Bag())
+        born = roles.ROLES if replica is None else roles.PUBLIC_ROLES
+        numbers = {role.role: number for number, role in enumerate(born, start=1)}
+        content: Properties = {} if replica is None else {tags.PidTagReplicaList: f"{replica}\0".encode()}
+        properties = fasttransfer.encode(Bag(content))
         connection.execute("BEGIN")
-        for role in roles.ROLES:
+        for role in born:
             number, name = numbers[role.role], roles.name(role, locale)
             connection.execute(
                 "INSERT INTO folder (number, parent, role, name, folded, container_class, properties, change, created,"
@@ -176,13 +183,20 @@ def create(path: Path, guid: UUID, locale: str) -> None:
                     name,
                     name.casefold(),
                     role.container_class,
-                    nothing,
+                    properties,
                     number,
                     now,
                     now,
                 ),
             )
-        connection.execute("INSERT INTO mailbox VALUES (?, ?, ?, ?)", (guid.bytes, uuid4().bytes, locale, len(numbers)))
+        if replica is not None:  # everybody may read and write, until somebody says otherwise
+            for top in ("publicfoldersroot", "nonipmsubtree"):
+                rights = (numbers[top], DEFAULT, b"", "", int(Rights.AUTHOR))
+                connection.execute("INSERT INTO permission VALUES (?, ?, ?, ?, ?)", rights)
+        connection.execute(
+            "INSERT INTO mailbox VALUES (?, ?, ?, ?, ?)",
+            (guid.bytes, (replica or uuid4()).bytes, locale, replica is not None, len(numbers)),
+        )
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise StoreError(f"mailbox {guid} could not be created in {draft}: {error}") from error

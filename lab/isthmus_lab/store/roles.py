@@ -33,6 +33,16 @@ ROLES = (
     Role("journal", "msgfolderroot", "IPF.Journal", "Journal"),
 )
 
+# Those of a mailbox of public folders; what is deleted there is kept in a dumpster of its own.
+PUBLIC_ROLES = (
+    Role("root", None, "", "Root"),
+    Role("publicfoldersroot", "root", "IPF", "IPM_SUBTREE"),
+    Role("nonipmsubtree", "root", "IPF", "NON_IPM_SUBTREE"),
+    Role("recoverableitemsroot", "nonipmsubtree", "", "DUMPSTER_ROOT"),
+    Role("recoverableitemsdeletions", "recoverableitemsroot", "", "DUMPSTER_EXTEND"),
+    Role("deleteditems", "recoverableitemsroot", "", "RESERVED_1"),
+)
+
 # The archive is a mailbox of its own with the same folders; the EWS names of those that a client may ask it for.
 ARCHIVE_ROLES = {
     f"archive{role}": role

@@ -4,6 +4,7 @@ CREATE TABLE mailbox (
     guid BLOB NOT NULL,      -- msExchMailboxGuid
     replica BLOB NOT NULL,   -- GUID of the numbers below, part of every id and change key
     locale TEXT NOT NULL,
+    public INTEGER NOT NULL, -- a mailbox of public folders
     counter INTEGER NOT NULL -- the last number given away: folders, items and changes share one counter, as in [MS-OXCFXICS] 2.2.2.1
 );
 

@@ -52,6 +52,14 @@ class Store:
                 self._mailboxes[guid] = Mailbox(path, self._publish, self._opened)
             return self._mailboxes[guid]
 
+    def public(self, guid: UUID, replica: UUID) -> Mailbox:
+        """The mailbox of public folders of that GUID, made at its first use; `replica` is the organisation's own."""
+        with self._creating:
+            path = self._folder / f"{guid}{_SUFFIX}"
+            if not path.exists():
+                mailbox_file.create(path, guid, "en", replica)
+            return self.mailbox(guid, create=False)
+
     def mailboxes(self) -> list[UUID]:
         """All that exist."""
         return sorted(UUID(path.stem) for path in self._folder.glob(f"*{_SUFFIX}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -38,10 +38,13 @@ class Answering:
         self.validation = Validation(services.settings.violations)
         self.version = VERSIONS[services.settings.version]
 
-    def understand(self, logged_on: Recipient, body: bytes) -> Asked:
-        """What is asked and as whom. Raises EwsError when it may not be asked here."""
+    def understand(self, logged_on: Recipient, body: bytes, routing: str | None = None) -> Asked:
+        """What is asked and as whom. Raises EwsError when it may not be asked here.
+
+        ``routing`` is the HTTP header that chooses a mailbox of public folders.
+        """
         try:
-            request, caller = parse(body), logged_on
+            request, caller = replace(parse(body), routing=routing), logged_on
         except EwsError as error:
             self.validation.refused("", [str(error)], body.decode("utf-8", "replace"))
             raise

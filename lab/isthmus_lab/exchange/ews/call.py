@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Final, TypeVar
 from uuid import UUID
@@ -22,6 +22,7 @@ from isthmus_lab.mapi import exceptions, occurrences
 from isthmus_lab.mapi.bag import Bag, Properties, filetime
 from isthmus_lab.store import (
     ARCHIVE_ROLES,
+    PUBLIC,
     Folder,
     FolderExistsError,
     InvalidSyncStateError,
@@ -34,11 +35,13 @@ from isthmus_lab.store import (
     Store,
     StoreError,
 )
+from isthmus_lab.store.ids import public_folder_of
 
 from ..directory import Directory, DirectoryError, Recipient
 from ..mail.authoring import recipient_properties
 from ..mail.transport import Transport
 from ..notifications.subscriptions import Subscription, Subscriptions
+from ..public_folders import PublicFolderError, PublicFolders
 from ..settings import Settings
 from . import occurrence_ids
 from .errors import EwsError, EwsWarning
@@ -74,9 +77,14 @@ class Services:
     push: Callable[[Subscription], None] = lambda _: None
     """Begins to serve a push subscription."""
 
+    @cached_property
+    def public_folders(self) -> PublicFolders:
+        """The organisation's."""
+        return PublicFolders(self.directory, self.store)
+
     def mailbox(self, owner: Recipient) -> Mailbox:
         """The owner's mailbox, made at its first use."""
-        if owner.mailbox is None:
+        if owner.mailbox is None or owner.holds_public_folders:
             raise EwsError("ErrorNonExistentMailbox")
         return self.store.mailbox(owner.mailbox)
 
@@ -116,10 +124,12 @@ class Call:
                     "primary SMTP address for any distinguished folder Ids.",
                 )
             return self.services.mailbox(self.caller)
+        if guid == PUBLIC:
+            return self.services.public_folders.routed(self.caller, self.request.routing)
         if guid == self.caller.mailbox:
             return self.services.mailbox(self.caller)
         owner = self.services.directory.by_mailbox(guid)
-        if owner is None or guid not in (owner.mailbox, owner.archive):
+        if owner is None or owner.holds_public_folders or guid not in (owner.mailbox, owner.archive):
             raise EwsError("ErrorItemNotFound")
         return self.services.store.mailbox(guid)
 
@@ -145,7 +155,9 @@ class Call:
         named, role = child(node, "Mailbox"), node.get("Id", "")
         owner = None if named is None else self._owner(text(named, "EmailAddress") or "")
         try:
-            if role in ARCHIVE_ROLES:
+            if role == "publicfoldersroot":
+                mailbox = self.mailbox(PUBLIC)
+            elif role in ARCHIVE_ROLES:
                 archive = (owner or self.caller).archive
                 if archive is None:
                     raise EwsError("ErrorFolderNotFound", "The mailbox has no archive.")
@@ -155,7 +167,13 @@ class Call:
             folder = mailbox.folders.role(ARCHIVE_ROLES.get(role, role))
         except NotFoundError:
             raise EwsError("ErrorFolderNotFound") from None
+        return self._granted(mailbox, folder, need)
+
+    def _granted(self, mailbox: Mailbox, folder: Folder, need: Rights) -> tuple[Mailbox, Folder]:
+        """The folder, for somebody who has these rights; a public one where what needs these rights is done."""
         self.access(mailbox).demand(folder, need)
+        if mailbox.public:
+            mailbox = self.services.public_folders.doing(mailbox, folder, need)
         return mailbox, folder
 
     def folder_named(self, written: str, need: Rights = Rights.VISIBLE) -> tuple[Mailbox, Folder]:
@@ -168,8 +186,7 @@ class Call:
             folder = mailbox.folders.get(folder_id.entry)
         except NotFoundError:
             raise EwsError("ErrorFolderNotFound") from None
-        self.access(mailbox).demand(folder, need)
-        return mailbox, folder
+        return self._granted(mailbox, folder, need)
 
     def target_folder(
         self, name: str, default: str | None = None, need: Rights = Rights.VISIBLE
@@ -202,6 +219,8 @@ class Call:
     def mailbox_of(self, item_id: ObjectId, need: Rights) -> Mailbox:
         """The mailbox of an item, for somebody who needs these rights on it."""
         mailbox = self.mailbox(item_id.mailbox)
+        if mailbox.public:
+            self.services.public_folders.doing(mailbox, mailbox.folders.get(public_folder_of(item_id.entry)), need)
         self.access(mailbox).demand_item(item_id.entry, need)
         return mailbox
 
@@ -346,10 +365,18 @@ def as_ews_error(error: Exception) -> EwsError:
     for kind, code in _CODES:
         if isinstance(error, kind):
             return EwsError(code, None if code != "ErrorAccessDenied" else str(error))
+    if isinstance(error, PublicFolderError):
+        return EwsError(error.code, str(error))
     if isinstance(error, DirectoryError):
         return EwsError("ErrorADUnavailable", str(error))
     _log.exception("request failed", error=str(error))
     return EwsError("ErrorInternalServerError", str(error) if isinstance(error, StoreError) else None)
+
+
+def not_public(mailbox: Mailbox) -> None:
+    """Refuses what no client may do with public folders ("Public folder access with EWS in Exchange")."""
+    if mailbox.public:
+        raise EwsError("ErrorInvalidFolderTypeForOperation", "Public folders do not support this operation.")
 
 
 def now() -> int:

@@ -85,6 +85,8 @@ def element_of(folder: Folder) -> str:
 
 def _role(access: Access, folder: Folder) -> str | None:
     """Its DistinguishedFolderId, which is a name in the caller's own mailbox or archive only."""
+    if access.mailbox.public:
+        return folder.role if folder.role == "publicfoldersroot" else None
     archive = access.mailbox.guid == access.person.archive
     if not archive and access.mailbox.guid != access.person.mailbox:
         return None
@@ -133,6 +135,9 @@ def show(access: Access, folder: Folder, shape: FolderShape) -> Element:
                 node.append(t("ParentFolderId", Id=str(ObjectId(mailbox.guid, folder.parent_id))))
         elif name == "EffectiveRights":
             node.append(folder_rights(access, folder))
+        elif name == "ReplicaList":
+            if mailbox.public:
+                node.append(t(name, t("String", folder.properties[tags.PidTagReplicaList][:36].decode())))
         elif name == "PermissionSet":
             if Rights.OWNER in access.on(folder):
                 aces = mailbox.permissions.of(folder.id)

@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from isthmus_lab.store import Folder, Row
+from isthmus_lab.store import PUBLIC, Folder, Row
+from isthmus_lab.store.ids import is_public, public_folder_of
 
 from .errors import EwsError
 from .kinds import kind_of
@@ -24,6 +25,7 @@ _LENGTH: Final = struct.Struct("<H")
 _INSTANCE: Final = struct.Struct("<Q")
 _CHANGE: Final = struct.Struct("<ii")
 _FOLDER_TYPE: Final = 1
+_PUBLIC_FOLDER, _PUBLIC_ITEM = 1, 2  # types of ids, [MS-OXWSITEMID]
 
 
 class ObjectId(NamedTuple):
@@ -39,12 +41,26 @@ class ObjectId(NamedTuple):
     occurrence: int = 0
 
     def __str__(self) -> str:
+        if is_public(self.entry):
+            return binascii.b2a_base64(self._public() + self._steps(), newline=False).decode()
         entry = self.entry + _INSTANCE.pack(self.occurrence) if self.occurrence else self.entry
         raw = _HEAD.pack(0, 3, 36, _letters(self.mailbox), bool(self.occurrence), len(entry)) + entry
-        if self.path:
-            steps = b"".join(_LENGTH.pack(4) + number.to_bytes(4, "little") for number in self.path)
-            raw += bytes([len(self.path)]) + steps
-        return binascii.b2a_base64(raw, newline=False).decode()
+        return binascii.b2a_base64(raw + self._steps(), newline=False).decode()
+
+    def _steps(self) -> bytes:
+        if not self.path:
+            return b""
+        steps = b"".join(_LENGTH.pack(4) + number.to_bytes(4, "little") for number in self.path)
+        return bytes([len(self.path)]) + steps
+
+    def _public(self) -> bytes:
+        """Of a public folder, or of an item and its folder; they name no mailbox."""
+        raw = bytes((0, _PUBLIC_FOLDER if self.is_folder else _PUBLIC_ITEM, 0))
+        raw += _LENGTH.pack(len(self.entry)) + self.entry
+        if not self.is_folder:
+            folder = public_folder_of(self.entry)
+            raw += _LENGTH.pack(len(folder)) + folder
+        return raw
 
     @classmethod
     def parse(cls, written: str) -> ObjectId:
@@ -53,6 +69,8 @@ class ObjectId(NamedTuple):
             raise EwsError("ErrorInvalidIdEmpty", "Id must be non-empty.")
         try:
             raw = binascii.a2b_base64(written, strict_mode=True)
+            if raw[:1] == b"\0" and raw[1] in (_PUBLIC_FOLDER, _PUBLIC_ITEM):
+                return cls._parse_public(raw)
             compression, kind, _, guid, instruction, length = _HEAD.unpack_from(raw)
             entry, rest = raw[_HEAD.size : _HEAD.size + length], raw[_HEAD.size + length :]
             if (compression, kind) != (0, 3) or len(entry) != length or instruction not in (0, 1):
@@ -60,17 +78,31 @@ class ObjectId(NamedTuple):
             occurrence = 0
             if instruction == 1:
                 entry, (occurrence,) = entry[:-8], _INSTANCE.unpack(entry[-8:])
-            path = tuple(int.from_bytes(rest[at + 2 : at + 6], "little") for at in range(1, len(rest), 6))
-            if rest and len(rest) != 1 + 6 * rest[0]:
-                raise ValueError("not an attachment id")
-            return cls(_guid(guid), entry, path, occurrence)
-        except (ValueError, struct.error):
+            return cls(_guid(guid), entry, _path(rest), occurrence)
+        except (ValueError, IndexError, struct.error):
             raise EwsError("ErrorInvalidIdMalformed") from None
+
+    @classmethod
+    def _parse_public(cls, raw: bytes) -> ObjectId:
+        (length,) = _LENGTH.unpack_from(raw, 3)
+        entry, rest = raw[5 : 5 + length], raw[5 + length :]
+        if raw[1] == _PUBLIC_ITEM:
+            rest = rest[2 + _LENGTH.unpack_from(rest)[0] :]
+        if len(entry) != length or length not in (46, 70) or not is_public(entry):
+            raise ValueError("not an id of a public folder")
+        return cls(PUBLIC, entry, _path(rest))
 
     @property
     def is_folder(self) -> bool:
         """Whether this is a folder's id: they are shorter than those of items."""
         return len(self.entry) == 46
+
+
+def _path(rest: bytes) -> tuple[int, ...]:
+    """The steps to an attachment behind an id."""
+    if rest and len(rest) != 1 + 6 * rest[0]:
+        raise ValueError("not an attachment id")
+    return tuple(int.from_bytes(rest[at + 2 : at + 6], "little") for at in range(1, len(rest), 6))
 
 
 # Nearly all ids of a request are of one mailbox.

@@ -31,7 +31,8 @@ class Request:
     """A request out of its envelope.
 
     ``blobs`` are the lifted texts in document order (their elements are empty in ``element``).
-    ``header`` has the header's elements, ``impersonate`` is the name of the ConnectingSID element and its value.
+    ``header`` has the header's elements, ``impersonate`` is the name of the ConnectingSID element and its value;
+    ``routing`` is the HTTP header X-PublicFolderMailbox.
     """
 
     element: Element
@@ -39,6 +40,7 @@ class Request:
     schema: str
     impersonate: tuple[str, str] | None
     blobs: list[memoryview]
+    routing: str | None = None
 
     @property
     def operation(self) -> str:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Bag, filetime
 from isthmus_lab.mapi.mime import bag_from_mime
-from isthmus_lab.store import Compare, Store
+from isthmus_lab.store import Compare, Mailbox, Store
 
 from ..directory import Directory, Recipient
+from ..public_folders import PublicFolders
 from ..rules import execution
 from ..scheduling import attendant
 
@@ -23,15 +24,25 @@ def deliverer(
 
     ``twice`` says whether one comes once more by mistake; ``submit`` sends on what somebody's rules send on.
     """
+    public_folders = PublicFolders(directory, store)
+
+    def place(owner: Recipient) -> Mailbox:
+        if owner.public_folder is not None:
+            return public_folders.content(owner.public_folder)
+        assert owner.mailbox is not None  # routing found one
+        return store.mailbox(owner.mailbox)
 
     def deliver(owner: Recipient, content: bytes, key: uuid.UUID, look_first: bool) -> None:
-        assert owner.mailbox is not None  # routing found one
-        mailbox = store.mailbox(owner.mailbox)
+        mailbox = place(owner)
         if look_first and mailbox.items.search(Compare(tags.PidTagSearchKey, "=", key.bytes), limit=1):
             return
         bag = bag_from_mime(content)
         _resolve(directory, bag)
         _received_by(bag, owner)
+        if owner.public_folder is not None:  # it has neither rules nor a calendar of its own
+            bag[tags.PidTagSearchKey] = key.bytes
+            mailbox.items.add(owner.public_folder, bag, delivered=True)
+            return
         address = execution.delegated_by(content)
         delegator = directory.by_address(address) if address else None
         if delegator is not None:

@@ -11,7 +11,7 @@ from ..directory import Directory, Recipient
 
 @dataclass(frozen=True)
 class ToMailbox:
-    """A mailbox of this organisation."""
+    """A mailbox of this organisation, or a mail-enabled public folder."""
 
     recipient: Recipient
 
@@ -60,7 +60,9 @@ def route(directory: Directory, accepted: frozenset[str], connectors: dict[str, 
         if recipient.target_address is None:
             if recipient.is_group:
                 return Several(tuple(expand(directory, recipient)))
-            if recipient.mailbox is not None:
+            if recipient.public_folder is not None or (
+                recipient.mailbox is not None and not recipient.holds_public_folders
+            ):
                 return ToMailbox(recipient)
             return Undeliverable("5.1.1", f"RESOLVER.ADR.Invalid; {recipient.dn} has no mailbox and no targetAddress")
         address = smtp(recipient.target_address)

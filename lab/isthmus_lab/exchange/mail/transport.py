@@ -142,12 +142,12 @@ class Transport:
                 await self._report(delivery, status, text, content)
 
     def _into_mailbox(self, delivery: Delivery, recipient: Recipient, content: bytes) -> None:
-        assert recipient.mailbox is not None
-        if not self._queue.has(delivery.message, recipient.mailbox):
+        place = recipient.mailbox or recipient.guid  # a public folder has no mailbox of its own
+        if not self._queue.has(delivery.message, place):
             # The same key at every attempt: one that took effect before a crash is recognised by it.
-            key = uuid.uuid5(delivery.message, str(recipient.mailbox))
+            key = uuid.uuid5(delivery.message, str(place))
             self._deliver(recipient, content, key, delivery.attempts > 0)
-        self._queue.done(delivery, recipient.mailbox)
+        self._queue.done(delivery, place)
 
     async def _failed(self, delivery: Delivery, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"

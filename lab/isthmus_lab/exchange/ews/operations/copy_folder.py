@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from isthmus_lab.store import Rights
 
-from ..call import Call, operation
+from ..call import Call, not_public, operation
 from ..errors import EwsError
 from ..folders import element_of
 from ..names import Element, m, t
@@ -20,6 +20,7 @@ def copy_folder(call: Call) -> Answer:
 
     def handle(node: Element) -> Iterator[Element]:
         mailbox, folder = call.folder(node, Rights.READ_ANY)
+        not_public(mailbox)
         there, target = call.target_folder("ToFolderId", need=Rights.CREATE_SUBFOLDER)
         if there is not mailbox:
             raise EwsError("ErrorMoveCopyFailed", "A folder cannot be copied to another mailbox.")

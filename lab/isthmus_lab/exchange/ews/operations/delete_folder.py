@@ -17,6 +17,8 @@ def delete_folder(call: Call) -> Answer:
 
     def handle(node: Element) -> tuple[Element, ...]:
         mailbox, folder = call.folder(node, Rights.OWNER)
+        if mailbox.public and how is Delete.MOVE:
+            raise EwsError("ErrorInvalidOperation", "A public folder has no Deleted Items to be moved to.")
         try:
             mailbox.folders.delete(folder.id, how)
         except NotAllowedError:

@@ -6,6 +6,7 @@ from isthmus_lab.store import Delete, Rights
 
 from .. import appointments
 from ..call import Call, operation
+from ..errors import EwsError
 from ..kinds import CALENDAR, kind_of
 from ..meetings import How
 from ..names import Element
@@ -19,6 +20,8 @@ def delete_item(call: Call) -> Answer:
 
     def handle(node: Element) -> tuple[Element, ...]:
         mailbox, item = call.item(node, Rights.DELETE_ANY, occurrences=True)
+        if mailbox.public and how is Delete.MOVE:
+            raise EwsError("ErrorCannotDeleteObject", "An item of a public folder has no Deleted Items to be moved to.")
         row = mailbox.items.row(item.entry)  # one that is not there is an error, not done already
         if kind_of(row.item_class) is CALENDAR:
             told = How.of(call, "SendMeetingCancellations")

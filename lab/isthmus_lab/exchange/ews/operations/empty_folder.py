@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from isthmus_lab.store import Delete, Rights
 
-from ..call import Call, operation
+from ..call import Call, not_public, operation
 from ..names import Element, flag
 from ..soap import Answer
 
@@ -17,6 +17,7 @@ def empty_folder(call: Call) -> Answer:
 
     def handle(node: Element) -> tuple[Element, ...]:
         mailbox, folder = call.folder(node, Rights.DELETE_ANY)
+        not_public(mailbox)
         mailbox.folders.empty(folder.id, how, subfolders=subfolders)
         return ()
 

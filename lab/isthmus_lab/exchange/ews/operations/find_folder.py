@@ -7,7 +7,7 @@ from functools import partial
 
 from isthmus_lab.store import Rights
 
-from ..call import Call, operation
+from ..call import Call, not_public, operation
 from ..errors import EwsError
 from ..folders import FolderShape, show, value
 from ..names import Element, child, m, t
@@ -28,6 +28,8 @@ def find_folder(call: Call) -> Answer:
 
     def handle(node: Element) -> Iterator[Element]:
         mailbox, parent = call.folder(node)
+        if deep:
+            not_public(mailbox)
         access = call.access(mailbox)
         found = [
             each

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from isthmus_lab.store import Folder, Rights
 
-from ..call import Call, operation
+from ..call import Call, not_public, operation
 from ..folders import FolderShape, show
 from ..ids import ObjectId
 from ..names import Element, child, m, t, text
@@ -21,6 +21,7 @@ def sync_folder_hierarchy(call: Call) -> Answer:
 
     def handle() -> Iterator[Element]:
         mailbox, top = call.target_folder("SyncFolderId", default="root")
+        not_public(mailbox)
         access = call.access(mailbox)
         found = mailbox.sync.folders(top.id, unpack(text(call.element, "SyncState")))
 

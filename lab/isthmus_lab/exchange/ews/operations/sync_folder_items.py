@@ -15,7 +15,7 @@ from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.store import ChangeKind, ItemChange, Mailbox, Rights
 
-from ..call import Call, operation
+from ..call import Call, not_public, operation
 from ..errors import EwsError
 from ..fields import ROW, View
 from ..ids import ObjectId, item_change_key
@@ -45,6 +45,7 @@ def sync_folder_items(call: Call) -> Answer:
         if not 1 <= limit <= _MOST:
             raise EwsError("ErrorInvalidRequest", f"MaxChangesReturned must be between 1 and {_MOST}.")
         mailbox, folder = call.target_folder("SyncFolderId", need=Rights.READ_ANY)
+        not_public(mailbox)
         found = mailbox.sync.items(
             folder.id,
             unpack(text(call.element, "SyncState")),
