@@ -178,9 +178,11 @@ def test_mail_to_a_folder_is_delivered_into_it(public_folders: PublicFolders, of
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert subjects == ["For all"]
-    protocol = account_of(alpha, anna).protocol
-    (resolved,) = protocol.resolve_names([f"smtp:{address}"])
-    assert resolved.mailbox_type == "PublicFolder"
+    resolve = (
+        f'<m:ResolveNames ReturnFullContactData="false"><m:UnresolvedEntry>smtp:{address}</m:UnresolvedEntry>'
+        "</m:ResolveNames>"
+    )
+    assert texts(ask(alpha, anna, resolve), ".//t:MailboxType") == ["PublicFolder"]
 
 
 def test_a_mailbox_of_public_folders_is_nobodys(public_folders: PublicFolders, office: Office) -> None:
