@@ -68,7 +68,12 @@ _ATTRIBUTES: Final = (
     "msExchArchiveGUID",
     "msExchDelegateListLink",
     "publicDelegates",
+    "msExchRecipientTypeDetails",
 )
+
+
+# msExchRecipientTypeDetails
+ROOM, EQUIPMENT, ROOM_LIST = 0x10, 0x20, 0x10000000
 
 
 class DirectoryError(Exception):
@@ -108,6 +113,11 @@ class Recipient:
     public_folder: bytes | None = None
     public_folder_mailbox: str | None = None
     made: int = 0
+
+    @property
+    def is_resource(self) -> bool:
+        """Whether this is a room's or a piece of equipment's mailbox."""
+        return self.details in (ROOM, EQUIPMENT)
 
     @property
     def is_group(self) -> bool:
@@ -189,6 +199,10 @@ class Directory:
         """The organisation's, the oldest first: that has the tree that is written."""
         found = self._find(f"(msExchRecipientTypeDetails={_PUBLIC_FOLDER_MAILBOX})", 0)
         return sorted((each for each in found if each.mailbox is not None), key=lambda each: each.made)
+
+    def room_lists(self) -> list[Recipient]:
+        """The groups that are made of rooms."""
+        return list(self._find(f"(&(objectClass=group)(msExchRecipientTypeDetails={ROOM_LIST}))", 0))
 
     def members(self, group: Recipient) -> list[Recipient]:
         """The direct members of a group; those that can receive no mail are the caller's to leave out."""

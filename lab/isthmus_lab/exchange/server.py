@@ -13,6 +13,7 @@ from aiohttp import web
 
 from isthmus_lab.store import Store
 
+from .assistants import Assistants
 from .conditions.pressure import Pressure
 from .directory import Directory
 from .ews.call import Services
@@ -63,6 +64,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
     def send_on(sender: str, addresses: list[str], content: bytes) -> None:
         transport.submit(sender, addresses, content)
 
+    assistants = Assistants(settings.host_name, send_on)
     transport = Transport(
         queue,
         directory,
@@ -70,7 +72,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
         accepted_domains=settings.accepted_domains,
         connectors=settings.connectors,
         retry_seconds=settings.retry_seconds,
-        deliver=deliverer(store, directory, pressure.twice, send_on),
+        deliver=deliverer(store, directory, assistants, pressure.twice, send_on),
     )
     ports: dict[str, int] = {}
 

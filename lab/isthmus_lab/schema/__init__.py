@@ -1,7 +1,7 @@
 """The published EWS schema (Exchange 2016), and the questions that the server asks it.
 
-``messages.xsd`` describes every request and answer, ``types.xsd`` what they carry; both load as they are published.
-What they lack of inbox rules is in two files beside them.
+``messages.xsd`` describes the requests and answers, ``types.xsd`` what they carry; both load as they are published.
+What they lack of inbox rules, availability and automatic replies is in files beside them; ``services.xsd`` has it all.
 The order of elements in an answer comes from here too, so that no second list of it has to be kept right by hand.
 """
 
@@ -28,7 +28,7 @@ def problems(element: etree._Element) -> list[str]:
     A validator keeps its last errors in itself, so every thread has its own.
     """
     if not hasattr(_per_thread, "schema"):
-        _per_thread.schema = etree.XMLSchema(_document("inbox-rules.xsd"))
+        _per_thread.schema = etree.XMLSchema(_document("services.xsd"))
     schema: etree.XMLSchema = _per_thread.schema
     # A copy on its own: the schema knows nothing of the SOAP envelope around the element.
     if schema.validate(etree.ElementTree(element)):

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from isthmus_lab.mapi import tags
-from isthmus_lab.mapi.bag import Bag, filetime
+from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.mapi.mime import bag_from_mime
 from isthmus_lab.store import Compare, Mailbox, Store
 
+from ..assistants import Assistants
 from ..directory import Directory, Recipient
 from ..public_folders import PublicFolders
 from ..rules import execution
-from ..scheduling import attendant
 
 
 def deliverer(
-    store: Store, directory: Directory, twice: Callable[[str], bool], submit: execution.Submit
+    store: Store,
+    directory: Directory,
+    assistants: Assistants,
+    twice: Callable[[str], bool],
+    submit: execution.Submit,
 ) -> Callable[[Recipient, bytes, uuid.UUID, bool], None]:
     """What transport calls to put a message into a mailbox.
 
-    ``twice`` says whether one comes once more by mistake; ``submit`` sends on what somebody's rules send on.
+    ``assistants`` do what the server does by itself with what comes, ``twice`` says whether a message comes once more
+    by mistake, ``submit`` sends on what somebody's rules send on.
     """
     public_folders = PublicFolders(directory, store)
 
@@ -47,17 +51,21 @@ def deliverer(
         delegator = directory.by_address(address) if address else None
         if delegator is not None:
             _represent(bag, delegator)
+        place: str | None = None
         for each in (key, uuid.uuid4()) if twice(owner.smtp or "") else (key,):
             bag[tags.PidTagSearchKey] = each.bytes
             message = execution.Delivered(owner, bag, content)
-            applying = execution.applying(mailbox, message)
+            applying = execution.applying(mailbox, message, out_of_office=assistants.is_away(mailbox))
             # Sent on before the message is saved: what a crash leaves undone is done again with the delivery, so
             # somebody may get it twice rather than nobody.
             execution.send_on(message, applying, submit)
             with mailbox.transaction():
                 if each is key and delegator is None:
-                    attendant.attend(mailbox, bag, filetime(datetime.now(UTC)))
-                execution.put(mailbox, message, applying)
+                    place = assistants.arrived(mailbox, owner, bag)
+                if place is None:
+                    execution.put(mailbox, message, applying)
+                else:
+                    mailbox.items.add(mailbox.folders.role(place).id, bag, delivered=True)
 
     return deliver
 
