@@ -68,7 +68,6 @@ _ATTRIBUTES: Final = (
     "msExchArchiveGUID",
     "msExchDelegateListLink",
     "publicDelegates",
-    "msExchRecipientTypeDetails",
 )
 
 

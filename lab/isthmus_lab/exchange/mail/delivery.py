@@ -51,7 +51,7 @@ def deliverer(
         delegator = directory.by_address(address) if address else None
         if delegator is not None:
             _represent(bag, delegator)
-        place: str | None = None
+        role: str | None = None
         for each in (key, uuid.uuid4()) if twice(owner.smtp or "") else (key,):
             bag[tags.PidTagSearchKey] = each.bytes
             message = execution.Delivered(owner, bag, content)
@@ -61,11 +61,11 @@ def deliverer(
             execution.send_on(message, applying, submit)
             with mailbox.transaction():
                 if each is key and delegator is None:
-                    place = assistants.arrived(mailbox, owner, bag)
-                if place is None:
+                    role = assistants.arrived(mailbox, owner, bag)
+                if role is None:
                     execution.put(mailbox, message, applying)
                 else:
-                    mailbox.items.add(mailbox.folders.role(place).id, bag, delivered=True)
+                    mailbox.items.add(mailbox.folders.role(role).id, bag, delivered=True)
 
     return deliver
 
