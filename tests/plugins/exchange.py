@@ -65,7 +65,7 @@ class Exchange:
         """Trusts the server's authority."""
         return ssl.create_default_context(cafile=self.authority)
 
-    def hire(self, unit: str, nickname: str, **attributes: str | list[str] | None) -> Person:
+    def hire(self, unit: str, nickname: str, **attributes: str | bytes | list[str] | None) -> Person:
         """A new person with a mailbox, in an organisational unit.
 
         Further attributes replace or complete the usual ones; None leaves one out.
@@ -185,10 +185,10 @@ class Office:
     exchanges: Exchanges
     units: Units
 
-    def alpha(self, nickname: str, **attributes: str | list[str] | None) -> Person:
+    def alpha(self, nickname: str, **attributes: str | bytes | list[str] | None) -> Person:
         return self.exchanges.alpha.hire(self.units.alpha, nickname, **attributes)
 
-    def beta(self, nickname: str, **attributes: str | list[str] | None) -> Person:
+    def beta(self, nickname: str, **attributes: str | bytes | list[str] | None) -> Person:
         return self.exchanges.beta.hire(self.units.beta, nickname, **attributes)
 
     def group(self, name: str, members: list[str]) -> str:

@@ -288,8 +288,27 @@ class Call:
         return handle(node)
 
     def one_commit(self) -> AbstractContextManager[None]:
-        """What is done inside to the caller's mailbox is committed at once; only the store may be asked inside."""
-        return nullcontext() if self.caller.mailbox is None else self.mailbox().transaction()
+        """What is done inside to the caller's mailbox is committed at once; only the store may be asked inside.
+
+        A request that touches another mailbox too commits each step by itself: who holds one mailbox must not wait
+        for another, which may be waiting for the first.
+        """
+        if self.caller.mailbox is None or not self._only_own(self.caller.mailbox):
+            return nullcontext()
+        return self.mailbox().transaction()
+
+    def _only_own(self, guid: UUID) -> bool:
+        beginning = ObjectId.prefix(guid)
+        for node in self.element.iter():
+            written = node.get("Id")
+            if written is None:
+                continue
+            if local(node) == "DistinguishedFolderId":
+                if len(node) or written in ARCHIVE_ROLES:
+                    return False
+            elif not written.startswith(beginning):
+                return False
+        return True
 
     def answer_each_as_text(
         self, items: Iterable[Element], handle: Callable[[Element], Iterable[bytes]]

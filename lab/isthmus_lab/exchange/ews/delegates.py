@@ -113,7 +113,7 @@ class Office:
         """Nobody's delegate any more: their rights in the six folders go too."""
         gone = self.known(user)
         others = tuple(each for each in self.delegation.delegates if each is not gone)
-        self._save(replace(self.delegation, delegates=others))
+        self._save(others)
         for role in _FOLDERS:
             self._grant(self.mailbox.folders.role(role).id, gone, None)
         self._grant(delegates.folder(self.mailbox), gone, None)
@@ -123,7 +123,8 @@ class Office:
         """Who gets meeting messages, when the request says so."""
         wanted = text(self._call.element, "DeliverMeetingRequests")
         if wanted is not None:
-            self._save(replace(self.delegation, delivery=Delivery(wanted)))
+            self.delegation = replace(self.delegation, delivery=Delivery(wanted))
+            delegates.write(self.mailbox, self.delegation)
 
     # --- within -------------------------------------------------------------------------------------------------------
 
@@ -144,13 +145,13 @@ class Office:
                     self._grant(
                         delegates.folder(self.mailbox), delegate, Rights.EDITOR if each.text == "Editor" else None
                     )
-            self._save(replace(self.delegation, delegates=(*others, delegate)))
+        self._save((*others, delegate))
         return self.show(delegate)
 
-    def _save(self, delegation: Delegation) -> None:
-        delegates.write(self.mailbox, delegation)
-        self.delegation = delegation
-        found = (legacy_dn_of(each.entry_id) for each in delegation.delegates)
+    def _save(self, everybody: tuple[Delegate, ...]) -> None:
+        self.delegation = replace(self.delegation, delegates=everybody)
+        delegates.write(self.mailbox, self.delegation)
+        found = (legacy_dn_of(each.entry_id) for each in everybody)
         people = [person.dn for dn in found if dn and (person := self._directory.by_address(f"x500:{dn}")) is not None]
         if set(people) != set(self.owner.delegates):
             self._directory.replace(self.owner.dn, "publicDelegates", people)

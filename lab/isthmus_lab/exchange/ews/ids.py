@@ -92,6 +92,11 @@ class ObjectId(NamedTuple):
             raise ValueError("not an id of a public folder")
         return cls(PUBLIC, entry, _path(rest))
 
+    @staticmethod
+    def prefix(mailbox: UUID) -> str:
+        """How every id in a mailbox begins."""
+        return binascii.b2a_base64(_HEAD.pack(0, 3, 36, _letters(mailbox), 0, 0)[:39], newline=False).decode()
+
     @property
     def is_folder(self) -> bool:
         """Whether this is a folder's id: they are shorter than those of items."""

@@ -99,3 +99,4 @@ class Rule:
     state: State = State.ENABLED
     provider: str = "RuleOrganizer"
     number: int = 0
+    message_class: str = "IPM.Rule.Version2.Message"

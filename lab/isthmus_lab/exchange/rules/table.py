@@ -18,7 +18,9 @@ from .model import Rule, State
 
 _log = structlog.get_logger()
 
-MESSAGE_CLASS: Final = "IPM.Rule.Version2.Message"
+EXTENDED: Final = "IPM.ExtendedRule.Message"
+"""The class of a client's own rules that people do not see, like the junk mail rule."""
+_CLASSES: Final = (Rule.message_class, EXTENDED)
 OUTLOOK_BLOB: Final = "IPM.RuleOrganizer"
 """The class of the message in which Outlook keeps its own picture of all rules."""
 BY_OUTLOOK: Final = "RuleOrganizer"
@@ -27,7 +29,8 @@ BY_OUTLOOK: Final = "RuleOrganizer"
 
 def rules(mailbox: Mailbox) -> list[Rule]:
     """All rules by their sequence; one that cannot be read is left out, and the log says so."""
-    found = [rule for row in _rows(mailbox, MESSAGE_CLASS) if (rule := _read(mailbox, row)) is not None]
+    rows = [row for each in _CLASSES for row in _rows(mailbox, each)]
+    found = [rule for row in rows if (rule := _read(mailbox, row)) is not None]
     return sorted(found, key=lambda rule: (rule.sequence, rule.number))
 
 
@@ -66,9 +69,10 @@ def _rows(mailbox: Mailbox, message_class: str) -> list[Row]:
 
 
 def _row(mailbox: Mailbox, number: int) -> Row:
-    for row in _rows(mailbox, MESSAGE_CLASS):
-        if row.number == number:
-            return row
+    for each in _CLASSES:
+        for row in _rows(mailbox, each):
+            if row.number == number:
+                return row
     raise KeyError(number)
 
 
@@ -83,6 +87,7 @@ def _read(mailbox: Mailbox, row: Row) -> Rule | None:
             State(bag.get(tags.PidTagRuleMessageState, 0)),
             bag.get(tags.PidTagRuleMessageProvider, ""),
             row.number,
+            row.item_class,
         )
     except ValueError as error:
         _log.warning("unreadable rule", mailbox=str(mailbox.guid), item=row.number, reason=str(error))
@@ -92,7 +97,7 @@ def _read(mailbox: Mailbox, row: Row) -> Rule | None:
 def _bag(rule: Rule) -> Bag:
     return Bag(
         {
-            tags.PidTagMessageClass: MESSAGE_CLASS,
+            tags.PidTagMessageClass: rule.message_class,
             tags.PidTagSubject: rule.name,
             tags.PidTagRuleMessageName: rule.name,
             tags.PidTagRuleMessageProvider: rule.provider,
