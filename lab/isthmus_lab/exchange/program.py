@@ -9,10 +9,19 @@ import urllib.error
 import urllib.request
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from isthmus_lab.program import Program
 
 from .settings import Settings
+
+# glibc gives every block of 128 kB and more pages of its own, which the kernel fills with zeros and takes back: most of
+# the time that a request of megabytes would take. One arena, so that what is kept for the next request is bounded.
+_MEMORY: Final = {
+    "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+    "MALLOC_ARENA_MAX": "1",
+}
 
 
 def program(settings: Settings, folder: Path, authority: Path) -> Program:
@@ -30,6 +39,7 @@ def program(settings: Settings, folder: Path, authority: Path) -> Program:
         name=f"exchange-{settings.organisation}",
         command=(sys.executable, "-m", "isthmus_lab.exchange", "--config", str(config)),
         folder=folder,
+        environment=_MEMORY,
         ready=partial(_not_ready, f"https://{settings.listen}:{settings.https_port}/healthz", authority),
     )
 
