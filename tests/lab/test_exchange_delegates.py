@@ -190,6 +190,37 @@ async def test_meeting_requests_go_where_the_owner_wants_them(
     assert other.calendar.all().count() == 0
 
 
+async def test_a_delegate_answers_for_the_owner(exchanges: Exchanges, office: Office) -> None:
+    anna, bert, carl = office.alpha("anna"), office.alpha("bert"), office.beta("carl")
+    async with client_of(exchanges.alpha, anna) as client:
+        users = M.DelegateUsers(delegate(bert, Calendar="Editor"))
+        await ask(client, "AddDelegate", anna, users, M.DeliverMeetingRequests("DelegatesOnly"))
+    own, other = (account_of(exchanges.alpha, each) for each in (anna, bert))
+    organiser = account_of(exchanges.beta, carl)
+    invite(organiser, anna, "Planung")
+
+    async def delegate_has_it() -> bool:
+        return requests_in(other) == ["Planung"]
+
+    await eventually(delegate_has_it)
+    (request,) = [each for each in other.inbox.all() if type(each).__name__ == "MeetingRequest"]
+    request.refresh()
+    (entry,) = own.calendar.all()
+    assert request.associated_calendar_item_id.id == entry.id
+    request.accept()
+    (entry,) = own.calendar.all()
+    assert entry.my_response_type == "Accept"
+    assert other.calendar.all().count() == 0
+
+    async def answered() -> bool:
+        (item,) = organiser.calendar.all()
+        return [each.response_type for each in item.required_attendees] == ["Accept"]
+
+    await eventually(answered)
+    (answer,) = organiser.inbox.all()
+    assert (answer.author.email_address, answer.sender.email_address) == (anna.smtp, bert.smtp)
+
+
 async def test_a_delegate_sends_on_behalf(exchanges: Exchanges, office: Office) -> None:
     anna, bert, carl = (office.alpha(each) for each in ("anna", "bert", "carl"))
     own, target = account_of(exchanges.alpha, bert), account_of(exchanges.alpha, carl)

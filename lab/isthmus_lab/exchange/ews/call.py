@@ -43,7 +43,7 @@ from ..mail.transport import Transport
 from ..notifications.subscriptions import Subscription, Subscriptions
 from ..public_folders import PublicFolderError, PublicFolders
 from ..settings import Settings
-from . import occurrence_ids
+from . import occurrence_ids, principals
 from .errors import EwsError, EwsWarning
 from .fields import Draft, View
 from .ids import ObjectId
@@ -254,8 +254,16 @@ class Call:
         shown, instead = ObjectId(mailbox.guid, row.id), {}
         if occurrence is not None:
             shown, instead = shown._replace(occurrence=occurrence.original), occurrences.instead(occurrence)
-        access = self.access(mailbox)
-        return View(row, load, id=str(shown), body=body, smtp_of=self.smtp_of, instead=instead, access=access)
+        return View(
+            row,
+            load,
+            id=str(shown),
+            body=body,
+            smtp_of=self.smtp_of,
+            instead=instead,
+            access=self.access(mailbox),
+            calendar=partial(principals.calendar_of, self, mailbox),
+        )
 
     def draft(self, bag: Bag) -> Draft:
         """An item to be filled from elements."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Attachment, Bag, Properties, Value
 from isthmus_lab.mapi.tags import PropertyKey, PtypMultiple, property_type
-from isthmus_lab.store import Row
+from isthmus_lab.store import Mailbox, Row
 from isthmus_lab.store.columns import COMPUTED
 from isthmus_lab.store.columns import computed as computed_properties
 
@@ -64,10 +64,11 @@ class View:
     """An item as a request sees it: its row, and its bag once something needs it. ``row`` is None for an attached item.
 
     ``smtp_of`` finds the SMTP address of a legacyExchangeDN, ``body`` is the wanted BodyType (Best, HTML, Text);
-    ``instead`` has what an occurrence has instead of its series; ``access`` is what the caller may do in the mailbox.
+    ``instead`` has what an occurrence has instead of its series; ``access`` is what the caller may do in the mailbox;
+    ``calendar`` finds the mailbox with the calendar that a meeting message is about.
     """
 
-    __slots__ = ("_bag", "_load", "access", "body", "id", "instead", "row", "smtp_of")
+    __slots__ = ("_bag", "_load", "access", "body", "calendar", "id", "instead", "row", "smtp_of")
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class View:
         smtp_of: Callable[[str], str | None] = lambda _: None,
         instead: Mapping[PropertyKey, Any] = MappingProxyType({}),
         access: Access | None = None,
+        calendar: Callable[[Bag], Mailbox] | None = None,
     ) -> None:
         self.row = row
         self._load = load
@@ -88,6 +90,7 @@ class View:
         self.smtp_of = smtp_of
         self.instead = instead
         self.access = access
+        self.calendar = calendar
 
     @property
     def bag(self) -> Bag:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from isthmus_lab.mapi import tags
+from isthmus_lab.store import Mailbox
 
 from ..scheduling import calendar as calendars
 from ..scheduling.calendar import Entry
@@ -25,22 +26,25 @@ _TYPES: Final[dict[int, str]] = {
 _ANSWERS: Final = {"pos": Response.ACCEPTED, "tent": Response.TENTATIVE, "neg": Response.DECLINED}
 
 
-def _entry(view: View) -> Entry | None:
-    return None if view.access is None else calendars.find(view.access.mailbox, view.bag)
+def _entry(view: View) -> tuple[Mailbox, Entry] | None:
+    mailbox = None if view.calendar is None else view.calendar(view.bag)
+    entry = None if mailbox is None else calendars.find(mailbox, view.bag)
+    return None if mailbox is None or entry is None else (mailbox, entry)
 
 
 def _associated(view: View) -> Element | None:
-    """The calendar item that the message is about, in the mailbox where it lies."""
-    entry = _entry(view)
-    if entry is None or view.access is None:
+    """The calendar item that the message is about: the owner's, or of whom they represent."""
+    found = _entry(view)
+    if found is None:
         return None
-    own = ObjectId(view.access.mailbox.guid, entry.row.id, occurrence=entry.occurrence)
+    mailbox, entry = found
+    own = ObjectId(mailbox.guid, entry.row.id, occurrence=entry.occurrence)
     return t("AssociatedCalendarItemId", Id=str(own), ChangeKey=item_change_key(entry.row))
 
 
 def _out_of_date(view: View) -> str:
-    entry = _entry(view) if is_request(view.bag) else None
-    return BOOLEAN.show(entry is not None and calendars.is_older(view.bag, entry.shown))
+    found = _entry(view) if is_request(view.bag) else None
+    return BOOLEAN.show(found is not None and calendars.is_older(view.bag, found[1].shown))
 
 
 def _response_type(view: View) -> str:
@@ -48,8 +52,8 @@ def _response_type(view: View) -> str:
     if is_response(view.bag):
         kind = str(view.value(tags.PidTagMessageClass)).lower().rpartition(".")[2]
         return RESPONSE.show(_ANSWERS.get(kind, Response.NONE))
-    entry = _entry(view) if is_request(view.bag) else None
-    return RESPONSE.show(Response.NONE if entry is None else entry.shown.get(tags.PidLidResponseStatus, 0))
+    found = _entry(view) if is_request(view.bag) else None
+    return RESPONSE.show(Response.NONE if found is None else found[1].shown.get(tags.PidLidResponseStatus, 0))
 
 
 def _request_type(view: View) -> str:

@@ -14,6 +14,7 @@ from ..scheduling.states import REPRESENTED, Response, address, attendees, atten
 from .call import Call
 from .errors import EwsError
 from .fields import Draft
+from .principals import owner_of
 from .sending import send
 
 _TO_ALL: Final = ("SendOnlyToAll", "SendToAllAndSaveCopy")
@@ -36,10 +37,10 @@ class How(NamedTuple):
         return cls(written in _TO_ALL + _TO_CHANGED, written in _TO_CHANGED, written.endswith("SaveCopy"))
 
 
-def organise(call: Call, draft: Draft) -> None:
-    """Makes the caller the organiser of a new item, unless it says who is."""
+def organise(call: Call, mailbox: Mailbox, draft: Draft) -> None:
+    """Makes the mailbox's owner the organiser of a new item, unless it says who is."""
     if not any(draft.bag.get(key) for key, _ in REPRESENTED):
-        for key, value in represented(call.caller).items():
+        for key, value in represented(owner_of(call, mailbox)).items():
             draft.set(key, value)
 
 
@@ -53,10 +54,12 @@ def invite(call: Call, mailbox: Mailbox, draft: Draft, how: How) -> None:
 
 
 def dispatch(call: Call, mailbox: Mailbox, message: Bag, *, keep: bool) -> bytes | None:
-    """Sends a message; the id of the copy in Sent Items if one is kept."""
+    """Sends a message about the mailbox's calendar; the id of the copy in the caller's Sent Items if one is kept."""
     draft = call.draft(message)
+    organise(call, mailbox, draft)
     send(call, draft)
-    return mailbox.items.add(mailbox.folders.role("sentitems").id, draft.bag).id if keep else None
+    own = call.mailbox()
+    return own.items.add(own.folders.role("sentitems").id, draft.bag).id if keep else None
 
 
 class Before:

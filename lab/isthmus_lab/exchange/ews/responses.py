@@ -24,6 +24,7 @@ from .errors import EwsError
 from .ids import ObjectId
 from .meetings import How, call_off, dispatch, occurrence_in
 from .names import Element, child, local, t
+from .principals import calendar_of, may_change
 from .shapes import bare
 from .values import TIME
 
@@ -54,6 +55,11 @@ class _Asked:
         return self.disposition != "SaveOnly"
 
     @property
+    def calendar(self) -> Mailbox:
+        """The mailbox with the calendar that the item is about."""
+        return calendar_of(self.call, self.mailbox, self.found.bag)
+
+    @property
     def shown(self) -> Bag:
         """The item, or the occurrence of it that is meant."""
         return occurrence_in(self.found.bag, self.item.occurrence) if self.item.occurrence else self.found.bag
@@ -70,8 +76,9 @@ def respond(call: Call, node: Element, disposition: str | None) -> Iterator[Elem
 
 
 def _answer(asked: _Asked) -> Iterator[Element]:
-    call, mailbox = asked.call, asked.mailbox
+    call, mailbox = asked.call, asked.calendar
     answer, name = _ANSWERS[local(asked.node)]
+    may_change(call, mailbox)
     entry = _entry_to_answer(asked, name)
     now = call.draft(entry.bag).now()
     if asked.sends:
@@ -79,21 +86,21 @@ def _answer(asked: _Asked) -> Iterator[Element]:
         message.properties |= _body(asked, "Body") | _proposal(asked.node)
         sent = dispatch(call, mailbox, message, keep=asked.keeps)
         if sent is not None:
-            yield bare(mailbox.guid, mailbox.items.row(sent))
+            yield _sent(call, sent)
     place = ObjectId(mailbox.guid, entry.row.id, occurrence=entry.occurrence)
     row = calendars.respond(mailbox, entry, answer, call.caller.name, now)
     if answer is Response.DECLINED:
         row = appointments.remove(mailbox, place, mailbox.items.get(row.id), Delete.MOVE) or row
     yield appointments.bare(place, row)
     if is_request(asked.found.bag):
-        read = mailbox.items.delete([asked.found.row.id], Delete.MOVE)[0]
+        read = asked.mailbox.items.delete([asked.found.row.id], Delete.MOVE)[0]
         if read is not None:
-            yield bare(mailbox.guid, read)
+            yield bare(asked.mailbox.guid, read)
 
 
 def _entry_to_answer(asked: _Asked, name: str) -> Entry:
     """The calendar item that is answered; for a request whose place its owner has deleted, a new one."""
-    mailbox, shown = asked.mailbox, asked.shown
+    mailbox, shown = asked.calendar, asked.shown
     if is_request(shown):
         entry = calendars.find(mailbox, shown)
         if entry is None:
@@ -116,6 +123,7 @@ def _entry_to_answer(asked: _Asked, name: str) -> Entry:
 
 def _cancel(asked: _Asked) -> Iterator[Element]:
     shown, mailbox = asked.shown, asked.mailbox
+    may_change(asked.call, mailbox)
     if not organises(shown):
         raise EwsError("ErrorCalendarIsNotOrganizer", "Only the organizer cancels a meeting.")
     how = How(asked.sends, False, asked.keeps)
@@ -123,17 +131,18 @@ def _cancel(asked: _Asked) -> Iterator[Element]:
     sent = call_off(asked.call, mailbox, shown, how, now, _body(asked, "NewBodyContent"))
     appointments.remove(mailbox, asked.item, asked.found, Delete.MOVE)
     if sent is not None:
-        yield bare(mailbox.guid, mailbox.items.row(sent))
+        yield _sent(asked.call, sent)
 
 
 def _remove(asked: _Asked) -> Iterator[Element]:
     """Takes a cancelled meeting out of the calendar, and the message that said so out of the Inbox."""
-    mailbox, item, found = asked.mailbox, asked.item, asked.found
+    mailbox, item, found = asked.calendar, asked.item, asked.found
+    may_change(asked.call, mailbox)
     if is_cancellation(found.bag):
         entry = calendars.find(mailbox, found.bag)
-        message = mailbox.items.delete([found.row.id], Delete.MOVE)[0]
+        message = asked.mailbox.items.delete([found.row.id], Delete.MOVE)[0]
         if message is not None:
-            yield bare(mailbox.guid, message)
+            yield bare(asked.mailbox.guid, message)
         if entry is None or not attends(entry.bag):
             return
         item, found = ObjectId(mailbox.guid, entry.row.id, occurrence=entry.occurrence), Item(entry.row, entry.bag)
@@ -143,6 +152,11 @@ def _remove(asked: _Asked) -> Iterator[Element]:
         raise EwsError("ErrorInvalidItemForOperationRemoveItem")
     row = appointments.remove(mailbox, item, found, Delete.MOVE)
     yield appointments.bare(item, row or found.row)
+
+
+def _sent(call: Call, copy: bytes) -> Element:
+    own = call.mailbox()
+    return bare(own.guid, own.items.row(copy))
 
 
 def _body(asked: _Asked, name: str) -> Properties:

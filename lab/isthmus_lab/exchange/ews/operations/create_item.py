@@ -45,7 +45,7 @@ def create_item(call: Call) -> Answer:
         if sends:
             send(call, draft)
         if how is not None:
-            organise(call, draft)
+            organise(call, mailbox, draft)
             invite(call, mailbox, draft, how)
         items = m("Items")
         if disposition != "SendOnly" or not sends:
