@@ -84,25 +84,6 @@ def test_autodiscover_finds_the_server(exchanges: Exchanges, office: Office) -> 
     assert account.inbox.total_count == 0
 
 
-def test_autodiscover_follows_a_redirection(exchanges: Exchanges, office: Office) -> None:
-    anna, moved = office.alpha("anna"), office.beta("anna")
-    exchanges.alpha.change(anna.dn, targetAddress=[f"SMTP:{moved.smtp}"])
-    request = (
-        '<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006"><Request>'
-        f"<EMailAddress>{anna.smtp}</EMailAddress></Request></Autodiscover>"
-    )
-    url = exchanges.alpha.ews.replace("/EWS/Exchange.asmx", "/Autodiscover/Autodiscover.xml")
-    answer = requests.post(
-        url,
-        data=request,
-        auth=(anna.principal, anna.password),
-        headers={"Content-Type": "text/xml"},
-        verify=str(exchanges.alpha.authority),
-        timeout=30,
-    )
-    assert f"<RedirectAddr>{moved.smtp}</RedirectAddr>" in answer.text
-
-
 def test_names_are_resolved(exchanges: Exchanges, office: Office) -> None:
     anna = office.alpha("annabella", title=["Engineer"])
     protocol = account_of(exchanges.alpha, anna).protocol

@@ -161,6 +161,9 @@ def build(forests: Forests, folder: Path) -> Exchanges:
             store=folder / own.name / "store",
             accepted_domains=(own.mail_domain, own.redirection_domain),
             connectors={other.mail_domain: other_smtp, other.redirection_domain: other_smtp},
+            autodiscover_urls={
+                other.redirection_domain: f"https://127.0.0.1:{ports[2 * (1 - number)]}/autodiscover/autodiscover"
+            },
             impersonation_group=own.impersonation_group,
             retry_seconds=0.2,
         )

@@ -50,6 +50,11 @@ class Settings(_Section):
     connectors: dict[str, str] = Field(
         default_factory=dict, description="address space -> host:port of the SMTP server that takes its mail"
     )
+    autodiscover_urls: dict[str, str] = Field(
+        default_factory=dict,
+        description="domain of another organisation -> URL of its Autodiscover without .xml or .svc; for domains that "
+        "are not here, an address is all that Autodiscover gives out",
+    )
     impersonation_group: str | None = Field(
         default=None, description="DN of the group whose members may impersonate every mailbox"
     )

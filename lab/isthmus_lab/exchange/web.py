@@ -60,6 +60,7 @@ class Web:
                 web.put(control.PATH, self._conditions),
                 web.get(r"/{_:(?i:ews/exchange\.asmx)}", self._describe),
                 web.post(r"/{_:(?i:ews/exchange\.asmx)}", self._ews),
+                web.get(r"/{_:(?i:autodiscover/autodiscover\.xml)}", self._autodiscover_pox),
                 web.post(r"/{_:(?i:autodiscover/autodiscover\.xml)}", self._autodiscover_pox),
                 web.post(r"/{_:(?i:autodiscover/autodiscover\.svc)}", self._autodiscover_soap),
             ]
