@@ -81,7 +81,7 @@ def settings_of(response: etree._Element) -> dict[str, str]:
 
 def test_outlook_gets_its_settings(exchanges: Exchanges, public_folders: PublicFolders, office: Office) -> None:
     archive = uuid.uuid4()
-    anna = office.alpha("anna", msExchArchiveGUID=archive.bytes_le)  # type: ignore[arg-type]
+    anna = office.alpha("anna", msExchArchiveGUID=archive.bytes_le)
     for wanted in (f"<EMailAddress>{anna.smtp}</EMailAddress>", f"<LegacyDN>{anna.legacy_dn}</LegacyDN>"):
         answer = pox(exchanges.alpha, anna, wanted)
         assert texts(answer, "Action") == ["settings"]
