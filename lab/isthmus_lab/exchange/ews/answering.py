@@ -14,6 +14,7 @@ from . import operations
 from .call import OPERATIONS, Call, Services, Watch, as_ews_error, unwatched
 from .errors import EwsError
 from .names import Element
+from .since import refuse_newer, without_newer
 from .soap import Request, envelope, fault, parse
 from .versions import VERSIONS
 
@@ -48,10 +49,11 @@ class Answering:
         except EwsError as error:
             self.validation.refused("", [str(error)], body.decode("utf-8", "replace"))
             raise
-        if not self.version.knows(request.schema):
+        if request.schema is not None and not self.version.knows(request.schema):
             raise EwsError("ErrorInvalidServerVersion")
         if request.operation not in OPERATIONS:
             raise EwsError("ErrorInvalidOperation", f"This server has no operation {request.operation}.")
+        refuse_newer(request.element, request.schema or self.version.schema)
         self.validation.request(request)
         if request.impersonate is not None:
             group = self._services.settings.impersonation_group
@@ -62,6 +64,8 @@ class Answering:
         """The envelope of what the operation gives back, as pieces to be sent one after the other."""
         operation = asked.request.operation
         answer = OPERATIONS[operation](Call(self._services, asked.caller, asked.request, watch))
+        if not isinstance(answer, list):
+            answer = without_newer(answer, asked.request.schema or self.version.schema)
         self.validation.answer(operation, answer)
         return envelope(self.version, answer)
 

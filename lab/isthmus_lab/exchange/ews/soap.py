@@ -31,13 +31,13 @@ class Request:
     """A request out of its envelope.
 
     ``blobs`` are the lifted texts in document order (their elements are empty in ``element``).
-    ``header`` has the header's elements, ``impersonate`` is the name of the ConnectingSID element and its value;
-    ``routing`` is the HTTP header X-PublicFolderMailbox.
+    ``header`` has the header's elements, ``schema`` is the RequestServerVersion or None, ``impersonate`` is the name
+    of the ConnectingSID element and its value; ``routing`` is the HTTP header X-PublicFolderMailbox.
     """
 
     element: Element
     header: list[Element]
-    schema: str
+    schema: str | None
     impersonate: tuple[str, str] | None
     blobs: list[memoryview]
     routing: str | None = None
@@ -92,7 +92,7 @@ def parse(body: bytes) -> Request:
     if envelope.tag != f"{{{SOAP}}}Envelope" or len(content) != 1:
         raise EwsError("ErrorSchemaValidation", "The request failed schema validation: no SOAP envelope with one body.")
     header = envelope.find(f"{{{SOAP}}}Header")
-    schema, impersonate = "Exchange2007_SP1", None
+    schema, impersonate = None, None
     for each in elements(header):
         if each.tag == f"{{{TYPES}}}RequestServerVersion":
             schema = each.get("Version", schema)

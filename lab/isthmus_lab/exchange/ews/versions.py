@@ -18,6 +18,11 @@ SCHEMAS: Final = (
 )
 
 
+def is_newer(schema: str, other: str) -> bool:
+    """Whether the first schema version came after the second."""
+    return SCHEMAS.index(schema) > SCHEMAS.index(other)
+
+
 @dataclass(frozen=True)
 class Version:
     """A build of Exchange; ``schema`` is the newest RequestServerVersion it accepts, ``label`` what it calls itself."""
@@ -28,7 +33,7 @@ class Version:
 
     def knows(self, schema: str) -> bool:
         """Whether a client may ask for that schema version."""
-        return schema in SCHEMAS and SCHEMAS.index(schema) <= SCHEMAS.index(self.schema)
+        return schema in SCHEMAS and not is_newer(schema, self.schema)
 
 
 VERSIONS: Final = {
