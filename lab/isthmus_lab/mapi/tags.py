@@ -218,6 +218,12 @@ PidTagMessageRecipientMe = 0x0059000B
 PidTagAutoForwarded = 0x0005000B
 PidTagDelegatedByRule = 0x3FE3000B
 
+# Configuration data, [MS-OXOCFG] 2.2.2
+PidTagRoamingDatatypes = 0x7C060003
+PidTagRoamingDictionary = 0x7C070102
+PidTagRoamingXmlStream = 0x7C080102
+PidTagRoamingBinary = 0x7C090102
+
 # Delegates, [MS-OXODLGT] 2.2.2.2
 PidTagScheduleInfoDelegatorWantsCopy = 0x6842000B
 PidTagScheduleInfoDontMailDelegates = 0x6843000B

@@ -8,6 +8,7 @@ The order of elements in an answer comes from here too, so that no second list o
 from __future__ import annotations
 
 import threading
+from copy import copy
 from functools import cache
 from importlib.resources import as_file, files
 
@@ -15,6 +16,9 @@ from lxml import etree
 
 _XS = "{http://www.w3.org/2001/XMLSchema}"
 _per_thread = threading.local()
+# The published file declares this answer as its one response message; it has ResponseMessages like the others
+# ([MS-OXWSUSRCFG] 3.1.4.3), which clients rely on.
+_DECLARED_LIKE = {"GetUserConfigurationResponse": "UpdateUserConfigurationResponse"}
 
 
 def _document(name: str) -> etree._ElementTree:
@@ -30,6 +34,10 @@ def problems(element: etree._Element) -> list[str]:
     if not hasattr(_per_thread, "schema"):
         _per_thread.schema = etree.XMLSchema(_document("services.xsd"))
     schema: etree.XMLSchema = _per_thread.schema
+    declared = _DECLARED_LIKE.get(etree.QName(element).localname)
+    if declared is not None:
+        element = copy(element)
+        element.tag = f"{{{etree.QName(element).namespace}}}{declared}"
     # A copy on its own: the schema knows nothing of the SOAP envelope around the element.
     if schema.validate(etree.ElementTree(element)):
         return []
