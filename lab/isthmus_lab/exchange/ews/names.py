@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, cast
 
 from lxml import etree
 
@@ -70,3 +70,12 @@ def elements(node: Element | None) -> list[Element]:
 def flag(value: str | None, default: bool = False) -> bool:
     """An xs:boolean as it is written in an attribute or element."""
     return default if value is None else value.strip() in ("true", "1")
+
+
+def unprefixed(node: Element) -> Element:
+    """A copy in which each namespace is the default one: some answers of Exchange are written so, and clients know."""
+    attributes = {str(name): str(value) for name, value in node.attrib.items()}
+    copy = etree.Element(node.tag, attributes, cast("dict[str, str]", {None: etree.QName(node).namespace}))
+    copy.text = node.text
+    copy.extend(unprefixed(each) for each in elements(node))
+    return copy

@@ -1,10 +1,10 @@
-"""GetInboxRules ([MS-OXWSRULES] 3.1.4.1)."""
+"""GetInboxRules ([MS-OXWSRULES] 3.1.4.1). Its answer is written without prefixes, as in 4.4."""
 
 from __future__ import annotations
 
 from ...rules.table import BY_OUTLOOK, has_outlook_blob, rules
 from ..call import Call, operation
-from ..names import m
+from ..names import m, unprefixed
 from ..rules import mailbox_of, show
 from ..soap import Answer
 
@@ -20,4 +20,4 @@ def get_inbox_rules(call: Call) -> Answer:
         listed = m("InboxRules")
         listed.extend(show(mailbox, rule) for rule in found)
         node.append(listed)
-    return node
+    return unprefixed(node)
