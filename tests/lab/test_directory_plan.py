@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +69,38 @@ async def test_a_wrong_ou_or_password_is_named_with_its_remedy(directories: Dire
     (directories.secrets / "alpha-password").write_text("wrong")
     with pytest.raises(DirectoryRefused, match=r"does not let svc-isthmus@corp\.alpha\.test in: the password is wrong"):
         await plan_directory(directories.project(), directories.secrets)
+
+
+def test_a_person_decides_what_the_rules_cannot(directories: Directories, tmp_path: Path) -> None:
+    """By the command line: a conflict is listed, a pair is said, and the plan has it."""
+    alpha, beta = directories.alpha, directories.beta
+    mails = [f"smtp:c{number}@{alpha.domain}" for number in (1, 2)]
+    both = alpha.add_mailbox("carla", "Carla [old]", more_addresses=mails)
+    first, second = (beta.add_mailbox(f"c{n}", f"C {n}", f"c{n}@{alpha.domain}") for n in (1, 2))
+    document = directories.project().model_dump(mode="json")
+    document["directory"]["pairs"] = "pairs.csv"
+    project = tmp_path / "project.yaml"
+    project.write_text(json.dumps(document))  # JSON is YAML
+    (tmp_path / "pairs.csv").write_text("source,target\n")
+
+    def run(*arguments: str, exit_code: int) -> str:
+        command = (str(Path(sys.executable).with_name("isthmus")), "directory", *arguments)
+        environment = {**os.environ, "ISTHMUS_SECRETS_DIR": str(directories.secrets), "COLUMNS": "300"}
+        found = subprocess.run(
+            (*command, "--data", str(tmp_path / "none")), env=environment, capture_output=True, text=True, check=False
+        )
+        assert found.returncode == exit_code, (found.stdout, found.stderr)
+        return found.stdout + found.stderr
+
+    [conflict] = json.loads(run("conflicts", str(project), "--json", exit_code=1))
+    assert conflict["source"] == both
+    assert set(conflict["candidates"]) == {first, second}
+    assert "matches 2 objects" in conflict["reason"]
+    assert "Carla [old]" in run("conflicts", str(project), exit_code=1)
+
+    where = ("--project", str(project))
+    assert "would not become a pair" in run("pair", f"carla@{alpha.domain}", "nobody@x.test", *where, exit_code=2)
+    assert "Nothing was written" in run("pair", both, second, "--dry-run", *where, exit_code=0)
+    assert f"{both} → {second}" in run("pair", both, second, *where, exit_code=0)
+    assert "Everybody matches" in run("conflicts", str(project), exit_code=0)
+    assert "named more than once" in run("pair", both, first, *where, exit_code=2)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from hypothesis import given
 from hypothesis import strategies as st
-from isthmus_sync.directory import Index, Pair, Twins, match
+from isthmus_sync.directory import Index, Pair, Twins, attributes_to_read, match
 
 from tests.unit.directory_values import project, recipient
 
@@ -64,6 +66,65 @@ def test_the_mark_of_an_earlier_run_comes_first() -> None:
     made = recipient("beta", "made", proxyAddresses=["X500:/O=ALPHA/cn=anna"], mail="renamed@x.test")
     [found] = match([anna], Index([made]), Twins(), project()).matches
     assert (found.target, found.rule) == (made, "legacyExchangeDN")
+
+
+def test_what_a_person_says_comes_before_every_rule() -> None:
+    anna, bert, carla, dora, eva = (recipient("alpha", name) for name in ("anna", "bert", "carla", "dora", "eva"))
+    targets = Index(
+        [recipient("beta", name) for name in ("anna", "bert", "x")]
+        + [recipient("beta", f"c{n}", proxyAddresses=["smtp:carla@x.test"]) for n in (1, 2)]
+    )
+    rules = project(
+        pairs=[
+            {"source": "ANNA@x.test", "target": "CN=x,OU=Staff,DC=beta,DC=test"},
+            {"source": "bert", "target": ""},
+            {"source": str(UUID(bytes_le=carla.guid)), "target": "c2"},
+            {"source": "dora@x.test", "target": "nobody@x.test"},
+            {"source": "zoe@x.test", "target": "zoe"},
+        ]
+    )
+    found = match([anna, bert, carla, dora, eva], targets, Twins(), rules)
+    assert {(m.source.text("cn"), m.target.text("cn"), m.rule) for m in found.matches} == {
+        ("anna", "x", "pairs"),
+        ("carla", "c2", "pairs"),
+    }
+    assert [obj.text("cn") for obj in found.unmatched] == ["bert", "eva"]
+    [refused] = found.refused
+    assert refused.reason == "the project's pairs name nobody@x.test, which beta does not have"
+
+
+def test_a_name_that_means_two_is_refused_even_when_only_one_of_them_is_looked_at() -> None:
+    twins = [recipient("alpha", name, mail="both@x.test") for name in ("anna", "bert")]
+    rules = project(pairs=[{"source": "both@x.test", "target": "x"}])
+    found = match(twins[:1], Index([recipient("beta", "x")]), Twins(), rules, Index(twins))
+    [refused] = found.refused
+    assert refused.reason == f"the project's pairs name both@x.test, which is also {twins[1].dn}"
+
+
+def test_accounts_are_matched_by_the_sid_that_they_had_and_by_any_two_attributes() -> None:
+    rules = project(match=["sIDHistory", "employeeID=extensionAttribute5", "info=info"])
+    sources = [
+        recipient("alpha", "anna", objectSid=b"\x01A"),
+        recipient("alpha", "bert", objectSid=b"\x01b", employeeID="E7"),
+        recipient("alpha", "carla", info="The only one"),
+        recipient("alpha", "dora", objectSid=b"\x01c"),
+    ]
+    targets = Index(
+        [
+            recipient("beta", "a", sIDHistory=[b"\x01Z", b"\x01A"]),
+            recipient("beta", "b", extensionAttribute5="e7"),
+            recipient("beta", "c", info="THE ONLY ONE"),
+            recipient("beta", "d", sIDHistory=[b"\x01C"]),
+        ]
+    )
+    found = match(sources, targets, Twins(), rules)
+    assert [(m.source.text("cn"), m.target.text("cn")) for m in found.matches] == [
+        ("anna", "a"),
+        ("bert", "b"),
+        ("carla", "c"),
+    ]
+    assert [obj.text("cn") for obj in found.unmatched] == ["dora"], "SIDs are bytes: no case"
+    assert {"objectSid", "sIDHistory", "employeeID", "extensionAttribute5"} <= set(attributes_to_read(rules))
 
 
 addresses = st.lists(st.sampled_from([f"n{i}@x.test" for i in range(6)]), max_size=3)

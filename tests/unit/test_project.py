@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from isthmus_project import TEMPLATE, Project, ProjectError, Secret, load_project
+from isthmus_project import (
+    TEMPLATE,
+    NamedPair,
+    Project,
+    ProjectError,
+    Secret,
+    add_pair,
+    load_project,
+    named_pairs_file,
+)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -32,7 +41,7 @@ def test_the_template_is_a_valid_project_and_survives_json(tmp_path: Path) -> No
         ("base: DC=corp,DC=alpha,DC=example", "base: corp.alpha", "source.directory.base", "distinguished name"),
         ("priority: 1 ", "priority: 12 ", "collections[0].priority", "less than or equal to 9"),
         ("switch: manual                   #", "swich: manual #", "collections[0].swich", "spelling"),
-        ("match: [mail, proxyAddresses]", "match: [mail, email]", "directory.match[1]", "Input should be"),
+        ("match: [mail, proxyAddresses]", "match: [mail, email]", "directory.match[1]", "a rule is mail, "),
         ("mailboxes: [anna@alpha.example]", "mailboxes: [anna]", "collections[0].mailboxes", "SMTP address"),
         ('redirection: "{alias}@beta.redirect.example"', 'redirection: "x@y.z"', "target.redirection", "{alias}"),
     ],
@@ -91,3 +100,45 @@ def test_secrets_come_from_a_file_or_the_environment(tmp_path: Path, monkeypatch
         Secret(file="empty").read(tmp_path)
     with pytest.raises(ValueError, match="not both"):
         Secret(file="one", env="two")
+
+
+def _with_pairs(tmp_path: Path, content: str) -> Path:
+    (tmp_path / "pairs.csv").write_text(content, encoding="utf-8")
+    return write(tmp_path, TEMPLATE.replace("  # pairs: pairs.csv ", "  pairs: pairs.csv "))
+
+
+def test_pairs_come_from_a_csv_file(tmp_path: Path) -> None:
+    file = _with_pairs(tmp_path, '\ufeffsource,target\n"CN=Berg, Anna,DC=a", anna@b.test\n\nbert,\n')
+    project = load_project(file)
+    assert [(pair.source, pair.target) for pair in project.directory.pairs] == [
+        ("CN=Berg, Anna,DC=a", "anna@b.test"),
+        ("bert", None),
+    ]
+    assert Project.model_validate_json(project.model_dump_json()) == project
+    named = named_pairs_file(file)
+    assert named is not None
+    add_pair(named, NamedPair(source='CN="Q",DC=a', target=None))
+    assert load_project(file).directory.pairs[-1].source == 'CN="Q",DC=a'
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        ("anna,bert\n", 1, "the first line must be source,target"),
+        ("source,target\na,b\nc\n", 3, "a source and a target are expected"),
+        ("source,target\nCN=Berg, Anna,x\n", 2, "put names with commas in quotes"),
+        ('source,target\n"open,x\n', 2, "is not CSV"),
+    ],
+)
+def test_a_wrong_line_of_pairs_is_named(tmp_path: Path, content: str, line: int, words: str) -> None:
+    with pytest.raises(ProjectError, match=words) as caught:
+        load_project(_with_pairs(tmp_path, content))
+    assert str(caught.value).startswith(f"{tmp_path / 'pairs.csv'}:{line}: ")
+
+
+def test_nobody_is_paired_twice_and_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="Anna, anna is named more than once"):
+        load_project(_with_pairs(tmp_path, "source,target\nanna,a\nAnna,b\n"))
+    (tmp_path / "pairs.csv").unlink()
+    with pytest.raises(ProjectError, match=r"pairs\.csv:1: cannot be read: No such file"):
+        load_project(tmp_path / "project.yaml")

@@ -37,20 +37,24 @@ def plan(
     Nothing is written. Pairs that a running system has found already are taken as they are. Whoever matches nobody or
     two is listed with the reason. Exit code 1 when something stands in the way.
     """
-    project = read_project(path)
-    try:
-        with console.status(f"reading {project.source.name} and {project.target.name}"):
-            found = asyncio.run(_plan(project, secrets_folder(path), known_endpoints(data)))
-    except (DirectoryError, LookupError) as error:
-        fail(str(error), Exit.UNREACHABLE)
-    except KafkaError as error:
-        fail(f"Kafka, which knows who was matched before, does not answer: {error}", Exit.UNREACHABLE)
+    found = planned(read_project(path), path, data)
     if as_json:
         print_json(found.to_dict())
     else:
         _show(found, every=every)
     if found.objection or found.problems or any(thing.action == "refused" for thing in found.objects):
         raise typer.Exit(Exit.NOT_AS_IT_SHOULD_BE)
+
+
+def planned(project: Project, path: Path, data: Path) -> DirectoryPlan:
+    """The plan of the project in ``path``; ends the program when it cannot be made."""
+    try:
+        with console.status(f"reading {project.source.name} and {project.target.name}"):
+            return asyncio.run(_plan(project, secrets_folder(path), known_endpoints(data)))
+    except (DirectoryError, LookupError) as error:
+        fail(str(error), Exit.UNREACHABLE)
+    except KafkaError as error:
+        fail(f"Kafka, which knows who was matched before, does not answer: {error}", Exit.UNREACHABLE)
 
 
 async def _plan(project: Project, secrets: Path, where: Endpoints | None) -> DirectoryPlan:
@@ -73,29 +77,29 @@ def _show(found: DirectoryPlan, *, every: bool) -> None:
     console.print(_counts(found))
     mailboxes = Counter(thing.collection for thing in found.objects if thing.mailbox and thing.collection)
     for collection, count in mailboxes.items():
-        console.print(f"Collection [bold]{_plain(collection)}[/]: {count} mailboxes")
+        console.print(f"Collection [bold]{plain(collection)}[/]: {count} mailboxes")
     for reason, count in found.left_out.items():
-        console.print(f"[dim]{count} left out: {_plain(reason)}[/]")
+        console.print(f"[dim]{count} left out: {plain(reason)}[/]")
     for problem in filter(None, [*found.problems, found.objection]):
-        console.print(f"[bold red]{_plain(problem)}[/]")
+        console.print(f"[bold red]{plain(problem)}[/]")
 
 
 def _tree(thing: PlannedObject, *, every: bool) -> Tree:
     colour = _COLOURS.get(thing.action, "")
     how = f" [dim](matched by {thing.rule})[/]" if thing.rule else ""
-    arrow = f" → {_plain(thing.target)}" if thing.target else ""
-    tree = Tree(f"[{colour}]{thing.action}[/] {thing.kind} {_plain(thing.source)}{arrow}{how}", guide_style="dim")
+    arrow = f" → {plain(thing.target)}" if thing.target else ""
+    tree = Tree(f"[{colour}]{thing.action}[/] {thing.kind} {plain(thing.source)}{arrow}{how}", guide_style="dim")
     for problem in thing.problems:
-        tree.add(f"[red]{_plain(problem)}[/]")
+        tree.add(f"[red]{plain(problem)}[/]")
     changes = thing.changes if every else thing.changes[:6]
     for change in changes:
-        values = [f"[red]-{_plain(value)}[/]" for value in change.removed]
-        values += [f"[green]+{_plain(value)}[/]" for value in change.added]
+        values = [f"[red]-{plain(value)}[/]" for value in change.removed]
+        values += [f"[green]+{plain(value)}[/]" for value in change.added]
         tree.add(f"{change.forest} {change.attribute}: {' '.join(values)}")
     if len(changes) < len(thing.changes):
         tree.add(f"[dim]{len(thing.changes) - len(changes)} more attributes[/]")
     for link in thing.waiting:
-        tree.add(f"[dim]later: {_plain(link)}[/]")
+        tree.add(f"[dim]later: {plain(link)}[/]")
     return tree
 
 
@@ -111,5 +115,6 @@ def _counts(found: DirectoryPlan) -> Table:
     return table
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Text from outside, without any markup of ours in it."""
     return text.replace("[", "\\[")

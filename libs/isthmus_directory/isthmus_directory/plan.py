@@ -34,7 +34,7 @@ class PlannedChange:
 @dataclass(frozen=True, slots=True)
 class PlannedObject:
     """One object of the source and what becomes of it. `rule` says by what it was matched just now; `waiting` names
-    links that are set once the objects they name exist on both sides."""
+    links that are set once the objects they name exist on both sides; `candidates` what a refused object could be."""
 
     action: Action
     kind: str
@@ -45,6 +45,7 @@ class PlannedObject:
     mailbox: bool = False
     changes: tuple[PlannedChange, ...] = ()
     waiting: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -85,7 +86,14 @@ def plan_of(found: Survey, project: Project) -> DirectoryPlan:
         _planned(decision, rules.get(decision.source.guid, ""), found, project) for decision in comparison.decisions
     ]
     objects += [
-        PlannedObject("refused", refused.source.kind.name.lower(), refused.source.dn, "", problems=(refused.reason,))
+        PlannedObject(
+            "refused",
+            refused.source.kind.name.lower(),
+            refused.source.dn,
+            "",
+            candidates=tuple(obj.dn for obj in refused.candidates),
+            problems=(refused.reason,),
+        )
         for refused in comparison.refused
     ]
     names = {decision.source.guid: decision.source.dn for decision in comparison.decisions}

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from .load import Problem, ProjectError, load_project
+from .load import Problem, ProjectError, load_project, named_pairs_file
 from .model import (
     AttributeOwner,
     Collection,
@@ -12,10 +12,12 @@ from .model import (
     ExchangeServer,
     MailboxSync,
     MatchRule,
+    NamedPair,
     Organisation,
     Project,
     Secret,
 )
+from .pairs_file import add_pair
 
 TEMPLATE = (files(__name__) / "template.yaml").read_text(encoding="utf-8")
 """The project file that ``isthmus init`` writes: complete, commented, and valid once the names are yours."""
@@ -30,10 +32,13 @@ __all__ = [
     "ExchangeServer",
     "MailboxSync",
     "MatchRule",
+    "NamedPair",
     "Organisation",
     "Problem",
     "Project",
     "ProjectError",
     "Secret",
+    "add_pair",
     "load_project",
+    "named_pairs_file",
 ]

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from .model import Project
+from .pairs_file import PairsError, read_pairs
 
 _LARGEST_FILE = 4 * 1024 * 1024
 
@@ -59,14 +60,40 @@ def load_project(path: Path) -> Project:
         raise ProjectError(path, [Problem(1, "", f"is not YAML: {error}")]) from error
     if not isinstance(document, dict):
         raise ProjectError(path, [Problem(1, "", "is empty or not a mapping; write one with 'isthmus init'")])
+    named = _with_pairs(path, document)
     try:
-        return Project.model_validate(document)
+        return Project.model_validate(named)
     except ValidationError as error:
         problems = [
             Problem(_line_of(document, entry["loc"]), _dotted(entry["loc"]), _words(entry["type"], entry["msg"]))
             for entry in error.errors(include_url=False)
         ]
         raise ProjectError(path, sorted(problems, key=lambda problem: problem.line)) from error
+
+
+def _with_pairs(path: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the lines of the CSV file that ``directory.pairs`` names, when it names one."""
+    directory = document.get("directory")
+    if not isinstance(directory, dict) or not isinstance(directory.get("pairs"), str):
+        return document
+    file = pairs_file(path, directory["pairs"])
+    try:
+        pairs = read_pairs(file)
+    except PairsError as error:
+        raise ProjectError(file, [Problem(error.line, "", str(error))]) from error
+    return {**document, "directory": {**directory, "pairs": pairs}}
+
+
+def pairs_file(project_file: Path, name: str) -> Path:
+    """Where the CSV file is that a project file names: beside it, unless the name says otherwise."""
+    return project_file.absolute().parent / name
+
+
+def named_pairs_file(project_file: Path) -> Path | None:
+    """The CSV file of a project file that load_project takes, None when it names none."""
+    directory = YAML(typ="safe").load(project_file).get("directory") or {}
+    name = directory.get("pairs")
+    return pairs_file(project_file, name) if isinstance(name, str) else None
 
 
 def _words(kind: str, message: str) -> str:

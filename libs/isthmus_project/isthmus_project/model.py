@@ -13,9 +13,22 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-MatchRule = Literal["mail", "proxyAddresses", "sAMAccountName", "userPrincipalName", "employeeID"]
+_ATTRIBUTE = r"[A-Za-z][A-Za-z0-9-]*"
+_RULES = ("mail", "proxyAddresses", "sAMAccountName", "userPrincipalName", "employeeID", "sIDHistory")
+
+
+def _match_rule(value: str) -> str:
+    if value not in _RULES and not re.fullmatch(f"{_ATTRIBUTE}={_ATTRIBUTE}", value):
+        raise ValueError(
+            f"a rule is {', '.join(_RULES)}, or an attribute of the source and one of the target with the same value, "
+            "such as employeeID=extensionAttribute5"
+        )
+    return value
+
+
+MatchRule = Annotated[str, AfterValidator(_match_rule)]
 AttributeOwner = Literal["source", "target", "newest"]
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -160,8 +173,25 @@ class Organisation(_Strict):
         return self.redirection.replace("{alias}", alias.lower())
 
 
+class NamedPair(_Strict):
+    """Two objects that belong together because a person says so. Each is named by an SMTP address, a distinguished
+    name, an objectGUID or a sAMAccountName."""
+
+    source: str = Field(min_length=1)
+    target: str | None = Field(default=None, description="empty: nobody; a new object is created")
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _nobody(cls, value: object) -> object:
+        return value or None
+
+
 class DirectorySync(_Strict):
     """What is matched, and what is kept in step between the forests."""
+
+    pairs: list[NamedPair] = Field(
+        default=[], description="who belongs together whatever the rules say; in the file also the name of a CSV file"
+    )
 
     match: list[MatchRule] = Field(
         default=["mail", "proxyAddresses"], min_length=1, description="rules in order; the first that finds one counts"
@@ -178,6 +208,16 @@ class DirectorySync(_Strict):
     guard: Annotated[int, Field(ge=1)] = Field(
         default=500, description="a run that would delete or overwrite more objects than this stops and asks"
     )
+
+    @field_validator("pairs")
+    @classmethod
+    def _once(cls, value: list[NamedPair]) -> list[NamedPair]:
+        for names in ([pair.source for pair in value], [pair.target for pair in value if pair.target]):
+            folded = [name.casefold() for name in names]
+            twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
+            if twice:
+                raise ValueError(f"{', '.join(twice)} is named more than once; keep one line for each")
+        return value
 
     @field_validator("scope")
     @classmethod

@@ -25,7 +25,7 @@ from isthmus_sync.directory import (
 
 from isthmus_dirsync import records
 from isthmus_dirsync.carrying_out import Sides
-from isthmus_dirsync.neighbourhood import address_holders, counterparts
+from isthmus_dirsync.neighbourhood import address_holders, counterparts, said
 from isthmus_dirsync.records import Record
 
 if TYPE_CHECKING:
@@ -90,10 +90,11 @@ async def look_again(
     ]
     source_index = Index(sources.values())
     target_index = Index(targets.values())
+    named = said(fresh, project)
     in_target = [*counterparts(fresh, project), *address_holders((t, s) for s, t in couples if t is not None)]
     for side, index, wanted in (
-        (Side.TARGET, target_index, in_target),
-        (Side.SOURCE, source_index, [*address_holders(couples)]),
+        (Side.TARGET, target_index, [*in_target, *named[Side.TARGET]]),
+        (Side.SOURCE, source_index, [*address_holders(couples), *named[Side.SOURCE]]),
     ):
         reading = sides.readings[side]
         for obj in await read_where(sides.forests[side], wanted, reading.attributes, reading.times) if wanted else ():
@@ -101,7 +102,7 @@ async def look_again(
 
     known = await _known(project, pool, of_source.values(), source_index, target_index)
     twins = Twins(_linkable(record, active) for record in known.values())
-    matching = match(fresh, target_index, twins, project)
+    matching = match(fresh, target_index, twins, project, source_index)
     remember(matching, twins, project)
     around = Surroundings(project, source_index, target_index, twins, facts)
     look = Look(around, known, [], matching.refused, [*source_guids])

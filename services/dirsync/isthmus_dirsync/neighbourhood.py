@@ -4,14 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from isthmus_directory import filters
-from isthmus_sync.directory import DirectoryObject
+from isthmus_sync.directory import DirectoryObject, Index, Side
 from isthmus_sync.directory.addresses import alias, smtp_addresses
+from isthmus_sync.directory.attributes import attributes_of
 from isthmus_sync.directory.creation import naming_stems
+from isthmus_sync.directory.naming import kind_of, named
 
 if TYPE_CHECKING:
     from isthmus_project import Project
+
+
+def said(fresh: Iterable[DirectoryObject], project: Project) -> dict[Side, list[filters.Filter]]:
+    """On both sides, whatever has a name by which the project's own pairs name these objects or their counterparts."""
+    index = Index(fresh if project.directory.pairs else ())
+    wanted: dict[Side, list[filters.Filter]] = {Side.SOURCE: [], Side.TARGET: []}
+    for pair in project.directory.pairs:
+        if named(index, pair.source):
+            wanted[Side.SOURCE].append(_name(pair.source))
+            if pair.target:
+                wanted[Side.TARGET].append(_name(pair.target))
+    return wanted
+
+
+def _name(name: str) -> filters.Filter:
+    kind, value = kind_of(name)
+    if kind == "objectGUID":
+        return filters.equals(kind, UUID(value).bytes_le)
+    if kind == "address":
+        return _address(value)
+    return filters.equals("distinguishedName" if kind == "dn" else kind, value)
 
 
 def address_holders(objects: Iterable[tuple[DirectoryObject, DirectoryObject | None]]) -> Iterator[filters.Filter]:
@@ -30,8 +54,9 @@ def counterparts(sources: Iterable[DirectoryObject], project: Project) -> Iterat
         if legacy := source.text("legacyExchangeDN"):
             yield filters.equals("proxyAddresses", f"X500:{legacy}")
         for rule in project.directory.match:
-            if rule != "proxyAddresses" and (value := source.text(rule)):
-                yield filters.equals(rule, value)
+            here, there = attributes_of(rule)
+            if rule != "proxyAddresses":
+                yield from (filters.equals(there, value) for value in source.raw(here))
         yield filters.starts_with("mailNickname", alias(source))
         for attribute, stem in naming_stems(source):
             # A long name is cut to make room for a number.

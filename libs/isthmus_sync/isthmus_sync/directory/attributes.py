@@ -68,6 +68,14 @@ def newest_owned(project: Project) -> tuple[str, ...]:
     return tuple(name for name, owner in project.directory.attributes.items() if owner == "newest")
 
 
+def attributes_of(rule: str) -> tuple[str, str]:
+    """The attributes that a rule compares, the source's and the target's."""
+    if rule == "sIDHistory":  # an account that was migrated remembers whose SID it had
+        return "objectSid", "sIDHistory"
+    here, equals, there = rule.partition("=")
+    return (here, there) if equals else (rule, rule)
+
+
 _READ_ALWAYS = (
     "objectClass", "objectGUID", "objectSid", "cn", "isDeleted", "isCriticalSystemObject", "sAMAccountName",
     "userPrincipalName", "userAccountControl", "groupType", "mailNickname", "proxyAddresses", "targetAddress",
@@ -82,4 +90,6 @@ def attributes_to_read(project: Project) -> list[str]:
     names = [*_READ_ALWAYS]
     for kind in Kind:
         names += [*plain_attributes(kind, project), *linked_attributes(kind)]
+    for rule in project.directory.match:
+        names += attributes_of(rule)
     return list({name.lower(): name for name in names}.values())

@@ -65,6 +65,7 @@ def compare(
         target_index,
         twins,
         project,
+        source_index,
     )
     remember(matching, twins, project)
     around = Surroundings(project, source_index, target_index, twins, facts)
