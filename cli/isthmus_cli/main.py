@@ -33,7 +33,9 @@ _COMMANDS = {
     "ps": _Command("system", _SYSTEM, "List what runs, and whether it is ready."),
     "logs": _Command("system", _SYSTEM, "Show what a program has written."),
     "demo": _Command("demo", _SYSTEM, "Show a whole migration: people at work, proof at the end."),
-    "lab": _Command("lab", _SYSTEM, "The lab's two organisations: addresses, accounts, mail to import."),
+    "lab": _Command(
+        "lab", _SYSTEM, "Two Exchange organisations to try things with: start them alone, addresses, accounts, mail."
+    ),
 }
 
 

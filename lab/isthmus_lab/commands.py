@@ -12,44 +12,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import aiohttp
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from isthmus_lab.alone import down, up
 from isthmus_lab.ews import EwsError
-from isthmus_lab.folders import default_data_folder
 from isthmus_lab.lab import Lab, LabError, LabOptions, populations
 from isthmus_lab.people.staff import House
+from isthmus_lab.terminal import DEFAULT_DATA, NOT_IN_ORDER, UNREACHABLE, WRONG_INPUT, DataFolder, console, fail
 
 if TYPE_CHECKING:
     # The parsers of mail, calendars and PST are read by the commands that need them: the others start sooner.
     from isthmus_lab.importing import Entry, Outcome
 
-NOT_IN_ORDER, WRONG_INPUT, UNREACHABLE = 1, 2, 3
-"""Exit codes, as everywhere in the isthmus command."""
-
 app = typer.Typer(no_args_is_help=True, help="The two Exchange organisations on this machine, to try things with.")
-console = Console(highlight=False)
-
-DataFolder = Annotated[
-    Path, typer.Option("--data", envvar="ISTHMUS_DATA", help="Folder of the system that 'isthmus up --lab' runs.")
-]
-
-
-DEFAULT_DATA = default_data_folder()
-
-
-def _fail(message: str, code: int) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(f"[bold red]isthmus:[/] {escape(message)}")
-    return typer.Exit(code)
+app.command()(up)
+app.command()(down)
 
 
 def _described(data: Path) -> dict[str, Any]:
     try:
         return Lab(data / "lab").info()
     except LabError as error:
-        raise _fail(str(error), WRONG_INPUT) from None
+        raise fail(str(error), WRONG_INPUT) from None
 
 
 @app.command()
@@ -102,7 +88,7 @@ def import_(
     try:
         entries = open_source(path)
     except SourceError as error:
-        raise _fail(str(error), WRONG_INPUT) from None
+        raise fail(str(error), WRONG_INPUT) from None
     outcomes = _run(_import(house, mailbox, entries, dry_run=dry_run), house)
     _report(outcomes, "would be imported" if dry_run else "imported")
 
@@ -119,7 +105,7 @@ def populate(
 
     described = _described(data)
     if organisation not in described["organisations"]:
-        raise _fail(f"there is no organisation {organisation}; the lab has alpha and beta", WRONG_INPUT)
+        raise fail(f"there is no organisation {organisation}; the lab has alpha and beta", WRONG_INPUT)
     house = House.of(organisation, described["organisations"][organisation])
     population = populations(LabOptions(**described["options"]))[organisation]
     work = more_entries(population, items, seed, date.today())
@@ -130,7 +116,7 @@ def _run(work: Coroutine[Any, Any, list[Outcome]], house: House) -> list[Outcome
     try:
         return asyncio.run(work)
     except (EwsError, aiohttp.ClientError) as error:
-        raise _fail(f"{house.ews} does not let us work: {error}", UNREACHABLE) from None
+        raise fail(f"{house.ews} does not let us work: {error}", UNREACHABLE) from None
 
 
 def _report(outcomes: list[Outcome], verb: str) -> None:
@@ -155,8 +141,8 @@ def _house(described: dict[str, Any], mailbox: str, organisation: str | None) ->
             if person["address"] == mailbox.lower() and (organisation or not person["also_in_alpha"]):
                 return House.of(name, each)
     if organisation not in (None, *described):
-        raise _fail(f"there is no organisation {organisation}; the lab has {' and '.join(described)}", WRONG_INPUT)
-    raise _fail(f"nobody in the lab has the address {mailbox}; 'isthmus lab info' lists everybody", WRONG_INPUT)
+        raise fail(f"there is no organisation {organisation}; the lab has {' and '.join(described)}", WRONG_INPUT)
+    raise fail(f"nobody in the lab has the address {mailbox}; 'isthmus lab info' lists everybody", WRONG_INPUT)
 
 
 async def _import(house: House, mailbox: str, entries: list[Entry], *, dry_run: bool) -> list[Outcome]:

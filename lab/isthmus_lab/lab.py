@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from isthmus_lab import people
+from isthmus_lab.exchange.conditions.model import Conditions
 from isthmus_lab.exchange.program import program as exchange_program
 from isthmus_lab.exchange.settings import Forest as ForestSettings
-from isthmus_lab.exchange.settings import Settings
+from isthmus_lab.exchange.settings import ServerVersion, Settings
 from isthmus_lab.forests import Forest, prepare
 from isthmus_lab.layout import ServicePasswords, layout
 from isthmus_lab.organisation import ALPHA, BETA, BOTH, HTTPS_PORT, SMTP_PORT, Organisation
@@ -38,6 +39,14 @@ from isthmus_lab.store import Store
 
 class LabError(Exception):
     """The lab cannot do what was asked; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How the two Exchange servers serve; it may be another way at each start."""
+
+    version: ServerVersion = "Exchange2016"
+    conditions: Conditions = field(default_factory=Conditions)
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ class Lab:
 
     # --- making it --------------------------------------------------------------------------------------------------
 
-    def prepare(self, say: Callable[[str], None] = lambda _: None) -> list[Program]:
+    def prepare(self, say: Callable[[str], None] = lambda _: None, serving: Serving | None = None) -> list[Program]:
         """The programs of the lab, after making what they need at the first call (about 20 s for 5,000 items).
 
         A lab whose making was interrupted is made anew; a finished one is opened, whatever the options say now.
@@ -76,7 +85,7 @@ class Lab:
         info = self.info()
         forests = {organisation.name: self.forest(organisation) for organisation in BOTH}
         programs = [forest.program() for forest in forests.values()]
-        programs += [self._exchange(forest, info) for forest in forests.values()]
+        programs += [self._exchange(forest, info, serving or Serving()) for forest in forests.values()]
         if info["options"]["actions_per_minute"] > 0:
             programs.append(people.program(self.folder, self._record, info["options"]["actions_per_minute"]))
         return programs
@@ -149,7 +158,7 @@ class Lab:
     def _exchange_folder(self, organisation: Organisation) -> Path:
         return self.folder / organisation.name / "exchange"
 
-    def _exchange(self, forest: Forest, info: Mapping[str, Any]) -> Program:
+    def _exchange(self, forest: Forest, info: Mapping[str, Any], serving: Serving) -> Program:
         organisation = forest.organisation
         other = next(each for each in BOTH if each != organisation)
         described = info["organisations"]
@@ -180,6 +189,8 @@ class Lab:
             connectors=dict.fromkeys(other.accepted_domains, described[other.name]["smtp"]),
             impersonation_group=organisation.impersonation_group,
             retry_seconds=1.0,
+            version=serving.version,
+            conditions=serving.conditions,
         )
         return exchange_program(settings, folder, forest.ca_file)
 

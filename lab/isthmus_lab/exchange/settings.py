@@ -14,6 +14,9 @@ VIOLATIONS: Final = "ISTHMUS_LAB_VIOLATIONS"
 """The environment variable that says so for every server that a test starts, whoever starts it."""
 
 
+ServerVersion = Literal["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019", "ExchangeSE"]
+
+
 class SettingsError(Exception):
     """The file cannot be used; the message says which value and why."""
 
@@ -58,7 +61,7 @@ class Settings(_Section):
     impersonation_group: str | None = Field(
         default=None, description="DN of the group whose members may impersonate every mailbox"
     )
-    version: Literal["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019", "ExchangeSE"] = "Exchange2016"
+    version: ServerVersion = "Exchange2016"
     violations: Path | None = Field(
         default_factory=lambda: Path(os.environ[VIOLATIONS]) if os.environ.get(VIOLATIONS) else None,
         description="validate answers too, and add a line to this file for what the schema does not allow",

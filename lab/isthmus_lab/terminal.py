@@ -1,0 +1,28 @@
+"""What the lab's commands share: their folder, their exit codes, how they end with an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from isthmus_lab.folders import default_data_folder
+
+NOT_IN_ORDER, WRONG_INPUT, UNREACHABLE = 1, 2, 3
+"""Exit codes, as everywhere in the isthmus command."""
+
+console = Console(highlight=False)
+
+DataFolder = Annotated[
+    Path, typer.Option("--data", envvar="ISTHMUS_DATA", help="Folder of the system that 'isthmus up --lab' runs.")
+]
+DEFAULT_DATA = default_data_folder()
+
+
+def fail(message: str, code: int) -> typer.Exit:
+    """Says what is wrong; to be raised."""
+    Console(stderr=True, highlight=False).print(f"[bold red]isthmus:[/] {escape(message)}")
+    return typer.Exit(code)
