@@ -86,9 +86,9 @@ CONDITIONS = [
 
 
 def plain(node: Element | None) -> str:
-    """An element without the namespaces declared on it."""
+    """An element whatever its prefixes are."""
     assert node is not None
-    return etree.tostring(node, method="c14n", exclusive=True).decode()
+    return str(etree.canonicalize(etree.tostring(node, encoding="unicode"), rewrite_prefixes=True))
 
 
 async def answer(client: Client, *operations: Element, blob: bool = True) -> Element:
