@@ -8,94 +8,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from isthmus_lab.exchange.directory import Directory, Recipient
 from isthmus_lab.exchange.ews.answering import Answering
 from isthmus_lab.exchange.ews.call import OPERATIONS, Services
-from isthmus_lab.exchange.ews.errors import EwsError
 from isthmus_lab.exchange.ews.names import m
-from isthmus_lab.exchange.mail.transport import Transport
-from isthmus_lab.exchange.settings import Forest, Settings
 from isthmus_lab.mapi import fasttransfer
 from isthmus_lab.organisation import ALPHA
 from isthmus_lab.population.mailboxes import fill
-from isthmus_lab.population.people import Person, Population, populate
+from isthmus_lab.population.people import Population, populate
 from isthmus_lab.store import Store
-from pydantic import SecretStr
 
 from tests.plugins.violations import Record
+from tests.unit.exchange_in_process import Answers, services_in
 
-ENVELOPE = (
-    '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" '
-    'xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" '
-    'xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"><s:Body>{}</s:Body></s:Envelope>'
-)
 SEARCH_KEY = '<t:ExtendedFieldURI PropertyTag="0x300B" PropertyType="Binary"/>'
-
-
-class Strangers(Directory):
-    """A forest that knows nobody: no test of this file asks who somebody is."""
-
-    def _find(self, condition: str, limit: int) -> tuple[Recipient, ...]:
-        return ()
-
-
-class Answers:
-    """The server's answers to one person, without HTTP, every one checked against the schema."""
-
-    def __init__(self, answering: Answering, person: Person) -> None:
-        self._answering = answering
-        self._caller = Recipient(
-            dn="",
-            guid=person.mailbox,
-            kind="user",
-            name=person.display_name,
-            smtp=person.address,
-            addresses=frozenset(),
-            target_address=None,
-            legacy_dn=None,
-            mailbox=person.mailbox,
-            principal=person.principal,
-            account=person.account,
-            sid=None,
-            hidden=False,
-            names={},
-        )
-
-    def ask(self, body: str) -> tuple[int, bytes]:
-        try:
-            asked = self._answering.understand(self._caller, ENVELOPE.format(body).encode())
-            return 200, b"".join(self._answering.answer(asked))
-        except EwsError as error:
-            return 500, b"".join(self._answering.fault(error, ""))
-
-    def to(self, body: str) -> bytes:
-        status, content = self.ask(body)
-        assert status == 200, content.decode()[:2000]
-        assert b'ResponseClass="Error"' not in content, content.decode()[:2000]
-        return content
-
-    def ids(self, content: bytes, name: str = "ItemId") -> list[str]:
-        return [each.decode() for each in re.findall(rf'<[tm]:{name} Id="([^"]+)"'.encode(), content)]
-
-    def folders(self) -> list[str]:
-        return self.ids(
-            self.to(
-                '<m:FindFolder Traversal="Deep"><m:FolderShape><t:BaseShape>AllProperties</t:BaseShape></m:FolderShape>'
-                '<m:ParentFolderIds><t:DistinguishedFolderId Id="msgfolderroot"/></m:ParentFolderIds></m:FindFolder>'
-            ),
-            "FolderId",
-        )
-
-    def listed(self, folder: str, shape: str, traversal: str = "Shallow") -> list[str]:
-        return self.ids(
-            self.to(
-                f'<m:FindItem Traversal="{traversal}"><m:ItemShape><t:BaseShape>{shape}</t:BaseShape></m:ItemShape>'
-                f'<m:ParentFolderIds><t:FolderId Id="{folder}"/></m:ParentFolderIds></m:FindItem>'
-            )
-        )
 
 
 @pytest.fixture(scope="module")
@@ -108,25 +36,14 @@ def services(population: Population, tmp_path_factory: pytest.TempPathFactory) -
     folder: Path = tmp_path_factory.mktemp("answers")
     store = Store(folder / "mailboxes")
     fill(store, population, 220, 7, date(2026, 3, 1))
-    settings = Settings(
-        organisation="alpha",
-        host_name="mail.alpha.test",
-        netbios="ALPHA",
-        forest=Forest(url="ldaps://127.0.0.1:1", user="nobody", password=SecretStr("none"), base=ALPHA.base),
-        certificate=folder,
-        key=folder,
-        store=folder,
-        accepted_domains=("alpha.test",),
-    )
-    # Nothing is sent here, so there is no transport.
-    yield Services(settings, Strangers(settings.forest), store, cast("Transport", None))
+    yield services_in(folder, store)
     store.close()
 
 
 @pytest.fixture(scope="module")
 def everybody(services: Services, population: Population) -> list[Answers]:
     answering = Answering(services)
-    return [Answers(answering, person) for person in population.people]
+    return [Answers(answering, person.mailbox, person.address) for person in population.people]
 
 
 def test_items_are_shown_in_every_shape(everybody: list[Answers]) -> None:
@@ -241,7 +158,7 @@ def test_an_answer_that_is_not_valid_does_not_go_out_and_is_noted(
 
 def test_a_find_gives_no_more_than_the_policy_allows(services: Services, population: Population) -> None:
     settings = services.settings.model_copy(update={"find_count_limit": 3})
-    answers = Answers(Answering(replace(services, settings=settings)), population.people[0])
+    answers = Answers(Answering(replace(services, settings=settings)), population.people[0].mailbox)
     find = (
         '<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>{}'
         '<m:ParentFolderIds><t:DistinguishedFolderId Id="inbox"/></m:ParentFolderIds></m:FindItem>'
