@@ -1,4 +1,4 @@
-"""DavMail, unmodified, on the lab's Exchange: mail by IMAP and SMTP, contacts by CardDAV, people by LDAP."""
+"""DavMail, unmodified, on the lab's Exchange: mail by IMAP and SMTP, calendars by CalDAV, contacts by CardDAV, LDAP."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import smtplib
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from urllib.error import HTTPError
@@ -16,9 +17,11 @@ from xml.etree import ElementTree
 
 import ldap3
 import pytest
+from exchangelib import EWSDateTime, EWSTimeZone
 from isthmus_cli.runner.ports import free_ports
 
 from tests.clients.conftest import Staff
+from tests.plugins.clients import account_of
 from tests.plugins.exchange import Person
 from tests.processes import Process, wait_until
 
@@ -214,3 +217,83 @@ def test_people_by_ldap(staff: Staff, gateway: Gateway) -> None:
         connection.search("ou=people", f"(cn={ben.name[:8]}*)", attributes=["cn", "mail"])
         (found,) = connection.entries
     assert (found.cn.value, found.mail.value) == (ben.name, ben.smtp)
+
+
+QUERY = (
+    '<C:calendar-query xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:D="DAV:"><D:prop><D:getetag/><C:calendar-data/>'
+    '</D:prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"/></C:comp-filter></C:filter>'
+    "</C:calendar-query>"
+)
+
+
+def event(uid: str, subject: str, start: str, *more: str) -> str:
+    lines = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//tests//EN", "BEGIN:VEVENT", f"UID:{uid}")
+    times = ("DTSTAMP:20300101T000000Z", f"DTSTART:{start}", "DURATION:PT1H", f"SUMMARY:{subject}")
+    return "\r\n".join((*lines, *times, *more, "END:VEVENT", "END:VCALENDAR", ""))
+
+
+def events(gateway: Gateway, person: Person) -> dict[str, tuple[str, str]]:
+    """Path and iCalendar text of what is in a person's calendar, by subject."""
+    status, text = gateway.dav(person, "REPORT", "calendar/", QUERY, Depth="1")
+    assert status == 207, text
+    found = {}
+    for response in ElementTree.fromstring(text).iter("{DAV:}response"):
+        data = response.findtext(".//{urn:ietf:params:xml:ns:caldav}calendar-data", "")
+        name = response.findtext("{DAV:}href", "").rpartition("/")[2]
+        found[data.partition("SUMMARY:")[2].splitlines()[0]] = (f"calendar/{name}", data)
+    return found
+
+
+def test_appointments_by_caldav(staff: Staff, gateway: Gateway) -> None:
+    person = staff.hire("cal")
+    account = account_of(staff.exchange, person)
+    made = event("one@tests", "Zahnarzt", "20310303T090000Z", "LOCATION:Hafen 1", "DESCRIPTION:Mitbringen")
+    assert gateway.dav(person, "PUT", "calendar/one.ics", made)[0] == 201
+    (item,) = account.calendar.all()
+    assert (item.subject, item.location) == ("Zahnarzt", "Hafen 1")
+    assert (item.start.isoformat(), item.end.isoformat()) == ("2031-03-03T09:00:00+00:00", "2031-03-03T10:00:00+00:00")
+    assert "Mitbringen" in item.text_body
+    path, text = events(gateway, person)["Zahnarzt"]
+    assert "UID:one@tests" in text and "LOCATION:Hafen 1" in text
+    item.subject = "Zahnärztin"
+    item.save(update_fields=["subject"], send_meeting_invitations="SendToNone")
+    assert list(events(gateway, person)) == ["Zahnärztin"]
+    assert gateway.dav(person, "DELETE", path)[0] == 200
+    assert events(gateway, person) == {} and account.calendar.all().count() == 0
+
+
+def test_series_by_caldav(staff: Staff, gateway: Gateway) -> None:
+    person = staff.hire("series")
+    account = account_of(staff.exchange, person)
+    made = event(
+        "many@tests", "Weekly", "20310505T080000Z", "RRULE:FREQ=WEEKLY;COUNT=4;BYDAY=MO", "EXDATE:20310519T080000Z"
+    )
+    assert gateway.dav(person, "PUT", "calendar/many.ics", made)[0] == 201
+    (item,) = account.calendar.all()
+    assert item.type == "RecurringMaster" and item.recurrence.boundary.number == 4
+    begin = EWSDateTime(2031, 5, 1, tzinfo=EWSTimeZone("UTC"))
+    days = [each.start.day for each in account.calendar.view(begin, begin + timedelta(days=60))]
+    assert days == [5, 12, 26]
+    ((_, text),) = events(gateway, person).values()
+    assert "RRULE:" in text and "EXDATE" in text
+
+
+def test_a_meeting_by_caldav(staff: Staff, gateway: Gateway) -> None:
+    ada, ben = staff.people["ada"], staff.people["ben"]
+    attendee = f"ATTENDEE;PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE:mailto:{ben.smtp}"
+    made = event("meeting@tests", "Planning by CalDAV", "20310901T130000Z", f"ORGANIZER:mailto:{ada.smtp}", attendee)
+    assert gateway.dav(ada, "PUT", "calendar/meeting.ics", made)[0] == 201
+    theirs = account_of(staff.exchange, ben)
+    wait_until(lambda: theirs.inbox.filter(subject="Planning by CalDAV").exists(), "ben is invited")
+    wait_until(lambda: "Planning by CalDAV" in events(gateway, ben), "it is in ben's calendar")
+    path, text = events(gateway, ben)["Planning by CalDAV"]
+    accepted = text.replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED")
+    assert accepted != text
+    assert gateway.dav(ben, "PUT", path, accepted)[0] in (200, 201)
+    own = account_of(staff.exchange, ada)
+
+    def answered() -> bool:
+        (item,) = own.calendar.filter(subject="Planning by CalDAV")
+        return [each.response_type for each in item.required_attendees] == ["Accept"]
+
+    wait_until(answered, "ada's calendar knows that ben comes")

@@ -6,9 +6,8 @@ from typing import Final
 
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Attachment, Bag
-from isthmus_lab.mapi.mime import bag_from_mime
 
-from . import attachments, calendar, extended
+from . import attachments, calendar, extended, native
 from .call import Call
 from .errors import EwsError
 from .fields import Draft
@@ -32,7 +31,7 @@ def make(call: Call, node: Element) -> Draft:
         draft.set(tags.PidTagMessageClass, kind.creates)
     else:
         try:
-            draft = call.draft(bag_from_mime(parse_base64(mime.text or "")))
+            draft = call.draft(native.read(kind, parse_base64(mime.text or "")))
         except ValueError as error:
             raise EwsError("ErrorMimeContentInvalidBase64String", str(error)) from None
         if kind is not MESSAGE and tags.PidTagMessageClass not in draft.bag:

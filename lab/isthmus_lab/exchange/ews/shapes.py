@@ -8,11 +8,10 @@ from functools import cache
 from typing import Final
 from uuid import UUID
 
-from isthmus_lab.mapi.mime import mime_from_bag
 from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.store import Folder, Row
 
-from . import attachments, calendar, contacts, extended, items, meeting_fields, tasks
+from . import attachments, calendar, contacts, extended, items, meeting_fields, native, tasks
 from .errors import EwsError
 from .fields import Field, View
 from .ids import ObjectId, folder_change_key, item_change_key
@@ -145,7 +144,7 @@ def show(view: View, shape: Shape, *, light: bool = False) -> Element:
                 node.append(t("ItemId", Id=view.id, ChangeKey=item_change_key(view.row)))
         elif each == "MimeContent":
             if shape.mime:
-                content = base64.b64encode(mime_from_bag(view.bag)).decode()
+                content = base64.b64encode(native.written(kind, view.bag)).decode()
                 node.append(t("MimeContent", content, CharacterSet="UTF-8"))
         elif each == "ParentFolderId":
             if view.row is not None:

@@ -1,6 +1,6 @@
-"""Meeting messages: iCalendar parts as properties and back, [MS-OXCICAL]."""
+"""Meeting messages and calendar items: iCalendar as properties and back, [MS-OXCICAL]."""
 
-from isthmus_lab.mapi.calendaring.reading import apply
+from isthmus_lab.mapi.calendaring.reading import apply, appointment
 from isthmus_lab.mapi.calendaring.writing import calendar_of
 
-__all__ = ["apply", "calendar_of"]
+__all__ = ["apply", "appointment", "calendar_of"]

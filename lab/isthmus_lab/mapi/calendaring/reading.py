@@ -70,6 +70,54 @@ def apply(part: Message, bag: Bag) -> bool:
     return True
 
 
+def appointment(raw: bytes) -> Bag:
+    """The calendar item that an iCalendar object describes, as its organiser keeps it ([MS-OXCICAL] 2.1.3.1.1.20).
+
+    ValueError for what describes none.
+    """
+    try:
+        calendar = Calendar.from_ical(decode_bytes(raw, "utf-8"))
+        events = calendar.walk("VEVENT")
+        (event,) = [each for each in events if "RECURRENCE-ID" not in each]
+        times = _times(event, calendar)
+        bag = Bag({tags.PidTagMessageClass: "IPM.Appointment"})
+        bag.properties |= _properties(event, "PUBLISH", times) | _own(event)
+        _attendees(event, bag)
+        bag[tags.PidLidAppointmentStateFlags] = MEETING if bag.recipients else 0
+        if "RRULE" in event:
+            _series(event, bag, times)
+            for other in events:
+                if "RECURRENCE-ID" in other:
+                    _exception(other, bag, calendar, "PUBLISH")
+    except (KeyError, StopIteration, AttributeError, TypeError, IndexError, OverflowError) as error:
+        raise ValueError(f"no calendar item: {error}") from error
+    return bag
+
+
+def _own(event: Component) -> Properties:
+    """What a message says in its headers and its body, and a calendar item by itself."""
+    subject, categories = str(event.get("SUMMARY", "")), event.get("CATEGORIES", [])
+    transparent = str(event.get("TRANSP", "")).upper() == "TRANSPARENT"
+    found: Properties = {
+        tags.PidTagSubject: subject,
+        tags.PidTagNormalizedSubject: subject,
+        tags.PidTagBody: crlf(str(event.get("DESCRIPTION", ""))),
+        tags.PidTagSensitivity: {"PRIVATE": 2, "CONFIDENTIAL": 3}.get(str(event.get("CLASS", "")).upper(), 0),
+        tags.PidLidBusyStatus: BUSY.get(
+            str(event.get("X-MICROSOFT-CDO-BUSYSTATUS", "")).upper(), 0 if transparent else 2
+        ),
+    }
+    names = [str(name) for each in (categories if isinstance(categories, list) else [categories]) for name in each.cats]
+    if names:
+        found[tags.PidNameKeywords] = names
+    for alarm in event.walk("VALARM"):
+        trigger = alarm.decoded("TRIGGER", None)
+        if isinstance(trigger, timedelta):
+            minutes = max(int(-trigger.total_seconds()) // 60, 0)
+            found |= {tags.PidLidReminderSet: True, tags.PidLidReminderDelta: minutes}
+    return found
+
+
 def _fill(bag: Bag, calendar: Component, method: str) -> bool:
     events = calendar.walk("VEVENT")
     whole = [each for each in events if "RECURRENCE-ID" not in each]
