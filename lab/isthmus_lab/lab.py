@@ -91,6 +91,8 @@ class Lab:
         return programs
 
     def _make(self, say: Callable[[str], None]) -> None:
+        from isthmus_lab.population import public
+
         self.folder.mkdir(parents=True, exist_ok=True)
         everybody = populations(self.options)
         passwords = {
@@ -107,6 +109,7 @@ class Lab:
                 [
                     *layout(organisation, services[organisation.name]),
                     *recipients(population, passwords[organisation.name]),
+                    *public.entries(population, self.options.seed),
                 ]
             )
             say(f"Forest {organisation.realm}: {len(population.people)} people ({time.monotonic() - started:.1f} s)")
@@ -137,6 +140,7 @@ class Lab:
         self, organisation: Organisation, population: Population, today: date, say: Callable[[str], None]
     ) -> None:
         # Read only here: it brings the parsers of mail and calendars, which no other use of a lab needs.
+        from isthmus_lab.population import public
         from isthmus_lab.population.mailboxes import fill
 
         started = time.monotonic()
@@ -145,6 +149,8 @@ class Lab:
         store = Store(self._exchange_folder(organisation) / "mailboxes")
         try:
             written = fill(store, population, items, self.options.seed, today) if items else 0
+            posted = max(items // 20, 40) if items else 0
+            written += public.fill_public_folders(store, population, posted, self.options.seed, today)
         finally:
             store.close()
         say(f"Mailboxes of {organisation.name}: {written:,} items ({time.monotonic() - started:.1f} s)")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import smtplib
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 from exchangelib import Message
 from exchangelib.folders import Folder
 
 from tests.plugins.clients import account_of, impersonated
 from tests.plugins.exchange import Exchanges, Office, Person
+from tests.plugins.lab import RunningLab
 from tests.plugins.public_folders import ROOT, PublicFolders
 from tests.plugins.raw import ask, codes, found, texts
 
@@ -194,3 +197,54 @@ def test_a_mailbox_of_public_folders_is_nobodys(public_folders: PublicFolders, o
         "</t:DistinguishedFolderId></m:FolderIds></m:GetFolder>"
     )
     assert codes(ask(alpha, office.alpha("anna"), inbox)) == ["ErrorItemNotFound"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """The lab's Exchange server of an organisation."""
+
+    ews: str
+    authority: Path
+
+
+def test_the_lab_has_a_tree_with_content(small_lab: RunningLab) -> None:
+    info = small_lab.info["alpha"]
+    server = Server(info["ews"], Path(info["ca_file"]))
+    person = info["people"][0]["user"], info["people"][0]["password"]
+    service = info["account"]["user"], info["account"]["password"]
+
+    def children(parent: str, who: tuple[str, str] = person) -> list[tuple[str, str, str]]:
+        """Id, name and content mailbox of the folders below one."""
+        answer = ask(server, who, find_folder(parent))
+        assert codes(answer) == ["NoError"]
+        return [
+            (
+                found(node, "t:FolderId")[0].get("Id") or "",
+                texts(node, "t:DisplayName")[0],
+                base64.b64decode(texts(node, ".//t:Value")[0])[:36].decode(),
+            )
+            for node in found(answer, ".//t:Folders/*")
+        ]
+
+    top = {name: folder for folder, name, _ in children(ROOT)}
+    assert {"Company", "Departments", "Projects"} <= set(top)
+    company = {name: (folder, content) for folder, name, content in children(f'<t:FolderId Id="{top["Company"]}"/>')}
+    assert len({content for _, _, content in children(ROOT)} | {content for _, content in company.values()}) == 2
+    news, content = company["News"]
+    routed = {"X_PublicFolderMailbox": f"{content}@{info['mail_domain']}"}
+    listed = ask(server, person, find_items(news), **routed)
+    assert len(texts(listed, ".//t:Subject")) > 0
+    closed = children(f'<t:FolderId Id="{top["Departments"]}"/>', service)
+    assert len(closed) >= len(children(f'<t:FolderId Id="{top["Departments"]}"/>'))
+    resolve = (
+        f'<m:ResolveNames ReturnFullContactData="false"><m:UnresolvedEntry>smtp:news@{info["mail_domain"]}'
+        "</m:UnresolvedEntry></m:ResolveNames>"
+    )
+    assert texts(ask(server, person, resolve), ".//t:MailboxType") == ["PublicFolder"]
+    host, _, port = info["smtp"].partition(":")
+    with smtplib.SMTP(host, int(port)) as client:
+        client.sendmail("out@side.test", [f"news@{info['mail_domain']}"], b"Subject: Stop press\r\n\r\ntext\r\n")
+    deadline = time.monotonic() + 20
+    while "Stop press" not in texts(ask(server, person, find_items(news), **routed), ".//t:Subject"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

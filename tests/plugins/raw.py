@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Protocol
+
 import requests
 from lxml import etree
 
-from tests.plugins.exchange import Exchange, Person
+from tests.plugins.exchange import Person
 
 TYPES = "http://schemas.microsoft.com/exchange/services/2006/types"
 MESSAGES = "http://schemas.microsoft.com/exchange/services/2006/messages"
@@ -16,8 +19,18 @@ _ENVELOPE = (
 )
 
 
+class Server(Protocol):
+    """An Exchange server that somebody started."""
+
+    @property
+    def ews(self) -> str: ...
+
+    @property
+    def authority(self) -> Path: ...
+
+
 def ask(
-    exchange: Exchange, person: Person | tuple[str, str], body: str, *, header: str = "", **headers: str
+    exchange: Server, person: Person | tuple[str, str], body: str, *, header: str = "", **headers: str
 ) -> etree._Element:
     """The answer's envelope. ``headers`` are HTTP headers with _ for -, ``X_AnchorMailbox``."""
     user = (person.principal, person.password) if isinstance(person, Person) else person
