@@ -12,8 +12,9 @@ import asyncio
 import email.utils
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -21,7 +22,7 @@ from typing import Self, TypeVar
 import aiohttp
 from isthmus_project import Organisation
 
-from . import metrics, soap
+from . import metrics, soap, streaming
 from .budget import Budget
 from .errors import AccessError, EwsError, InDoubtError, Kind, ServerBusyError, TransientError
 from .operations import Operation
@@ -56,7 +57,8 @@ class Counters:
 class Client:
     """EWS at ``url``, as ``user``. Use as an async context manager; it holds a pool of kept-alive connections.
 
-    ``answer_seconds`` is how long an answer may take, the transfer included.
+    ``answer_seconds`` is how long an answer may take, the transfer included. ``anchor`` is the address of a mailbox on
+    whose server all requests are to be answered: the only way to one connection for the notifications of many.
     """
 
     def __init__(
@@ -69,19 +71,26 @@ class Client:
         tls: ssl.SSLContext | None = None,
         connections: int = 10,
         answer_seconds: float = 100.0,
+        anchor: str = "",
     ) -> None:
+        self.anchored = partial(
+            Client, url, user, password, name=name, tls=tls, connections=2, answer_seconds=answer_seconds
+        )
+        """Another client of the same account whose requests all go to one server: anchored(anchor=address)."""
         self.url = url
         self.name = name
         self.answer_seconds = answer_seconds
         self.budget = Budget(connections)
-        metrics.RUNNING.labels(name).set_function(lambda: self.budget.running)
+        if not anchor:
+            metrics.RUNNING.labels(name).set_function(lambda: self.budget.running)
         self.counters = Counters()
         self.version = _OLDEST
         self._clock_offset = 0.0
         self._user = user
+        self._anchor = anchor
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=connections, ssl=tls or ssl.create_default_context(), keepalive_timeout=_KEEP_ALIVE_SECONDS
+                limit=0, ssl=tls or ssl.create_default_context(), keepalive_timeout=_KEEP_ALIVE_SECONDS
             ),
             timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS),
             headers={
@@ -155,6 +164,31 @@ class Client:
         """
         return await self._ask(operation, body, impersonate, announce)
 
+    async def stream(self, ids: Sequence[str]) -> AsyncGenerator[streaming.Told, None]:
+        """What happens in the mailboxes of these streaming subscriptions, at most streaming.MOST, made by this client.
+
+        The connection stands beside the budget. Ends when the server closes it as agreed. Raises
+        streaming.SubscriptionsLost, EwsError, AccessError, ServerBusyError, TransientError.
+        """
+        body = soap.envelope(streaming.request(ids), self.version, self._anchor)
+        headers, patience = self._routing(self._anchor), streaming.timeout()
+        try:
+            async with self._session.post(self.url, data=body, headers=headers, timeout=patience) as response:
+                if response.status != 200:
+                    self._understood("GetStreamingEvents", response.status, await response.read())
+                async for each in streaming.told(response):
+                    yield each
+        except InDoubtError as error:
+            raise TransientError(str(error)) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise TransientError(f"{self.name}: notifications broke off: {error!r}") from error
+
+    def _routing(self, mailbox: str) -> dict[str, str]:
+        """Headers by which Exchange finds the server that answers; the cookie that it sets does the rest."""
+        if self._anchor:
+            return {"X-AnchorMailbox": self._anchor, "X-PreferServerAffinity": "true"}
+        return {"X-AnchorMailbox": mailbox}
+
     async def _ask(
         self, operation: str, body: bytes, impersonate: str, announce: Announce | None = None
     ) -> soap.Element:
@@ -192,7 +226,7 @@ class Client:
         self.counters.round_trips += 1
         self.counters.bytes_sent += len(request)
         metrics.BYTES.labels(self.name, "sent").inc(len(request))
-        headers = {"X-AnchorMailbox": impersonate}
+        headers = self._routing(impersonate)
         try:
             async with (
                 asyncio.timeout(seconds),

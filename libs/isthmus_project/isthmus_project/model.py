@@ -231,6 +231,11 @@ class MailboxSync(_Strict):
     interval_seconds: Annotated[float, Field(gt=0, le=86400)] = Field(
         default=60.0, description="how long a mailbox that is in step rests before it is looked at again"
     )
+    notifications: bool = Field(
+        default=True,
+        description="be told of changes by the source's servers (streaming notifications): a mailbox is looked at when "
+        "it changed, and every quarter of an hour; interval_seconds is for those that cannot be watched",
+    )
 
 
 class Collection(_Strict):

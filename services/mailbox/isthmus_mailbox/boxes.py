@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from asyncpg import Record
@@ -112,6 +112,40 @@ async def paused(pool: Pool, partitions: Sequence[int]) -> set[bytes]:
         "SELECT pair_id FROM mailbox WHERE paused AND partition = ANY($1::integer[])", list(partitions)
     )
     return {row["pair_id"] for row in rows}
+
+
+@dataclass(frozen=True)
+class Resting:
+    """A mailbox that was copied once and is kept in step. `pair` is serialised."""
+
+    pair: bytes
+    collection: str
+    address: str
+
+
+async def resting(pool: Pool, partitions: Sequence[int], before: Mapping[bytes, Resting]) -> dict[bytes, Resting]:
+    """Those of these partitions, by pair id; `before` is an earlier answer, from which is taken what did not change."""
+    rows = await pool.fetch(
+        "SELECT pair_id, pair FROM mailbox"
+        " WHERE wanted AND NOT paused AND NOT switched AND passes > 0 AND partition = ANY($1::integer[])",
+        list(partitions),
+    )
+    found: dict[bytes, Resting] = {}
+    for row in rows:
+        known = before.get(row["pair_id"])
+        if known is None or known.pair != row["pair"]:
+            pair = Pair.FromString(row["pair"])
+            known = Resting(row["pair"], pair.collection, pair.source.primary_smtp_address)
+        found[row["pair_id"]] = known
+    return found
+
+
+async def wake(pool: Pool, pair_ids: Collection[bytes]) -> None:
+    """These mailboxes are due now."""
+    await pool.execute(
+        "UPDATE mailbox SET due = now() WHERE pair_id = ANY($1::bytea[]) AND due > now() AND failures = 0",
+        list(pair_ids),
+    )
 
 
 async def finished(connection: Connection, box: Box, rest_seconds: float) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from isthmus_exchange.values import FolderMark
 from isthmus_sync.mailbox import staging
 
-_SWEEP_SECONDS = 900.0
+SWEEP_SECONDS = 900.0
 """So often every folder is asked all the same: a mark is a property of the server's, not a promise of the protocol."""
 
 
@@ -25,7 +25,7 @@ class Marks:
 
     def sweep(self, now: float, *, wanted: bool) -> None:
         """Forget every mark when somebody wants that, or when it is time (`now` in seconds)."""
-        if wanted or now - self._swept_at >= _SWEEP_SECONDS:
+        if wanted or now - self._swept_at >= SWEEP_SECONDS:
             self._listed.clear()
             self._swept_at = now
 

@@ -9,3 +9,4 @@ BYTES = Counter("isthmus_mailbox_bytes_total", "Bytes of the items copied, as ma
 PASSES = Counter("isthmus_mailbox_passes_total", "Passes, by how they ended.", ["outcome"])
 RUNNING = Gauge("isthmus_mailbox_running_passes", "Passes that this process is making.")
 WAITING = Gauge("isthmus_mailbox_due_mailboxes", "Mailboxes that are due and not begun.")
+WATCHED = Gauge("isthmus_mailbox_watched_mailboxes", "Mailboxes whose server tells of changes.")

@@ -28,6 +28,7 @@ from isthmus.events.v1.mailbox_pb2 import (
 )
 from isthmus_events import Event, Lease, Ownership, OwnershipLost, publish
 from isthmus_events.topics import ACCOUNT_PAIRS, MAILBOX_ORDERS, MAILBOX_PASSES, MAILBOX_PROGRESS
+from isthmus_exchange.client import Client
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, TransientError
 from isthmus_service import Connection, Pool, Service, ServiceSettings
 from isthmus_sync.mailbox.model import Outcome
@@ -36,8 +37,9 @@ from pydantic import Field
 from isthmus_mailbox import boxes, metrics, telling
 from isthmus_mailbox.boxes import Box
 from isthmus_mailbox.database_ledger import DatabaseLedger
-from isthmus_mailbox.marks import Marks
+from isthmus_mailbox.marks import SWEEP_SECONDS, Marks
 from isthmus_mailbox.memory import ByteGate
+from isthmus_mailbox.notices import Notices, Watch
 from isthmus_mailbox.organisations import Organisations, Way
 from isthmus_mailbox.passing import MailboxBlocked, Pass
 from isthmus_mailbox.proving import Proof, prove
@@ -58,6 +60,11 @@ _TURN_SECONDS = 10.0
 _END_SECONDS = 6.0
 """Requests under way may take so long to be answered when their passes are to end."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
+_WATCH_SECONDS = 2.0
+"""So often it is seen which mailboxes are to be watched."""
+_BUSY_SECONDS = 1.0
+"""The rest of a mailbox in which something happened during its pass: one that is worked in is not looked at all the
+time."""
 
 
 class Settings(ServiceSettings):
@@ -80,6 +87,11 @@ class Worker:
         self._running: dict[bytes, asyncio.Task[None]] = {}
         self._partition_of: dict[bytes, int] = {}
         self._marks: dict[bytes, Marks] = {}
+        self._notices = Notices(self._changed)
+        self._resting: dict[bytes, boxes.Resting] = {}
+        # Something happened in these since their last pass began.
+        self._noticed: set[bytes] = set()
+        self._to_wake: set[bytes] = set()
         self._paused: set[bytes] = set()
         # The most urgent mailbox that waits for a place.
         self._next_in_line: tuple[bool, int] | None = None
@@ -95,6 +107,7 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ownership.run())
             tasks.create_task(self._schedule())
+            tasks.create_task(self._watch())
 
     # --- what is heard ----------------------------------------------------------------------------------------------
 
@@ -109,6 +122,41 @@ class Worker:
         ours = [box for box, partition in self._partition_of.items() if partition == lease.partition]
         tasks = [self._running[box] for box in ours if box in self._running]
         await _end(tasks)
+
+    # --- who changed ------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Have those mailboxes watched that only wait for changes."""
+        try:
+            while True:
+                await asyncio.sleep(_WATCH_SECONDS)
+                with contextlib.suppress(*AWAY):
+                    self._resting = await boxes.resting(self._pool, list(self._ownership.owned()), self._resting)
+                    servers = {
+                        collection: self._watched_server(collection)
+                        for collection in {resting.collection for resting in self._resting.values()}
+                    }
+                    self._notices.want(
+                        {
+                            box: Watch(server, resting.address)
+                            for box, resting in self._resting.items()
+                            if (server := servers[resting.collection]) is not None
+                        }
+                    )
+        finally:
+            await self._notices.close()
+
+    def _watched_server(self, collection: str) -> Client | None:
+        try:
+            way = self._organisations.way(collection)
+        except LookupError:
+            return None
+        return way.source if way.project.mailbox.notifications else None
+
+    def _changed(self, found: Collection[bytes]) -> None:
+        self._noticed.update(found)
+        self._to_wake.update(found)
+        self._look.set()
 
     # --- whose turn it is -------------------------------------------------------------------------------------------
 
@@ -129,6 +177,9 @@ class Worker:
         if not owned:
             return
         try:
+            if self._to_wake:
+                await boxes.wake(self._pool, waking := frozenset(self._to_wake))
+                self._to_wake -= waking
             self._paused = await boxes.paused(self._pool, list(owned))
             found = await boxes.due(self._pool, list(owned), self._running.keys())
         except AWAY as error:  # PostgreSQL is away; ownership says so, too
@@ -207,6 +258,7 @@ class Worker:
             memory=self._memory,
             marks=self._marks.setdefault(box.id, Marks()),
         )
+        self._noticed.discard(box.id)
         started_at = telling.microseconds()
         reporting = asyncio.create_task(self._report(box, lease, made))
         try:
@@ -241,7 +293,7 @@ class Worker:
             requests = [b""]
         async with self._pool.acquire() as connection, connection.transaction():
             await lease.hold(connection)
-            await boxes.finished(connection, box, way.project.mailbox.interval_seconds)
+            await boxes.finished(connection, box, self._rest(box, way))
             for request in requests:
                 message = telling.completed(box, made, counts, started_at, round_trips, proof, request)
                 await publish(connection, MAILBOX_PASSES, box.id, message)
@@ -250,6 +302,14 @@ class Worker:
             metrics.ITEMS.labels(outcome.value).inc(made.counts[outcome])
         metrics.BYTES.inc(made.bytes_copied)
         metrics.PASSES.labels("done").inc()
+
+    def _rest(self, box: Box, way: Way) -> float:
+        """How long the mailbox rests after a pass, in seconds, unless something happens in it."""
+        if box.id in self._noticed:
+            return _BUSY_SECONDS
+        if self._notices.watched(box.id):
+            return max(SWEEP_SECONDS, way.project.mailbox.interval_seconds)
+        return way.project.mailbox.interval_seconds
 
     async def _fail(self, box: Box, lease: Lease, problem: str, *, blocked: bool) -> None:
         pause = _BLOCKED_SECONDS if blocked else min(_FIRST_PAUSE * 2**box.failures, _LONGEST_PAUSE)

@@ -63,7 +63,7 @@ class Answering:
     def answer(self, asked: Asked, watch: Watch = unwatched) -> list[bytes]:
         """The envelope of what the operation gives back, as pieces to be sent one after the other."""
         operation = asked.request.operation
-        answer = OPERATIONS[operation](Call(self._services, asked.caller, asked.request, watch))
+        answer = OPERATIONS[operation](Call(self._services, asked.logged_on, asked.caller, asked.request, watch))
         if not isinstance(answer, list):
             answer = without_newer(answer, asked.request.schema or self.version.schema)
         self.validation.answer(operation, answer)

@@ -98,10 +98,13 @@ def unwatched(_call: Call, _node: Element) -> None:
 
 
 class Call:
-    """A request and who makes it; ``caller`` is the impersonated person where there is one."""
+    """A request and who makes it: ``logged_on`` is the account, ``caller`` the person whom it impersonates, if any."""
 
-    def __init__(self, services: Services, caller: Recipient, request: Request, watch: Watch = unwatched) -> None:
+    def __init__(
+        self, services: Services, logged_on: Recipient, caller: Recipient, request: Request, watch: Watch = unwatched
+    ) -> None:
         self.services = services
+        self.logged_on = logged_on
         self.caller = caller
         self.request = request
         self.element = request.element

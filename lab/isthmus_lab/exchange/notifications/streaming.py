@@ -75,7 +75,7 @@ def _find(subscriptions: Subscriptions, asked: Asked, ids: list[str]) -> tuple[l
     lost: dict[str, EwsError] = {}
     for each in ids:
         try:
-            found = subscriptions.get(each, asked.caller.guid)
+            found = subscriptions.get(each, asked.logged_on.guid)
             if found.kind != "streaming":
                 raise EwsError("ErrorInvalidSubscription", "The subscription is not a streaming subscription.")
             served.append(found)

@@ -25,7 +25,7 @@ class Subscription:
     """A filter on a mailbox's events and the place up to which they were told; ``folders`` None means all."""
 
     kind: str
-    owner: UUID
+    owner: UUID  # who logged on: a service serves those of many mailboxes on one connection
     mailbox: UUID
     folders: frozenset[bytes] | None
     names: frozenset[str]

@@ -11,6 +11,7 @@ from .get_item import GetItemLabels, Label
 from .move_folder import MoveFolder
 from .move_item import MoveItems
 from .operation import Operation
+from .subscribe import SubscribeToAll
 from .sync_folder_hierarchy import SyncFolderHierarchy
 from .sync_folder_items import SyncFolderItems
 from .update_folder import RenameFolder
@@ -33,6 +34,7 @@ __all__ = [
     "Operation",
     "RenameFolder",
     "SetReadFlags",
+    "SubscribeToAll",
     "SyncFolderHierarchy",
     "SyncFolderItems",
     "TreePage",

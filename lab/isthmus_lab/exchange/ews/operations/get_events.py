@@ -17,7 +17,7 @@ def get_events(call: Call) -> Answer:
 
     def handle() -> Iterator[Element]:
         subscriptions = call.services.subscriptions
-        subscription = subscriptions.get(text(call.element, "SubscriptionId") or "", call.caller.guid)
+        subscription = subscriptions.get(text(call.element, "SubscriptionId") or "", call.logged_on.guid)
         if subscription.kind != "pull":
             raise EwsError("ErrorInvalidPullSubscriptionId", "The subscription is not a pull subscription.")
         yield pulled(subscriptions.take(subscription, text(call.element, "Watermark")))

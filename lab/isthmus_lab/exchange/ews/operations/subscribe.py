@@ -49,7 +49,7 @@ def _subscribe(call: Call, request: Element, kind: str, minutes: int) -> Iterato
         raise EwsError("ErrorInvalidPushSubscriptionUrl", "The URL of the push subscription is invalid.")
     subscription = Subscription(
         kind,
-        call.caller.guid,
+        call.logged_on.guid,
         mailbox.guid,
         None if everywhere else frozenset(folder.id for _, folder in found),
         frozenset(each.text or "" for each in elements(child(request, "EventTypes"))),

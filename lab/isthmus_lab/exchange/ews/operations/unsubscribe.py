@@ -15,7 +15,7 @@ def unsubscribe(call: Call) -> Answer:
 
     def handle() -> Iterator[Element]:
         subscriptions = call.services.subscriptions
-        subscriptions.remove(subscriptions.get(text(call.element, "SubscriptionId") or "", call.caller.guid))
+        subscriptions.remove(subscriptions.get(text(call.element, "SubscriptionId") or "", call.logged_on.guid))
         return iter(())
 
     return call.answer(handle)

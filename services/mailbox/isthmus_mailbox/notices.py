@@ -1,0 +1,182 @@
+"""Which mailboxes changed, as their servers tell it: streaming notifications instead of asking again and again.
+
+Mailboxes of a server share connections, up to 200 on one. A mailbox counts as watched while its connection stands;
+whatever may have been missed, at the beginning or when a connection broke, counts as a change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+from isthmus_exchange import streaming
+from isthmus_exchange.client import Client
+from isthmus_exchange.errors import AccessError, EwsError, Kind, TransientError
+from isthmus_exchange.operations import SubscribeToAll
+
+from isthmus_mailbox import metrics
+
+_GATHER_SECONDS = 2.0
+"""Mailboxes come to be watched one after the other; each time the connection is opened anew."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
+
+Changed = Callable[[Collection[bytes]], None]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A mailbox that is to be watched: its server, and its address there."""
+
+    client: Client
+    address: str
+
+
+class Notices:
+    """Watches mailboxes, and calls `changed` with those (by pair id) in which something happened or may have."""
+
+    def __init__(self, changed: Changed) -> None:
+        self._changed = changed
+        self._groups: list[_Group] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def want(self, watches: Mapping[bytes, Watch]) -> None:
+        """Watch these from now on, and no others."""
+        placed = set[bytes]()
+        for group in self._groups:
+            group.keep({box: watch for box, watch in watches.items() if box in group and watch.client is group.client})
+            placed |= group.boxes
+        for box, watch in watches.items():
+            if box not in placed:
+                self._with_room(watch.client).add(box, watch.address)
+        metrics.WATCHED.set(sum(len(group.watched) for group in self._groups))
+
+    def watched(self, box: bytes) -> bool:
+        """Every change in the mailbox is told."""
+        return any(box in group.watched for group in self._groups)
+
+    async def close(self) -> None:
+        """Stop watching."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _with_room(self, client: Client) -> _Group:
+        for group in self._groups:
+            if group.client is client and len(group.boxes) < streaming.MOST:
+                return group
+        group = _Group(client, self._changed)
+        self._groups.append(group)
+        self._tasks.add(asyncio.create_task(group.run(), name=f"notifications of {client.name}"))
+        return group
+
+
+@dataclass
+class _Group:
+    """Mailboxes on one connection. `watched` are those for which it stands."""
+
+    client: Client
+    changed: Changed
+    watched: set[bytes] = field(default_factory=set)
+    _wanted: dict[bytes, str] = field(default_factory=dict)
+    _other: asyncio.Event = field(default_factory=asyncio.Event)
+    _pause: float = _FIRST_PAUSE
+
+    def __contains__(self, box: bytes) -> bool:
+        return box in self._wanted
+
+    @property
+    def boxes(self) -> set[bytes]:
+        return set(self._wanted)
+
+    def add(self, box: bytes, address: str) -> None:
+        self._wanted[box] = address
+        self._other.set()
+
+    def keep(self, watches: Mapping[bytes, Watch]) -> None:
+        wanted = {box: watch.address for box, watch in watches.items()}
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.watched &= wanted.keys()
+            self._other.set()
+
+    async def run(self) -> None:
+        """Watch until cancelled; what goes wrong is said, and tried again after a while."""
+        log = structlog.stdlib.get_logger("isthmus.mailbox").bind(server=self.client.name)
+        while True:
+            try:
+                await self._watch(log)
+            except (EwsError, AccessError, TransientError) as error:
+                log.warning("no notifications; mailboxes are looked at in turn", reason=str(error))
+                self._lose()
+                await asyncio.sleep(self._pause)
+                self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            self._lose()
+
+    def _lose(self) -> None:
+        lost, self.watched = self.watched, set()
+        if lost:
+            self.changed(lost)
+
+    async def _watch(self, log: structlog.stdlib.BoundLogger) -> None:
+        """Subscribe and listen for as long as the same mailbox is the first of the group."""
+        while not self._wanted:
+            self._other.clear()
+            await self._other.wait()
+        anchor = next(iter(self._wanted.values()))
+        ids: dict[str, bytes] = {}
+        async with self.client.anchored(anchor=anchor) as client:
+            while anchor in self._wanted.values():
+                self._other.clear()
+                ids = {each: box for each, box in ids.items() if box in self._wanted}
+                for box in self._wanted.keys() - ids.values():
+                    await self._subscribe(client, box, ids, log)
+                if not ids:
+                    raise TransientError("none of the mailboxes can be subscribed to")
+                try:
+                    await self._listen(client, ids)
+                except streaming.SubscriptionsLost as lost:
+                    log.info("subscriptions were lost; the mailboxes are looked at", count=len(lost.ids))
+                    again = {ids.pop(each) for each in lost.ids if each in ids}
+                    self.watched -= again
+                await asyncio.sleep(_GATHER_SECONDS)
+
+    async def _subscribe(
+        self, client: Client, box: bytes, ids: dict[str, bytes], log: structlog.stdlib.BoundLogger
+    ) -> None:
+        address = self._wanted.get(box)
+        if address is None:
+            return
+        try:
+            ids[await client.mailbox(address).call(SubscribeToAll())] = box
+        except EwsError as error:
+            if error.kind is Kind.TRANSIENT:
+                raise
+            log.warning("the mailbox cannot be watched; it is looked at in turn", mailbox=address, reason=str(error))
+
+    async def _listen(self, client: Client, ids: Mapping[str, bytes]) -> None:
+        """Until the connection ends, or other mailboxes are to be watched."""
+        hearing = asyncio.create_task(self._hear(client, ids))
+        other = asyncio.create_task(self._other.wait())
+        try:
+            await asyncio.wait({hearing, other}, return_when=asyncio.FIRST_COMPLETED)
+            if hearing.done():
+                await hearing
+        finally:
+            for task in (hearing, other):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+
+    async def _hear(self, client: Client, ids: Mapping[str, bytes]) -> None:
+        async with contextlib.aclosing(client.stream(list(ids))) as stream:
+            async for told in stream:
+                self._pause = _FIRST_PAUSE
+                new = set(ids.values()) & self._wanted.keys() - self.watched
+                self.watched |= new
+                happened = new | {ids[each] for each in told.changed if each in ids}
+                if happened:
+                    self.changed(happened)

@@ -1,0 +1,122 @@
+"""Streaming notifications from a real server: what changed is told, what may have been missed counts as changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+
+import pytest
+from isthmus_exchange.client import Client
+from isthmus_exchange.errors import EwsError
+from isthmus_exchange.operations import CreateFolder, SubscribeToAll
+from isthmus_exchange.streaming import SubscriptionsLost
+from isthmus_lab.program import running
+from isthmus_mailbox.notices import Notices, Watch
+
+from tests.lab.copying import client, put, role, stream
+from tests.plugins.exchange import Exchanges, Office, build
+from tests.plugins.forests import Forests, Units
+from tests.waiting import eventually
+
+
+class Heard:
+    """What was told, by the names of those who are watched."""
+
+    def __init__(self) -> None:
+        self.changed: list[bytes] = []
+        self.notices = Notices(self._take)
+
+    def _take(self, found: Collection[bytes]) -> None:
+        self.changed += sorted(found)
+
+    async def watching(self, *names: bytes) -> None:
+        async def all_watched() -> bool:
+            return all(self.notices.watched(name) for name in names)
+
+        await eventually(all_watched)
+
+    async def of(self, name: bytes) -> None:
+        """Until something happened in this mailbox, and as far as we were told in no other."""
+
+        async def told() -> bool:
+            return name in self.changed
+
+        await eventually(told)
+        assert set(self.changed) == {name}
+        self.changed.clear()
+
+
+@pytest.fixture
+async def heard() -> AsyncIterator[Heard]:
+    heard = Heard()
+    yield heard
+    await heard.notices.close()
+
+
+@pytest.fixture
+async def alpha(exchanges: Exchanges) -> AsyncIterator[Client]:
+    async with client(exchanges.alpha) as alpha:
+        yield alpha
+
+
+async def test_every_kind_of_change_is_told_of_the_mailbox_in_which_it_happened(
+    heard: Heard, alpha: Client, office: Office
+) -> None:
+    anna, bert, carla = (alpha.mailbox(office.alpha(name).smtp) for name in ("anna", "bert", "carla"))
+    nobody = Watch(alpha, "nobody@nowhere.test")
+    heard.notices.want({b"anna": Watch(alpha, anna.address), b"bert": Watch(alpha, bert.address), b"nobody": nobody})
+    await heard.watching(b"anna", b"bert")
+    assert not heard.notices.watched(b"nobody"), "it is looked at in turn"
+    assert heard.changed == [b"anna", b"bert"], "what happened before may have been missed"
+    heard.changed.clear()
+
+    await put(bert, await role(bert, "inbox"), stream("Letter"))
+    await heard.of(b"bert")
+    folder = await anna.call(CreateFolder(await role(anna, "calendar"), "Team", "IPF.Appointment"))
+    await heard.of(b"anna")
+    await put(anna, folder, stream("Hidden"), associated=True)
+    await heard.of(b"anna")
+
+    # One comes and one goes; nobody else is looked at for that.
+    heard.notices.want({b"bert": Watch(alpha, bert.address), b"carla": Watch(alpha, carla.address)})
+    await heard.watching(b"carla")
+    assert not heard.notices.watched(b"anna")
+
+
+async def test_a_server_that_restarts_is_watched_again_and_nothing_is_missed(
+    heard: Heard, forests: Forests, units: Units, tmp_path: Path
+) -> None:
+    exchange = build(forests, tmp_path).alpha
+    async with client(exchange) as alpha:
+        with running(exchange.program, log_folder=tmp_path):
+            anna = alpha.mailbox(exchange.hire(units.alpha, "anna").smtp)
+            heard.notices.want({b"anna": Watch(alpha, anna.address)})
+            await heard.watching(b"anna")
+            heard.changed.clear()
+        await heard.of(b"anna")
+        assert not heard.notices.watched(b"anna")
+        with running(exchange.program, log_folder=tmp_path):
+            await heard.watching(b"anna")
+            await heard.of(b"anna")
+            await put(anna, await role(anna, "inbox"), stream("Letter"))
+            await heard.of(b"anna")
+            await heard.notices.close()
+
+
+async def test_an_unknown_subscription_is_named_and_another_account_s_is_refused(
+    alpha: Client, exchanges: Exchanges, office: Office
+) -> None:
+    anna = office.alpha("anna")
+    async with (
+        alpha.anchored(anchor=anna.smtp) as ours,
+        Client(exchanges.alpha.ews, anna.principal, anna.password, name="own", tls=exchanges.alpha.tls()) as own,
+    ):
+        subscription = await ours.mailbox(anna.smtp).call(SubscribeToAll())
+        with pytest.raises(SubscriptionsLost) as lost:
+            await anext(ours.stream(["bm9uc2Vuc2U=", subscription]))
+        assert lost.value.ids == {"bm9uc2Vuc2U="}
+        with pytest.raises(EwsError, match="ErrorSubscriptionAccessDenied"):
+            await anext(own.stream([subscription]))
+        first = await anext(told := ours.stream([subscription]))
+        assert first.changed == frozenset()
+        await told.aclose()
