@@ -31,7 +31,7 @@ def make(call: Call, node: Element) -> Draft:
         draft.set(tags.PidTagMessageClass, kind.creates)
     else:
         try:
-            draft = call.draft(native.read(kind, parse_base64(mime.text or "")))
+            draft = call.draft(native.read(call, parse_base64(mime.text or "")))
         except ValueError as error:
             raise EwsError("ErrorMimeContentInvalidBase64String", str(error)) from None
         if kind is not MESSAGE and tags.PidTagMessageClass not in draft.bag:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Bag
-from isthmus_lab.mapi.calendaring import appointment, calendar_of
+from isthmus_lab.mapi.calendaring import appointment, calendar_of, is_calendar
+from isthmus_lab.mapi.calendaring.kinds import MEETING, RECEIVED
 from isthmus_lab.mapi.mime import bag_from_mime, mime_from_bag
 
+from ..mail.authoring import represented
+from .call import Call
 from .kinds import CALENDAR, Kind
 
 
@@ -15,6 +19,21 @@ def written(kind: Kind, bag: Bag) -> bytes:
     return mime_from_bag(bag) if calendar is None else calendar[1].encode()
 
 
-def read(kind: Kind, content: bytes) -> Bag:
+def read(call: Call, content: bytes) -> Bag:
     """The item of a content. ValueError for what is none."""
-    return appointment(content) if kind is CALENDAR else bag_from_mime(content)
+    return _from_calendar(call, content) if is_calendar(content) else bag_from_mime(content)
+
+
+def _from_calendar(call: Call, content: bytes) -> Bag:
+    """A calendar file's appointment; people of the own organisation become X500 recipients."""
+    bag = appointment(content)
+    for each in bag.recipients:
+        each.update(call.resolve(each[tags.PidTagSmtpAddress]) or {})
+    address = bag.get(tags.PidTagSentRepresentingSmtpAddress)
+    if address:
+        organiser = call.services.directory.by_address(address)
+        if organiser is not None:
+            bag.properties |= represented(organiser)
+        if f"smtp:{address.lower()}" not in call.caller.addresses:
+            bag[tags.PidLidAppointmentStateFlags] = MEETING | RECEIVED
+    return bag

@@ -4,55 +4,29 @@ A part that says nothing we keep as properties (another method, a rule that no s
 file of the message.
 """
 
-import re
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from email.message import Message
-from typing import Any, Final, NamedTuple
-from uuid import uuid4
+from typing import Final
 
 from icalendar import Calendar, Component
 
-from isthmus_lab.mapi import addresses, attachments, exceptions, globalid, occurrences, tags, zones
-from isthmus_lab.mapi.bag import Bag, Properties, filetime
-from isthmus_lab.mapi.calendaring import vtimezone
-from isthmus_lab.mapi.calendaring.kinds import (
-    BUSY,
-    CANCELLATION_CLASS,
-    CANCELLED,
-    MEETING,
-    RECEIVED,
-    REQUEST_CLASS,
-    RESPONSE_CLASSES,
+from isthmus_lab.mapi import attachments, tags
+from isthmus_lab.mapi.bag import Bag
+from isthmus_lab.mapi.calendaring.events import (
+    ANSWERS,
+    add_attendees,
+    add_exception,
+    properties_of,
+    set_occurrence,
+    set_organiser,
+    set_series,
+    times_of,
 )
-from isthmus_lab.mapi.calendaring.rules import series_from
-from isthmus_lab.mapi.series import End
-from isthmus_lab.mapi.tags import PropertyKey
+from isthmus_lab.mapi.calendaring.kinds import CANCELLATION_CLASS, REQUEST_CLASS, RESPONSE_CLASSES
 from isthmus_lab.mapi.text import crlf, decode_bytes
 
 _CLASSES: Final = {"REQUEST": REQUEST_CLASS, "CANCEL": CANCELLATION_CLASS}
-_ANSWERS: Final = ("REPLY", "COUNTER")
-_ICONS: Final = {"REQUEST": 0x404, "CANCEL": 0x406}
-# What an exception has of its own; all else is its series'.
-_OF_EXCEPTIONS: Final[tuple[PropertyKey, ...]] = (
-    tags.PidLidAppointmentStartWhole,
-    tags.PidLidAppointmentEndWhole,
-    tags.PidLidAppointmentDuration,
-    tags.PidLidAppointmentSubType,
-    tags.PidLidAppointmentSequence,
-    tags.PidLidIntendedBusyStatus,
-    tags.PidLidBusyStatus,
-    tags.PidLidLocation,
-)
-
-
-class _Times(NamedTuple):
-    """When an event takes place, as FILETIMEs, whether on whole days, and the Windows name of its zone."""
-
-    start: int
-    end: int
-    all_day: bool
-    zone: str | None
+# What a calendar that is not one makes icalendar or its readers raise.
+BROKEN: Final = (ValueError, KeyError, StopIteration, AttributeError, TypeError, IndexError, OverflowError)
 
 
 def apply(part: Message, bag: Bag) -> bool:
@@ -64,58 +38,10 @@ def apply(part: Message, bag: Bag) -> bool:
         method = (attachments.parameter(part, "method") or str(calendar.get("METHOD", ""))).upper()
         if not _fill(draft, calendar, method):
             return False
-    except (ValueError, KeyError, StopIteration, AttributeError, TypeError, IndexError, OverflowError):
+    except BROKEN:
         return False
     bag.properties, bag.recipients, bag.attachments = draft.properties, draft.recipients, draft.attachments
     return True
-
-
-def appointment(raw: bytes) -> Bag:
-    """The calendar item that an iCalendar object describes, as its organiser keeps it ([MS-OXCICAL] 2.1.3.1.1.20).
-
-    ValueError for what describes none.
-    """
-    try:
-        calendar = Calendar.from_ical(decode_bytes(raw, "utf-8"))
-        events = calendar.walk("VEVENT")
-        (event,) = [each for each in events if "RECURRENCE-ID" not in each]
-        times = _times(event, calendar)
-        bag = Bag({tags.PidTagMessageClass: "IPM.Appointment"})
-        bag.properties |= _properties(event, "PUBLISH", times) | _own(event)
-        _attendees(event, bag)
-        bag[tags.PidLidAppointmentStateFlags] = MEETING if bag.recipients else 0
-        if "RRULE" in event:
-            _series(event, bag, times)
-            for other in events:
-                if "RECURRENCE-ID" in other:
-                    _exception(other, bag, calendar, "PUBLISH")
-    except (KeyError, StopIteration, AttributeError, TypeError, IndexError, OverflowError) as error:
-        raise ValueError(f"no calendar item: {error}") from error
-    return bag
-
-
-def _own(event: Component) -> Properties:
-    """What a message says in its headers and its body, and a calendar item by itself."""
-    subject, categories = str(event.get("SUMMARY", "")), event.get("CATEGORIES", [])
-    transparent = str(event.get("TRANSP", "")).upper() == "TRANSPARENT"
-    found: Properties = {
-        tags.PidTagSubject: subject,
-        tags.PidTagNormalizedSubject: subject,
-        tags.PidTagBody: crlf(str(event.get("DESCRIPTION", ""))),
-        tags.PidTagSensitivity: {"PRIVATE": 2, "CONFIDENTIAL": 3}.get(str(event.get("CLASS", "")).upper(), 0),
-        tags.PidLidBusyStatus: BUSY.get(
-            str(event.get("X-MICROSOFT-CDO-BUSYSTATUS", "")).upper(), 0 if transparent else 2
-        ),
-    }
-    names = [str(name) for each in (categories if isinstance(categories, list) else [categories]) for name in each.cats]
-    if names:
-        found[tags.PidNameKeywords] = names
-    for alarm in event.walk("VALARM"):
-        trigger = alarm.decoded("TRIGGER", None)
-        if isinstance(trigger, timedelta):
-            minutes = max(int(-trigger.total_seconds()) // 60, 0)
-            found |= {tags.PidLidReminderSet: True, tags.PidLidReminderDelta: minutes}
-    return found
 
 
 def _fill(bag: Bag, calendar: Component, method: str) -> bool:
@@ -126,223 +52,30 @@ def _fill(bag: Bag, calendar: Component, method: str) -> bool:
     # More than one occurrence without their series would be several messages.
     if message_class is None or len(whole) > 1 or (not whole and len(events) > 1):
         return False
-    times = _times(event, calendar)
+    times = times_of(event, calendar)
     bag[tags.PidTagMessageClass] = message_class
-    bag.properties |= _properties(event, method, times)
+    bag.properties |= properties_of(event, method, times)
     if not bag.get(tags.PidTagBody) and not bag.get(tags.PidTagHtml):
         bag[tags.PidTagBody] = crlf(str(event.get("DESCRIPTION", event.get("COMMENT", ""))))
-    if method not in _ANSWERS:
-        _organiser(event, bag)
+    if method not in ANSWERS:
+        set_organiser(event, bag)
         bag[tags.PidTagResponseRequested] = method == "REQUEST"
     if method == "REQUEST":
-        _attendees(event, bag)
+        add_attendees(event, bag)
     if "RECURRENCE-ID" in event:
-        _occurrence(event, bag, times)
+        set_occurrence(event, bag, times)
     elif "RRULE" in event:
-        _series(event, bag, times)
+        set_series(event, bag, times)
         for other in events:
             if "RECURRENCE-ID" in other:
-                _exception(other, bag, calendar, method)
+                add_exception(other, bag, calendar, method)
     return True
 
 
 def _class(method: str, event: Component) -> str | None:
-    if method not in _ANSWERS:
+    if method not in ANSWERS:
         return _CLASSES.get(method)
     attendees = event.get("ATTENDEE", [])
     attendee = attendees[0] if isinstance(attendees, list) else attendees
     status = str(attendee.params.get("PARTSTAT", "")).upper()
     return RESPONSE_CLASSES.get("TENTATIVE" if method == "COUNTER" and status != "DECLINED" else status)
-
-
-# --- times ----------------------------------------------------------------------------------------------------------
-
-
-def _times(event: Component, calendar: Component) -> _Times:
-    tzid = str(event["DTSTART"].params.get("TZID", ""))
-    all_day = not isinstance(event.decoded("DTSTART"), datetime)
-    name = vtimezone.windows_name(tzid, calendar) if tzid else None
-    if all_day:
-        name = vtimezone.only_zone(calendar) or "UTC"
-    start = _moment(event.decoded("DTSTART"), name)
-    if "DTEND" in event:
-        end = _moment(event.decoded("DTEND"), name)
-    elif "DURATION" in event:
-        length: timedelta = event.decoded("DURATION")
-        end = start + int(length.total_seconds()) * 10_000_000
-    else:
-        end = start + (864_000_000_000 if all_day else 0)
-    return _Times(start, end, all_day, name)
-
-
-def _moment(value: Any, zone: str | None) -> int:
-    """A moment as a FILETIME: a whole day begins at midnight in the zone, a time without any zone is taken as UTC."""
-    if isinstance(value, datetime):
-        return filetime(value)
-    if isinstance(value, date):
-        return occurrences.ticks(datetime(value.year, value.month, value.day), zones.zone(zone or "UTC"))
-    raise ValueError(f"{value!r} is no moment")
-
-
-# --- properties -----------------------------------------------------------------------------------------------------
-
-
-def _properties(event: Component, method: str, times: _Times) -> Properties:
-    start, end = times.start, times.end
-    stamp = _moment(event.decoded("DTSTAMP"), None) if "DTSTAMP" in event else start
-    found: Properties = {}
-    if method == "COUNTER":
-        found |= {
-            tags.PidLidAppointmentCounterProposal: True,
-            tags.PidLidAppointmentProposedStartWhole: start,
-            tags.PidLidAppointmentProposedEndWhole: end,
-        }
-        original = {name: event.get(f"X-MS-OLK-ORIGINAL{name}") for name in ("START", "END")}
-        start, end = (_plain_time(original[name], then) for name, then in (("START", start), ("END", end)))
-    place = str(event.get("LOCATION", ""))
-    sequence = int(event.get("SEQUENCE", 0))
-    global_id = globalid.of_uid(str(event.get("UID", "")) or str(uuid4()))
-    state = MEETING | RECEIVED | (CANCELLED if method == "CANCEL" else 0)
-    for keys, value in (((*_STARTS, tags.PidLidClipStart), start), ((*_ENDS, tags.PidLidClipEnd), end)):
-        found |= dict.fromkeys(keys, value)
-    found |= {
-        tags.PidLidAttendeeCriticalChange if method in _ANSWERS else tags.PidLidOwnerCriticalChange: stamp,
-        tags.PidLidAppointmentDuration: (end - start) // 600_000_000,
-        tags.PidLidAppointmentSubType: times.all_day,
-        tags.PidLidAppointmentSequence: sequence,
-        tags.PidLidLocation: place,
-        tags.PidLidWhere: place,
-        tags.PidLidGlobalObjectId: global_id,
-        tags.PidLidCleanGlobalObjectId: globalid.clean(global_id),
-        tags.PidLidAppointmentStateFlags: state,
-        tags.PidLidIsRecurring: False,
-        tags.PidLidRecurring: False,
-        tags.PidTagIconIndex: _ICONS.get(method, 0x405),
-    }
-    if times.zone is not None:
-        definition = zones.definition(times.zone)
-        found[tags.PidLidAppointmentTimeZoneDefinitionStartDisplay] = definition
-        found[tags.PidLidAppointmentTimeZoneDefinitionEndDisplay] = definition
-    if method == "REQUEST":
-        found |= _of_request(event, sequence)
-    elif method == "CANCEL":
-        found |= {tags.PidLidBusyStatus: 0, tags.PidLidIntendedBusyStatus: 0, tags.PidTagProcessed: False}
-    return found
-
-
-_STARTS: Final = (tags.PidLidAppointmentStartWhole, tags.PidLidCommonStart, tags.PidTagStartDate)
-_ENDS: Final = (tags.PidLidAppointmentEndWhole, tags.PidLidCommonEnd, tags.PidTagEndDate)
-
-
-def _plain_time(value: Any, default: int) -> int:
-    """A time in a property whose type iCalendar does not fix."""
-    text = str(value.to_ical().decode() if hasattr(value, "to_ical") else value or "")
-    found = re.fullmatch(r"(\d{8}T\d{6})(Z?)", text)
-    return filetime(datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)) if found else default
-
-
-def _of_request(event: Component, sequence: int) -> Properties:
-    busy = BUSY.get(str(event.get("X-MICROSOFT-CDO-BUSYSTATUS", "BUSY")).upper(), 2)
-    intended = BUSY.get(str(event.get("X-MICROSOFT-CDO-INTENDEDSTATUS", "")).upper(), busy)
-    return {
-        tags.PidLidBusyStatus: 1,  # shown as tentative until answered
-        tags.PidLidIntendedBusyStatus: intended,
-        tags.PidLidResponseStatus: 5,
-        tags.PidLidMeetingType: 1 if sequence == 0 else 0x10000,
-        tags.PidLidFInvited: True,
-        tags.PidTagProcessed: False,
-        tags.PidLidAppointmentNotAllowPropose: str(event.get("X-MICROSOFT-DISALLOW-COUNTER", "")).upper() == "TRUE",
-    }
-
-
-# --- series ---------------------------------------------------------------------------------------------------------
-
-
-def _series(event: Component, bag: Bag, times: _Times) -> None:
-    zone = zones.zone(times.zone or "UTC")
-    minutes = (times.end - times.start) // 600_000_000
-    rule: Any = event["RRULE"]  # icalendar's types do not tell that it is a mapping
-    series = series_from(rule, occurrences.local(times.start, zone), minutes, zone)
-    gone = event.get("EXDATE", [])
-    dates = [each.dt for listed in (gone if isinstance(gone, list) else [gone]) for each in listed.dts]
-    days = {_local(each, zone.key) for each in dates}
-    series = replace(series, deleted=tuple(sorted(days)))
-    definition = zones.definition(times.zone or "UTC")
-    bag.properties |= {
-        tags.PidLidRecurring: True,
-        tags.PidLidIsRecurring: True,
-        tags.PidLidAppointmentRecur: series.pack(),
-        tags.PidLidRecurrenceType: series.frequency - 0x2009,
-        tags.PidLidAppointmentTimeZoneDefinitionRecur: definition,
-        tags.PidLidTimeZoneStruct: zones.structure(times.zone or "UTC"),
-        tags.PidLidTimeZoneDescription: zones.display_name(times.zone or "UTC"),
-        tags.PidLidClipStart: filetime(datetime(series.first.year, series.first.month, series.first.day)),
-        tags.PidLidClipEnd: (
-            occurrences.FOR_EVER
-            if series.end is End.NEVER
-            else filetime(datetime(series.last.year, series.last.month, series.last.day))
-        ),
-    }
-
-
-def _local(value: Any, zone: str) -> date:
-    if isinstance(value, datetime):
-        return occurrences.local(filetime(value), zones.zone(zone)).date()
-    assert isinstance(value, date)
-    return value
-
-
-def _original(event: Component, times: _Times) -> int:
-    return _moment(event.decoded("RECURRENCE-ID"), times.zone)
-
-
-def _occurrence(event: Component, bag: Bag, times: _Times) -> None:
-    """The message is about one occurrence of a series that is elsewhere."""
-    original = _original(event, times)
-    day = occurrences.local(original, zones.zone(times.zone or "UTC")).date()
-    bag.properties |= {
-        tags.PidLidIsException: True,
-        tags.PidLidIsRecurring: True,
-        tags.PidLidExceptionReplaceTime: original,
-        tags.PidLidGlobalObjectId: globalid.of_day(bag[tags.PidLidGlobalObjectId], day),
-    }
-
-
-def _exception(event: Component, bag: Bag, calendar: Component, method: str) -> None:
-    times = _times(event, calendar)
-    found = _properties(event, method, times)
-    own: Properties = {key: found[key] for key in _OF_EXCEPTIONS if key in found}
-    subject = str(event.get("SUMMARY", ""))
-    if subject != bag.get(tags.PidTagNormalizedSubject):
-        own |= {tags.PidTagSubject: subject, tags.PidTagNormalizedSubject: subject}
-    for key in (tags.PidLidLocation, tags.PidLidAppointmentSubType, tags.PidLidBusyStatus):
-        if own.get(key) == bag.get(key):
-            own.pop(key, None)
-    exceptions.change(bag, _original(event, times), own)
-
-
-# --- people ---------------------------------------------------------------------------------------------------------
-
-
-def _address(value: Any) -> str:
-    return re.sub(r"(?i)^mailto:|\s", "", str(value))
-
-
-def _organiser(event: Component, bag: Bag) -> None:
-    organiser = event.get("ORGANIZER")
-    if organiser is not None and "@" in _address(organiser):
-        who = addresses.Address(str(organiser.params.get("CN", "")) or _address(organiser), _address(organiser))
-        bag.properties |= addresses.represented_sender(who)
-
-
-def _attendees(event: Component, bag: Bag) -> None:
-    """Attendees whom no header names become recipients too: optional ones Cc, rooms Bcc."""
-    named = {str(each[tags.PidTagSmtpAddress]).lower() for each in bag.recipients}
-    attendees = event.get("ATTENDEE", [])
-    for attendee in attendees if isinstance(attendees, list) else [attendees]:
-        address = _address(attendee)
-        role, kind = attendee.params.get("ROLE", ""), attendee.params.get("CUTYPE", "")
-        if address.lower() not in named:
-            who = addresses.Address(str(attendee.params.get("CN", address)), address)
-            type_ = 3 if kind in ("ROOM", "RESOURCE") else 2 if role == "OPT-PARTICIPANT" else 1
-            bag.recipients.append(addresses.recipient(who, type_))

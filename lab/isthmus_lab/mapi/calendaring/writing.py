@@ -1,15 +1,15 @@
 """A meeting message or an appointment as an iCalendar part."""
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from icalendar import Calendar, Event, vCalAddress, vDDDTypes, vText
+from icalendar import Alarm, Calendar, Event, vCalAddress, vDDDTypes, vText
 from icalendar.prop import vRecur
 
 from isthmus_lab.mapi import addresses, exceptions, globalid, occurrences, tags, zones
-from isthmus_lab.mapi.bag import Bag, from_filetime
+from isthmus_lab.mapi.bag import Bag, Properties, from_filetime
 from isthmus_lab.mapi.calendaring import vtimezone
 from isthmus_lab.mapi.calendaring.kinds import BUSY, CANCELLATION_CLASS, MEETING, REQUEST_CLASS, RESPONSE_CLASSES
 from isthmus_lab.mapi.calendaring.rules import rule_of
@@ -85,7 +85,19 @@ def _event(bag: Bag, method: str, status: str | None, zone: str | None) -> Event
     _add_status(event, bag, method)
     _add_rule(event, bag, zone, whole_day=whole_day)
     _add_people(event, bag, method, status)
+    if bag.get(tags.PidNameKeywords):
+        event.add("CATEGORIES", bag[tags.PidNameKeywords])
+    if str(bag.get(tags.PidTagMessageClass, "")).startswith("IPM.Appointment") and bag.get(tags.PidLidReminderSet):
+        event.add_component(_alarm(bag.get(tags.PidLidReminderDelta, 15)))
     return event
+
+
+def _alarm(minutes: int) -> Alarm:
+    alarm = Alarm()
+    alarm.add("ACTION", "DISPLAY")
+    alarm.add("DESCRIPTION", "REMINDER")
+    alarm.add("TRIGGER", timedelta(minutes=-minutes))
+    return alarm
 
 
 def _add_time(event: Event, name: str, ticks: int, zone: str | None, *, whole_day: bool) -> None:
@@ -133,13 +145,14 @@ def _add_rule(event: Event, bag: Bag, zone: str | None, *, whole_day: bool) -> N
 
 
 def _add_people(event: Event, bag: Bag, method: str, status: str | None) -> None:
-    sender = addresses.represented_sender_of(bag.properties)
+    sender, answers = addresses.represented_sender_of(bag.properties), dict[str, int]()
     if status:  # an answer: its sender attends, whom it goes to organises
         organisers = addresses.recipients_of(bag.recipients, 1)[:1]
         attendees = [(sender, 1)] if sender else []
     else:
         organisers = [sender] if sender else []
         people = [each for each in bag.recipients if not each.get(tags.PidTagRecipientFlags, 0) & 2]
+        answers = {_key(each): each.get(tags.PidTagRecipientTrackStatus, 0) for each in people}
         attendees = [(who, kind) for kind in (1, 2, 3) for who in addresses.recipients_of(people, kind)]
     if method == "PUBLISH":
         return
@@ -148,7 +161,7 @@ def _add_people(event: Event, bag: Bag, method: str, status: str | None) -> None
     for who, kind in attendees:
         address = _cal_address(who)
         address.params["ROLE"] = vText(_ROLES[kind])
-        address.params["PARTSTAT"] = vText(status or "NEEDS-ACTION")
+        address.params["PARTSTAT"] = vText(status or _ANSWERS.get(answers.get(who.address.lower(), 0), "NEEDS-ACTION"))
         if kind == tags.RECIPIENT_BCC:
             address.params["CUTYPE"] = vText("RESOURCE")
         if not status:
@@ -156,6 +169,11 @@ def _add_people(event: Event, bag: Bag, method: str, status: str | None) -> None
         event.add("ATTENDEE", address)
 
 
+def _key(recipient: Properties) -> str:
+    return str(recipient.get(tags.PidTagSmtpAddress) or recipient.get(tags.PidTagEmailAddress) or "").lower()
+
+
+_ANSWERS: Final = {2: "TENTATIVE", 3: "ACCEPTED", 4: "DECLINED"}
 _ROLES: Final = {1: "REQ-PARTICIPANT", 2: "OPT-PARTICIPANT", 3: "NON-PARTICIPANT"}
 
 
