@@ -297,3 +297,54 @@ def test_a_meeting_by_caldav(staff: Staff, gateway: Gateway) -> None:
         return [each.response_type for each in item.required_attendees] == ["Accept"]
 
     wait_until(answered, "ada's calendar knows that ben comes")
+
+
+ZONED = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//tests//EN
+BEGIN:VTIMEZONE
+TZID:Europe/Berlin
+BEGIN:STANDARD
+DTSTART:19701025T030000
+TZOFFSETFROM:+0200
+TZOFFSETTO:+0100
+RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10
+END:STANDARD
+BEGIN:DAYLIGHT
+DTSTART:19700329T020000
+TZOFFSETFROM:+0100
+TZOFFSETTO:+0200
+RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3
+END:DAYLIGHT
+END:VTIMEZONE
+BEGIN:VEVENT
+UID:zoned@tests
+DTSTAMP:20300101T000000Z
+DTSTART;TZID=Europe/Berlin:{day}T{hour:02}0000
+DTEND;TZID=Europe/Berlin:{day}T{end:02}0000
+SUMMARY:{subject}
+CLASS:PRIVATE
+BEGIN:VALARM
+ACTION:DISPLAY
+DESCRIPTION:x
+TRIGGER:-PT30M
+END:VALARM
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_changes_by_caldav_keep_zone_and_reminder(staff: Staff, gateway: Gateway) -> None:
+    person = staff.hire("zoned")
+    account = account_of(staff.exchange, person)
+    made = ZONED.format(day="20300506", hour=8, end=9, subject="Termin").replace("\n", "\r\n")
+    assert gateway.dav(person, "PUT", "calendar/zoned.ics", made)[0] == 201
+    path, text = events(gateway, person)["Termin"]
+    assert ":20300506T080000" in text and "TRIGGER:-PT30M" in text and "CLASS:PRIVATE" in text
+    # DavMail changes field by field, times without an offset and the zone beside them.
+    changed = ZONED.format(day="20300507", hour=9, end=10, subject="Verlegt").replace("\n", "\r\n")
+    assert gateway.dav(person, "PUT", path, changed)[0] == 200
+    assert ":20300507T090000" in events(gateway, person)["Verlegt"][1]
+    (item,) = account.calendar.all()
+    assert (item.subject, item.start.isoformat()) == ("Verlegt", "2030-05-07T07:00:00+00:00")
+    assert (item.sensitivity, item.reminder_minutes_before_start) == ("Private", 30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
+import pytest
 from exchangelib import Account, CalendarItem, EWSDate, EWSDateTime, EWSTimeZone
 from exchangelib.folders import Calendar
 from exchangelib.recurrence import (
@@ -17,8 +18,9 @@ from exchangelib.recurrence import (
 
 from tests.plugins.clients import account_of
 from tests.plugins.exchange import Exchanges, Office
+from tests.plugins.raw import ask, codes
 
-BERLIN = EWSTimeZone("Europe/Berlin")
+BERLIN, UTC = EWSTimeZone("Europe/Berlin"), EWSTimeZone("UTC")
 
 
 def series(account: Account, recurrence: Recurrence, start: EWSDateTime) -> CalendarItem:
@@ -108,3 +110,22 @@ def test_attendees_get_a_request(exchanges: Exchanges, office: Office) -> None:
     assert (request.subject, request.start, request.location) == ("Meeting", start, "Hall")
     assert request.author.email_address == organiser.smtp
     assert account.calendar.get(id=item.id).meeting_request_was_sent
+
+
+NAIVE = """<m:CreateItem SendMeetingInvitations="SendToNone"><m:Items><t:CalendarItem><t:Subject>x</t:Subject>
+  <t:Start>2030-05-06T09:00:00</t:Start><t:End>2030-05-06T10:00:00</t:End>{zones}</t:CalendarItem></m:Items>
+  </m:CreateItem>"""
+ZONES = '<t:StartTimeZone Id="{0}"/><t:EndTimeZone Id="{0}"/>'
+CONTEXT = '<t:TimeZoneContext><t:TimeZoneDefinition Id="W. Europe Standard Time"/></t:TimeZoneContext>'
+
+
+@pytest.mark.parametrize(
+    ("header", "zones", "hour"),
+    [("", "", 9), (CONTEXT, "", 7), (CONTEXT, ZONES.format("Eastern Standard Time"), 13)],
+    ids=["UTC", "TimeZoneContext", "StartTimeZone"],
+)
+def test_times_without_an_offset(exchanges: Exchanges, office: Office, header: str, zones: str, hour: int) -> None:
+    person = office.alpha("anna")
+    assert codes(ask(exchanges.alpha, person, NAIVE.format(zones=zones), header=header)) == ["NoError"]
+    (item,) = account_of(exchanges.alpha, person).calendar.all()
+    assert (item.start.astimezone(UTC).hour, item.end - item.start) == (hour, timedelta(hours=1))

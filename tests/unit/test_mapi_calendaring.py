@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from isthmus_lab.mapi import exceptions, globalid, occurrences, tags, zones
-from isthmus_lab.mapi.bag import Bag
+from isthmus_lab.mapi.bag import Bag, from_filetime
+from isthmus_lab.mapi.calendaring import appointment, calendar_of, is_calendar
 from isthmus_lab.mapi.calendaring.rules import rule_of, series_from
 from isthmus_lab.mapi.mime import bag_from_mime, mime_from_bag
 from isthmus_lab.mapi.series import End, Frequency, Instance, Series
@@ -88,7 +90,7 @@ def test_a_rule_of_icalendar_means_the_same_days(drawn: Series) -> None:
     assert (again.end, again.every, again.frequency) == (drawn.end, drawn.every, drawn.frequency)
 
 
-def appointment(drawn: Series) -> Bag:
+def booked(drawn: Series) -> Bag:
     definition = zones.definition(ZONE)
     first = occurrences.start_on(drawn, drawn.first, BERLIN)
     return Bag(
@@ -113,7 +115,7 @@ WEEKLY = Series(Frequency.WEEKLY, 1, date(2030, 3, 25), weekdays=2, end=End.COUN
 
 
 def test_a_series_with_exceptions_goes_through_the_mail() -> None:
-    bag = appointment(WEEKLY)
+    bag = booked(WEEKLY)
     second, third = (occurrences.start_on(WEEKLY, date(2030, 4, day), BERLIN) for day in (1, 8))
     hour = 36_000_000_000
     exceptions.delete(bag, third)
@@ -141,7 +143,7 @@ def test_a_series_with_exceptions_goes_through_the_mail() -> None:
 
 
 def test_a_message_about_one_occurrence() -> None:
-    bag = appointment(WEEKLY)
+    bag = booked(WEEKLY)
     second = occurrences.start_on(WEEKLY, date(2030, 4, 1), BERLIN)
     one = exceptions.occurrence_of(bag, second)
     assert one is not None
@@ -155,7 +157,7 @@ def test_a_message_about_one_occurrence() -> None:
 
 
 def test_changing_an_exception_again_keeps_what_it_had() -> None:
-    bag = appointment(WEEKLY)
+    bag = booked(WEEKLY)
     second = occurrences.start_on(WEEKLY, date(2030, 4, 1), BERLIN)
     exceptions.change(bag, second, {tags.PidLidLocation: "Garden"})
     exceptions.change(bag, second, {tags.PidTagSubject: "Other"})
@@ -166,3 +168,74 @@ def test_changing_an_exception_again_keeps_what_it_had() -> None:
     exceptions.forget(bag)
     assert bag.attachments == []
     assert not any(each.changed for each in occurrences.expand(bag.get, 0, 2**62))
+
+
+FILE = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//x//EN
+BEGIN:VTIMEZONE
+TZID:Office
+BEGIN:STANDARD
+DTSTART:19701101T020000
+TZOFFSETFROM:-0400
+TZOFFSETTO:-0500
+RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=11
+END:STANDARD
+BEGIN:DAYLIGHT
+DTSTART:19700308T020000
+TZOFFSETFROM:-0500
+TZOFFSETTO:-0400
+RRULE:FREQ=YEARLY;BYDAY=2SU;BYMONTH=3
+END:DAYLIGHT
+END:VTIMEZONE
+BEGIN:VEVENT
+UID:file-1
+SUMMARY:Rückblick
+DTSTART;TZID=Office:20300304T090000
+DTEND;TZID=Office:20300304T093000
+RRULE:FREQ=WEEKLY;COUNT=3
+CLASS:PRIVATE
+CATEGORIES:Rot,Blau
+X-MICROSOFT-CDO-BUSYSTATUS:OOF
+ORGANIZER;CN=A:mailto:a@x.example
+ATTENDEE;CN=A;PARTSTAT=ACCEPTED:mailto:a@x.example
+ATTENDEE;CN=B;PARTSTAT=DECLINED;ROLE=OPT-PARTICIPANT:mailto:b@x.example
+BEGIN:VALARM
+ACTION:DISPLAY
+DESCRIPTION:x
+TRIGGER:-PT45M
+END:VALARM
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_a_calendar_file_is_an_appointment_and_comes_back() -> None:
+    assert is_calendar(FILE.encode())
+    bag = appointment(FILE.encode())
+    written = calendar_of(bag)
+    assert written is not None
+    for each in (bag, appointment(written[1].encode())):
+        assert each[tags.PidTagMessageClass] == "IPM.Appointment"
+        assert each[tags.PidTagSubject] == "Rückblick"
+        assert each[tags.PidTagSensitivity] == 2
+        assert each[tags.PidNameKeywords] == ["Rot", "Blau"]
+        assert each[tags.PidLidBusyStatus] == 3
+        assert (each[tags.PidLidReminderSet], each[tags.PidLidReminderDelta]) == (True, 45)
+        assert globalid.uid_of(each[tags.PidLidGlobalObjectId]) == "file-1"
+        assert each[tags.PidTagSentRepresentingSmtpAddress] == "a@x.example"
+        (attendee,) = each.recipients
+        assert (attendee[tags.PidTagSmtpAddress], attendee[tags.PidTagRecipientType]) == ("b@x.example", 2)
+        assert attendee[tags.PidTagRecipientTrackStatus] == 4
+        # The zone is known by its rules; clocks change on the 10th of March.
+        assert zones.key_name(each[tags.PidLidAppointmentTimeZoneDefinitionRecur]) == "Eastern Standard Time"
+        starts = [from_filetime(found.start).hour for found in occurrences.expand(each.get, 0, occurrences.FOR_EVER)]
+        assert starts == [14, 13, 13]
+
+
+@pytest.mark.parametrize(
+    "content", [b"BEGIN:VCALENDAR\nEND:VCALENDAR\n", b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:x\n"]
+)
+def test_what_is_no_appointment_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match="not a calendar"):
+        appointment(content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -22,7 +21,7 @@ from .call import Call
 from .errors import EwsError
 from .fields import array
 from .names import Element, child, m, t, text
-from .values import BOOLEAN, parse_moment
+from .values import BOOLEAN, REQUEST_ZONE, floats, parse_moment
 
 _LARGEST_GROUP: Final = 100
 _LONGEST_DAYS: Final = 62
@@ -72,8 +71,7 @@ def window(node: Element | None, zone: tzinfo) -> tuple[int, int]:
 def moment(written: str, zone: tzinfo) -> datetime:
     """A dateTime of a request: one without an offset is on the clock of the request's zone."""
     found = parse_moment(written)
-    has_offset = written.strip().endswith("Z") or re.search(r"[+-]\d\d:\d\d$", written.strip())
-    return found if has_offset else found.replace(tzinfo=zone)
+    return found.astimezone(REQUEST_ZONE.get()).replace(tzinfo=zone) if floats(written) else found
 
 
 def shown_of(call: Call, mailbox: Mailbox) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from isthmus_lab.mapi import globalid, tags, zones
+from isthmus_lab.mapi import globalid, occurrences, tags, zones
 from isthmus_lab.mapi.bag import from_filetime
 
 from . import recurrence
@@ -13,7 +13,7 @@ from .errors import EwsError
 from .fields import Build, Draft, Field, View, computed, parsed, simple
 from .mailboxes import FROM, attendees, person
 from .names import Element, t
-from .values import BOOLEAN, INTEGER, TEXT, TIME, choice
+from .values import BOOLEAN, INTEGER, REQUEST_ZONE, TEXT, TIME, choice, floats
 
 FREE_BUSY: Final = choice({0: "Free", 1: "Tentative", 2: "Busy", 3: "OOF", 4: "WorkingElsewhere"}, 2)
 RESPONSE: Final = choice(
@@ -84,13 +84,15 @@ def _my_response(view: View) -> str:
 # --- time ---------------------------------------------------------------------------------------------------------
 
 
-def _set_time(draft: Draft, key: tags.NamedProperty, also: tuple[tags.PropertyKey, ...], node: Element) -> None:
+def _set_time(draft: Draft, key: tags.NamedProperty, also: tags.PropertyKey, node: Element) -> None:
     value = parsed(TIME, node)
-    for each in (key, *also):
-        draft.set(each, value)
+    draft.set(key, value)
+    draft.set(also, value)
+    if floats(node.text or ""):
+        draft.floating[key] = from_filetime(value).astimezone(REQUEST_ZONE.get()).replace(tzinfo=None)
 
 
-def _zone(uri: str, key: tags.NamedProperty) -> Field:
+def _zone(uri: str, key: tags.NamedProperty, time: tags.NamedProperty, also: tags.NamedProperty) -> Field:
     element = uri.partition(":")[2]
 
     def build(view: View) -> Element | None:
@@ -100,12 +102,16 @@ def _zone(uri: str, key: tags.NamedProperty) -> Field:
 
     def store(draft: Draft, node: Element) -> None:
         try:
-            blob = zones.definition(zones.windows_name(node.get("Id", "")))
+            name = zones.windows_name(node.get("Id", ""))
+            blob = zones.definition(name)
         except LookupError as error:
             raise EwsError("ErrorTimeZone", str(error)) from None
         draft.set(key, blob)
         if draft.bag.get(tags.PidLidRecurring):
             draft.set(tags.PidLidAppointmentTimeZoneDefinitionRecur, blob)
+        if time in draft.floating:
+            for each in (time, also):
+                draft.set(each, occurrences.ticks(draft.floating[time], zones.zone(name)))
 
     return Field(uri, element, build, store, lambda draft: draft.set(key, None))
 
@@ -167,7 +173,7 @@ FIELDS: Final = (
         "calendar:Start",
         "Start",
         simple("calendar:Start", tags.PidLidAppointmentStartWhole, TIME).build,
-        lambda draft, node: _set_time(draft, tags.PidLidAppointmentStartWhole, (tags.PidLidCommonStart,), node),
+        lambda draft, node: _set_time(draft, tags.PidLidAppointmentStartWhole, tags.PidLidCommonStart, node),
         None,
         tags.PidLidAppointmentStartWhole,
         TIME,
@@ -176,7 +182,7 @@ FIELDS: Final = (
         "calendar:End",
         "End",
         simple("calendar:End", tags.PidLidAppointmentEndWhole, TIME).build,
-        lambda draft, node: _set_time(draft, tags.PidLidAppointmentEndWhole, (tags.PidLidCommonEnd,), node),
+        lambda draft, node: _set_time(draft, tags.PidLidAppointmentEndWhole, tags.PidLidCommonEnd, node),
         None,
         tags.PidLidAppointmentEndWhole,
         TIME,
@@ -207,8 +213,18 @@ FIELDS: Final = (
     computed("calendar:LastOccurrence", recurrence.last, heavy=True),
     computed("calendar:ModifiedOccurrences", recurrence.modified, heavy=True),
     computed("calendar:DeletedOccurrences", recurrence.deleted, heavy=True),
-    _zone("calendar:StartTimeZone", tags.PidLidAppointmentTimeZoneDefinitionStartDisplay),
-    _zone("calendar:EndTimeZone", tags.PidLidAppointmentTimeZoneDefinitionEndDisplay),
+    _zone(
+        "calendar:StartTimeZone",
+        tags.PidLidAppointmentTimeZoneDefinitionStartDisplay,
+        tags.PidLidAppointmentStartWhole,
+        tags.PidLidCommonStart,
+    ),
+    _zone(
+        "calendar:EndTimeZone",
+        tags.PidLidAppointmentTimeZoneDefinitionEndDisplay,
+        tags.PidLidAppointmentEndWhole,
+        tags.PidLidCommonEnd,
+    ),
     Field(
         "calendar:AllowNewTimeProposal",
         "AllowNewTimeProposal",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -119,7 +120,10 @@ class View:
 
 
 class Draft:
-    """An item that is being made or changed: what is set goes to the bag and is noted for the store."""
+    """An item that is being made or changed: what is set goes to the bag and is noted for the store.
+
+    ``floating`` has times that were given without an offset: a zone that is set later says when they are.
+    """
 
     def __init__(self, bag: Bag, now: Callable[[], int], resolve: Callable[[str], Properties | None]) -> None:
         self.bag = bag
@@ -130,6 +134,7 @@ class Draft:
         self.read: bool | None = None
         self.new_attachments: list[Attachment] = []
         self.new_items: list[Element] = []
+        self.floating: dict[PropertyKey, datetime] = {}
 
     def set(self, key: PropertyKey, value: Value | None) -> None:
         """Sets a property, or takes it away with None."""

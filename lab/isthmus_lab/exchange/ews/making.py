@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Attachment, Bag
+from isthmus_lab.mapi.tags import PropertyKey
 
-from . import attachments, calendar, extended, native
+from . import attachments, bodies, calendar, extended, native
 from .call import Call
 from .errors import EwsError
 from .fields import Draft
+from .items import set_subject
 from .kinds import BY_ELEMENT, CALENDAR, CONTACT, MESSAGE, POST, TASK, Kind
-from .names import Element, child, elements, local
+from .names import Element, child, elements, local, t
 from .shapes import field_for
 from .values import parse_base64
 
@@ -59,12 +61,22 @@ def put(draft: Draft, kind: Kind, node: Element) -> None:
     if name in _IGNORED:
         return
     if name == "ExtendedProperty":
-        draft.set(*extended.read(node))
+        _put_property(draft, *extended.read(node))
         return
     field = field_for(kind, name)
     if field is None or field.store is None:
         raise EwsError("ErrorInvalidPropertySet", f"{name} of a {kind.element} cannot be set.")
     field.store(draft, node)
+
+
+def _put_property(draft: Draft, key: PropertyKey, value: Any) -> None:
+    """Sets a property; what the store keeps in several ones is set in all of them ([MS-OXCMSG] 3.2.4.1, 3.2.4.3)."""
+    if key == tags.PidTagSubject:
+        set_subject(draft, value)
+    elif key == tags.PidTagBody:
+        bodies.store(draft, t("Body", value, BodyType="Text"))
+    else:
+        draft.set(key, value)
 
 
 def attached_item(call: Call, node: Element, now: int) -> Attachment:

@@ -6,8 +6,9 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 from uuid import UUID
 
@@ -45,8 +46,12 @@ def show_time(ticks: int) -> str:
 _TIME = re.compile(r"(\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,7})\d*)?(Z|[+-]\d\d:\d\d)?")
 
 
+REQUEST_ZONE: ContextVar[tzinfo] = ContextVar("REQUEST_ZONE", default=UTC)
+"""The zone of the request's TimeZoneContext, in which its times without an offset are."""
+
+
 def parse_moment(text: str) -> datetime:
-    """An xs:dateTime or xs:date as a moment in UTC; one without an offset is in UTC."""
+    """An xs:dateTime or xs:date as a moment in UTC; one without an offset is in the zone of the request."""
     text = text.strip()
     if "T" not in text:
         text += "T00:00:00" if len(text) == 10 else ""
@@ -57,11 +62,17 @@ def parse_moment(text: str) -> datetime:
     moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))
     moment += timedelta(microseconds=int((fraction or "0").ljust(7, "0")) // 10)
     if offset is None:
-        return moment.replace(tzinfo=UTC)
+        return moment.replace(tzinfo=REQUEST_ZONE.get()).astimezone(UTC)
     if offset != "Z":
         sign = -1 if offset[0] == "-" else 1
         moment -= sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
     return moment.replace(tzinfo=UTC)
+
+
+def floats(text: str) -> bool:
+    """Whether an xs:dateTime has no offset."""
+    found = _TIME.fullmatch(text.strip())
+    return found is not None and found[8] is None
 
 
 def parse_time(text: str) -> int:
