@@ -24,8 +24,8 @@ from pydantic import SecretStr
 from isthmus_lab import people
 from isthmus_lab.exchange.conditions.model import Conditions
 from isthmus_lab.exchange.program import program as exchange_program
+from isthmus_lab.exchange.settings import AddressSpace, ServerVersion, Settings
 from isthmus_lab.exchange.settings import Forest as ForestSettings
-from isthmus_lab.exchange.settings import ServerVersion, Settings
 from isthmus_lab.forests import Forest, prepare
 from isthmus_lab.layout import ServicePasswords, layout
 from isthmus_lab.organisation import ALPHA, BETA, BOTH, HTTPS_PORT, SMTP_PORT, Organisation
@@ -193,6 +193,15 @@ class Lab:
             store=folder,
             accepted_domains=organisation.accepted_domains,
             connectors=dict.fromkeys(other.accepted_domains, described[other.name]["smtp"]),
+            availability=dict.fromkeys(
+                other.accepted_domains,
+                AddressSpace(
+                    url=described[other.name]["ews"],
+                    user=other.exchange_account,
+                    password=described[other.name]["exchange_password"],
+                    ca_file=described[other.name]["ca_file"],
+                ),
+            ),
             impersonation_group=organisation.impersonation_group,
             retry_seconds=1.0,
             version=serving.version,

@@ -70,7 +70,7 @@ def test_free_and_busy_times(exchanges: Exchanges, office: Office) -> None:
 
 
 def test_a_group_and_those_nobody_knows_here(exchanges: Exchanges, office: Office) -> None:
-    one, two, elsewhere = office.alpha("anna"), office.alpha("bert"), office.beta("carl")
+    one, two = office.alpha("anna"), office.alpha("bert")
     account = account_of(exchanges.alpha, one)
     book(account, MIDNIGHT + 9 * HOUR, 1)
     book(account_of(exchanges.alpha, two), MIDNIGHT + 10 * HOUR, 1)
@@ -79,13 +79,30 @@ def test_a_group_and_those_nobody_knows_here(exchanges: Exchanges, office: Offic
         forest: Any = connection
         values = {"mail": address, "proxyAddresses": [f"SMTP:{address}"], "member": [one.dn, two.dn]}
         forest.add(f"CN=Team,{unit}", ["group"], {"sAMAccountName": f"t-{one.account}", **values})
-        forest.add(f"CN=Carl,{unit}", ["contact"], {"mail": elsewhere.smtp, "targetAddress": f"SMTP:{elsewhere.smtp}"})
+        forest.add(f"CN=Carl,{unit}", ["contact"], {"mail": f"carl.{address}", "targetAddress": "SMTP:c@out.test"})
     (team,) = views(account, address)
     assert (team.view_type, team.merged[8:12]) == ("MergedOnly", "0220")
     with pytest.raises(ErrorAvailabilityConfigNotFound):
-        views(account, elsewhere.smtp)
+        views(account, f"carl.{address}")
     (nobody,) = views(account, "nobody@alpha.test")
     assert isinstance(nobody, ErrorMailRecipientNotFound)
+
+
+def test_the_other_organisation_says_who_is_busy_there(exchanges: Exchanges, office: Office) -> None:
+    here, there = office.alpha("anna"), office.beta("carl")
+    account = account_of(exchanges.alpha, here)
+    book(account_of(exchanges.beta, there), MIDNIGHT + 9 * HOUR, 2, subject="Geheim")
+    # A user of alpha whose mailbox is in beta already: what an organisation is in the middle of a migration.
+    moved = office.alpha("carl", homeMDB=None, targetAddress=f"SMTP:{there.smtp}")
+    for address in (there.smtp, moved.smtp):
+        (view,) = views(account, address)
+        assert (view.view_type, view.merged[8:12]) == ("FreeBusyMerged", "0220")
+        assert [(each.start, each.details) for each in view.calendar_events] == [(MIDNIGHT + 9 * HOUR, None)]
+    lost = office.beta("lost", homeMDB=None, targetAddress=f"SMTP:{moved.smtp}")
+    exchanges.alpha.change(moved.dn, targetAddress=[f"SMTP:{lost.smtp}"])
+    time.sleep(2)  # the server may go by what the forest said until then, and no longer
+    with pytest.raises(ErrorAvailabilityConfigNotFound):
+        views(account, moved.smtp)  # each refers to the other
 
 
 SUGGESTIONS = """<m:GetUserAvailabilityRequest>

@@ -156,6 +156,39 @@ def test_only_those_concerned_hear_of_a_change(exchanges: Exchanges, office: Off
     assert staying.inbox.all().count() == 0
 
 
+def test_an_appointment_becomes_a_meeting_and_one_again(exchanges: Exchanges, office: Office) -> None:
+    organiser, guest = office.alpha("dora"), office.beta("emil")
+    account, other = account_of(exchanges.alpha, organiser), account_of(exchanges.beta, guest)
+    item = meeting(account)
+    assert (item.is_meeting, account.sent.all().count()) == (None, 0)
+    item.required_attendees = [guest.smtp]
+    item.save(update_fields=["required_attendees"], send_meeting_invitations="SendToAllAndSaveCopy")
+    message(other, "MeetingRequest")
+    item.start, item.end = START + HOUR, START + 2 * HOUR
+    item.save(update_fields=["start", "end"], send_meeting_invitations="SendToNone")
+    item.subject = "Planung neu"
+    item.save(update_fields=["subject"], send_meeting_invitations="SendToAllAndSaveCopy")
+    message(other, "MeetingRequest", subject="Planung neu", start=START + HOUR)
+    read = account.calendar.get(id=item.id)
+    assert (read.is_meeting, read.meeting_request_was_sent) == (True, True)
+    read.required_attendees = None
+    read.save(update_fields=["required_attendees"], send_meeting_invitations="SendToAllAndSaveCopy")
+    message(other, "MeetingCancellation")
+    assert not account.calendar.get(id=item.id).is_meeting
+
+
+def test_an_answer_to_an_earlier_time_counts_no_more(exchanges: Exchanges, office: Office) -> None:
+    organiser, guest = office.alpha("dora"), office.alpha("emil")
+    account, other = account_of(exchanges.alpha, organiser), account_of(exchanges.alpha, guest)
+    item = meeting(account, guest.smtp)
+    request = message(other, "MeetingRequest")
+    item.start, item.end = START + HOUR, START + 2 * HOUR
+    item.save(update_fields=["start", "end"], send_meeting_invitations="SendOnlyToChanged")  # nobody hears of it
+    request.accept()
+    message(account, "MeetingResponse")
+    assert responses(account, item) == {"emil": "Unknown"}
+
+
 def test_declining_and_deleting(exchanges: Exchanges, office: Office) -> None:
     organiser, first, second = office.alpha("dora"), office.beta("emil"), office.alpha("hans")
     account = account_of(exchanges.alpha, organiser)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from isthmus_cli.runner.ports import free_ports
 from isthmus_lab.exchange.program import program
+from isthmus_lab.exchange.settings import AddressSpace, Settings
 from isthmus_lab.exchange.settings import Forest as ForestSettings
-from isthmus_lab.exchange.settings import Settings
 from isthmus_lab.forests import Forest
 from isthmus_lab.organisation import Organisation
 from isthmus_lab.pki import Authority
@@ -163,6 +163,14 @@ def build(forests: Forests, folder: Path) -> Exchanges:
             connectors={other.mail_domain: other_smtp, other.redirection_domain: other_smtp},
             autodiscover_urls={
                 other.redirection_domain: f"https://127.0.0.1:{ports[2 * (1 - number)]}/autodiscover/autodiscover"
+            },
+            availability={
+                other.mail_domain: AddressSpace(
+                    url=f"https://127.0.0.1:{ports[2 * (1 - number)]}/EWS/Exchange.asmx",
+                    user=other.exchange_account,
+                    password=SecretStr(forests.service_passwords.exchange),
+                    ca_file=folder / other.name / "pki" / "ca.pem",
+                )
             },
             impersonation_group=own.impersonation_group,
             retry_seconds=0.2,

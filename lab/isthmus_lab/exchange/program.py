@@ -31,9 +31,11 @@ def program(settings: Settings, folder: Path, authority: Path) -> Program:
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "exchange.json"
-    config.touch(mode=0o600)  # the forest's password is in it
+    config.touch(mode=0o600)  # passwords are in it
     values = json.loads(settings.model_dump_json())
     values["forest"]["password"] = settings.forest.password.get_secret_value()
+    for name, space in settings.availability.items():
+        values["availability"][name]["password"] = space.password.get_secret_value()
     config.write_text(json.dumps(values, indent=2, ensure_ascii=False))
     return Program(
         name=f"exchange-{settings.organisation}",

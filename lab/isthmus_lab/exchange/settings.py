@@ -35,6 +35,15 @@ class Forest(_Section):
     base: str = Field(description="DN of the domain")
 
 
+class AddressSpace(_Section):
+    """Another organisation's server that is asked when its people are free."""
+
+    url: str = Field(description="of its EWS")
+    user: str
+    password: SecretStr
+    ca_file: Path | None = None
+
+
 class Settings(_Section):
     """An Exchange server. Port 0 takes a free one; the chosen ones are in the log and in ``ready_file``."""
 
@@ -57,6 +66,9 @@ class Settings(_Section):
         default_factory=dict,
         description="domain of another organisation -> URL of its Autodiscover without .xml or .svc; for domains that "
         "are not here, an address is all that Autodiscover gives out",
+    )
+    availability: dict[str, AddressSpace] = Field(
+        default_factory=dict, description="mail domain -> the organisation that knows when its people are free"
     )
     impersonation_group: str | None = Field(
         default=None, description="DN of the group whose members may impersonate every mailbox"

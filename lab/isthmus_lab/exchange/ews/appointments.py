@@ -10,7 +10,7 @@ from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.store import Delete, Item, Mailbox, Row
 
 from ..scheduling import calendar as calendars
-from ..scheduling.states import organises
+from ..scheduling.states import attends
 from . import calendar
 from .call import Call
 from .errors import EwsError
@@ -31,7 +31,7 @@ def update(
     """Applies the changes to an item or an occurrence of it, tells attendees, and gives its id."""
     how = How.of(call, "SendMeetingInvitationsOrCancellations")
     shown = occurrence_in(found.bag, item.occurrence) if item.occurrence else found.bag
-    before, tells = Before(shown), how.sends and organises(shown)
+    before, tells = Before(shown), how.sends and not attends(shown)
     draft = call.draft(shown)
     apply(draft)
     if item.occurrence:

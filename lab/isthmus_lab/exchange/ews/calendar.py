@@ -19,6 +19,8 @@ FREE_BUSY: Final = choice({0: "Free", 1: "Tentative", 2: "Busy", 3: "OOF", 4: "W
 RESPONSE: Final = choice(
     {0: "Unknown", 1: "Organizer", 2: "Tentative", 3: "Accept", 4: "Decline", 5: "NoResponseReceived"}
 )
+_REMINDER: Final = 15
+"""Minutes before the start, where nobody says how many."""
 _MEETING, _RECEIVED, _CANCELLED = 1, 2, 4  # PidLidAppointmentStateFlags
 
 
@@ -145,6 +147,11 @@ def complete(draft: Draft) -> None:
     draft.set(tags.PidTagStartDate, start)
     draft.set(tags.PidTagEndDate, end)
     draft.set(tags.PidLidAppointmentDuration, (end - start) // 600_000_000)
+    if bag.get(tags.PidLidReminderSet):
+        minutes = bag.get(tags.PidLidReminderDelta, _REMINDER)
+        draft.set(tags.PidLidReminderDelta, minutes)
+        draft.set(tags.PidLidReminderTime, start)
+        draft.set(tags.PidLidReminderSignalTime, start - minutes * 600_000_000)
     if tags.PidLidGlobalObjectId not in bag:
         unique = globalid.new(now)
         draft.set(tags.PidLidGlobalObjectId, unique)

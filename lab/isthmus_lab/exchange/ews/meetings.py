@@ -72,13 +72,15 @@ class Before:
     def note(self, draft: Draft) -> None:
         """Before the changed item is saved: a new number for a new time, nobody has answered it yet."""
         bag = draft.bag
+        if not attendees(bag) and not self._people:
+            return
         if significant(bag) != self._significant:
             draft.set(tags.PidLidAppointmentSequence, bag.get(tags.PidLidAppointmentSequence, 0) + 1)
             for each in attendees(bag):
                 each.pop(tags.PidTagRecipientTrackStatusTime, None)
                 each[tags.PidTagRecipientTrackStatus] = int(Response.NONE)
             draft.recipients_changed = True
-        draft.set(tags.PidLidFInvited, bool(attendees(bag)) or bool(bag.get(tags.PidLidFInvited)))
+        draft.set(tags.PidLidFInvited, True)
         draft.set(tags.PidLidOwnerCriticalChange, draft.now())
 
     def tell(self, call: Call, mailbox: Mailbox, bag: Bag, how: How, now: int) -> None:

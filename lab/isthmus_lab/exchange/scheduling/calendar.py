@@ -68,9 +68,8 @@ def invite(mailbox: Mailbox, request: Bag, now: int) -> MeetingType:
     if not entry.occurrence:
         _bring_up_to_date(mailbox, entry, request, kind)
     elif occurrences.at(entry.bag.get, entry.occurrence) is not None:
-        properties: dict[PropertyKey, Value | None] = {
-            key: request.get(key) for key in _OF_OCCURRENCES if request.get(key) is not None
-        }
+        properties: dict[PropertyKey, Value | None] = dict.fromkeys(_BODIES)
+        properties |= {key: request.get(key) for key in _OF_OCCURRENCES if request.get(key) is not None}
         # What the occurrence has in common with its series is not an exception.
         properties = {key: value for key, value in properties.items() if before.get(key) != value}
         if kind is MeetingType.FULL_UPDATE:
@@ -108,6 +107,9 @@ def answered(mailbox: Mailbox, message: Bag) -> None:
     if entry is None or not organises(entry.bag):
         return
     if entry.occurrence and occurrences.at(entry.bag.get, entry.occurrence) is None:
+        return
+    # An answer to an earlier time says nothing about the present one.
+    if message.get(tags.PidLidAppointmentSequence, 0) < entry.shown.get(tags.PidLidAppointmentSequence, 0):
         return
     kind = str(message[tags.PidTagMessageClass]).lower().rpartition(".")[2]
     status, when = _ANSWERS.get(kind, Response.NONE), message.get(tags.PidLidAttendeeCriticalChange, 0)
@@ -179,6 +181,8 @@ _OF_OCCURRENCES: Final[tuple[PropertyKey, ...]] = (
     tags.PidLidOwnerCriticalChange,
     tags.PidLidAppointmentStateFlags,
 )
+# An update says the whole text anew, in whatever form.
+_BODIES: Final[tuple[PropertyKey, ...]] = (tags.PidTagBody, tags.PidTagHtml, tags.PidTagRtfCompressed)
 # What an update does not take from the attendee: their answer, how they are shown meanwhile.
 _ATTENDEES: Final[frozenset[PropertyKey]] = frozenset(
     (
@@ -207,6 +211,8 @@ def _placeholder(request: Bag, now: int) -> Bag:
             tags.PidLidSideEffects: 0x171,
             tags.PidLidReminderSet: not bag.get(tags.PidLidAppointmentSubType, False),
             tags.PidLidReminderDelta: 15,
+            tags.PidLidReminderTime: bag[tags.PidLidAppointmentStartWhole],
+            tags.PidLidReminderSignalTime: bag[tags.PidLidAppointmentStartWhole] - 15 * 600_000_000,
             tags.PidLidMeetingType: None,
             tags.PidLidIsException: None if not alone else True,
         }
@@ -217,9 +223,8 @@ def _placeholder(request: Bag, now: int) -> Bag:
 
 def _bring_up_to_date(mailbox: Mailbox, entry: Entry, request: Bag, kind: MeetingType) -> None:
     came = carried(request)
-    changes: dict[PropertyKey, Value | None] = {
-        key: value for key, value in came.properties.items() if key not in _ATTENDEES
-    }
+    changes: dict[PropertyKey, Value | None] = dict.fromkeys(_BODIES)
+    changes |= {key: value for key, value in came.properties.items() if key not in _ATTENDEES}
     changes |= {tags.PidTagMessageClass: "IPM.Appointment", tags.PidLidAppointmentStateFlags: MEETING | RECEIVED}
     if not came.get(tags.PidLidRecurring):
         changes |= {tags.PidLidAppointmentRecur: None, tags.PidLidRecurring: False}

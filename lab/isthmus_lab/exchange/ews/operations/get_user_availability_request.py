@@ -10,7 +10,7 @@ from isthmus_lab.mapi.bag import from_filetime
 from ...directory import Recipient
 from ...scheduling import freebusy
 from ...scheduling.freebusy import Attendee, Suggestion, WorkingHours
-from .. import simple_zones
+from .. import elsewhere, simple_zones
 from ..availability import Asked, members, shown_of, view_of, window
 from ..calendar import FREE_BUSY
 from ..call import Call, as_ews_error, operation
@@ -46,6 +46,12 @@ def get_user_availability_request(call: Call) -> Answer:
 def _view(call: Call, node: Element, asked: Asked) -> Element:
     response = m("FreeBusyResponse")
     try:
+        address = _address(node)
+        found = call.services.directory.by_address(address)
+        space = elsewhere.space_of(call, found, address)
+        if space is not None:
+            response.extend(elsewhere.ask(call, *space))
+            return response
         view = view_of(call, _person(call, node), asked)
     except Exception as error:
         response.append(_failed(as_ews_error(error)))
@@ -65,8 +71,7 @@ def _failed(error: EwsError) -> Element:
 
 def _person(call: Call, node: Element) -> Recipient:
     """Raises EwsError for whom this organisation cannot answer."""
-    email = child(node, "Email")
-    address = (text(email, "Address") or "") if email is not None else ""
+    address = _address(node)
     found = call.services.directory.by_address(address)
     if found is None:
         raise EwsError("ErrorMailRecipientNotFound", f"Unable to resolve e-mail address {address} to a recipient.")
@@ -76,6 +81,11 @@ def _person(call: Call, node: Element) -> Recipient:
             f"Configuration information for the organization of {found.target_address or address} could not be found.",
         )
     return found
+
+
+def _address(node: Element) -> str:
+    email = child(node, "Email")
+    return "" if email is None else text(email, "Address") or ""
 
 
 # --- suggestions ----------------------------------------------------------------------------------------------------
