@@ -157,6 +157,10 @@ class Items:
         records = self._mailbox.sql(statement, (self._ids.folder_number(folder_id), data))
         return [self.from_record(record) for record in records]
 
+    def topics(self) -> list[str]:
+        """The conversation topics of all items, each once."""
+        return [topic for (topic,) in self._mailbox.sql("SELECT DISTINCT conversation_topic FROM item")]
+
     # Changing
 
     def update(

@@ -86,10 +86,14 @@ def _clear_flag(draft: Draft) -> None:
         draft.set(key, None)
 
 
-def conversation(view: View) -> bytes:
+def conversation_of(topic: str) -> bytes:
     """The 16 bytes by which a conversation is known: of its topic, as PidTagConversationId without tracking."""
-    topic = view.value(tags.PidTagConversationTopic) or ""
     return hashlib.md5(topic.upper().encode("utf-16-le"), usedforsecurity=False).digest()
+
+
+def _conversation_id(view: View) -> Element:
+    topic = view.value(tags.PidTagConversationTopic) or ""
+    return t("ConversationId", Id=BINARY.show(conversation_of(topic)))
 
 
 def _read_flag(draft: Draft, node: Element) -> None:
@@ -167,7 +171,7 @@ FIELDS: Final = (
     simple("item:LastModifiedName", tags.PidTagLastModifierName, TEXT, read_only=True),
     simple("item:LastModifiedTime", tags.PidTagLastModificationTime, TIME, read_only=True),
     simple("item:IsAssociated", tags.PidTagAssociated, BOOLEAN, default=False, read_only=True),
-    computed("item:ConversationId", lambda view: t("ConversationId", Id=BINARY.show(conversation(view)))),
+    computed("item:ConversationId", _conversation_id),
     Field("item:Flag", "Flag", _flag, _set_flag, _clear_flag, tags.PidTagFlagStatus),
     computed("item:Preview", bodies.preview),
     computed("item:TextBody", bodies.build_text, heavy=True),
