@@ -142,6 +142,7 @@ class Lab:
         # Read only here: it brings the parsers of mail and calendars, which no other use of a lab needs.
         from isthmus_lab.population import public
         from isthmus_lab.population.mailboxes import fill
+        from isthmus_lab.population.surroundings import surround
 
         started = time.monotonic()
         working = [person for person in population.people if not person.also_in_alpha]
@@ -151,6 +152,7 @@ class Lab:
             written = fill(store, population, items, self.options.seed, today) if items else 0
             posted = max(items // 20, 40) if items else 0
             written += public.fill_public_folders(store, population, posted, self.options.seed, today)
+            surround(store, population, self.options.seed)
         finally:
             store.close()
         say(f"Mailboxes of {organisation.name}: {written:,} items ({time.monotonic() - started:.1f} s)")

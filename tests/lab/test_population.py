@@ -10,9 +10,10 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from isthmus_lab.ews import NS, Client, EwsError
-from isthmus_lab.lab import Lab, LabOptions
+from isthmus_lab.ews import NS, Client, EwsError, M, T
+from isthmus_lab.lab import Lab, LabOptions, populations
 from isthmus_lab.organisation import ALPHA, BETA
+from isthmus_lab.population.people import delegates
 from isthmus_lab.project import project_text
 from isthmus_project import load_project
 
@@ -146,3 +147,29 @@ def test_a_lab_whose_making_was_interrupted_is_made_anew(tmp_path: Path) -> None
     before = lab.info()
     assert len(Lab(tmp_path / "lab").prepare()) == 4
     assert lab.info() == before
+
+
+async def test_people_share_calendars_and_have_delegates_archives_and_deleted_items(small_lab: RunningLab) -> None:
+    population = populations(small_lab.lab.options)["alpha"]
+    acting, levels, kept = delegates(population), set[str](), 0
+    shape = M.FolderShape(T.BaseShape("IdOnly"), T.AdditionalProperties(T.FieldURI(FieldURI="folder:PermissionSet")))
+    for person in population.people:
+        async with small_lab.client("alpha", person.address) as client:
+            answer = await client.one(M.GetFolder(shape, M.FolderIds(T.DistinguishedFolderId(Id="calendar"))))
+            levels |= {each.text or "" for each in answer.iterfind(".//t:CalendarPermissionLevel", NS)}
+            request = M.GetDelegate(M.Mailbox(T.EmailAddress(person.address)), IncludePermissions="true")
+            found = (await client.call(request)).findall(".//t:PrimarySmtpAddress", NS)
+            assert [each.text for each in found] == [each.address for each in acting.get(person.alias, ())]
+            kept += (await client.folder("recoverableitemsdeletions")).total
+            if person.archive is not None:
+                assert (await client.folder("archivemsgfolderroot")).name
+            else:
+                with pytest.raises(EwsError, match="ErrorFolderNotFound"):
+                    await client.folder("archiveroot")
+            for rule in (await client.call(M.GetInboxRules())).iterfind(".//t:Rule", NS):
+                assert rule.find("t:IsNotSupported", NS) is None
+                assert rule.find("t:Actions", NS) is not None
+    assert {"None", "FreeBusyTimeOnly", "Reviewer"} <= levels
+    assert kept
+    assert acting
+    assert any(person.archive for person in population.people)

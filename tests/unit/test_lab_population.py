@@ -193,7 +193,11 @@ def _bags() -> list[Bag]:
         found.append(things.note(random, writer, NOW))
         found.append(things.journal_entry(random, writer, NOW))
         found.append(things.forwarded_as_attachment(things.note(random, writer, NOW), found[0]))
-        found += [things.category_list(random, NOW), things.view_settings(random, NOW), things.rule(random, "Ü", NOW)]
+        found += [
+            things.category_list(random, NOW),
+            things.view_settings(random, NOW),
+            things.rule(random, "Newsletter für später", NOW),
+        ]
     return found
 
 

@@ -219,7 +219,7 @@ def _belongings(population: Population, owner: Owner, owners: list[Owner], count
     for role in ("inbox", "calendar", "contacts"):
         pile.hide(things.view_settings(random, earlier()), role)
     pile.hide(things.category_list(random, earlier()), "calendar")
-    for name in random.sample(("Newsletter weglegen", "To the project folder", "Rechnungen"), random.randint(0, 3)):
+    for name in random.sample(list(things.RULES), random.randint(0, 3)):
         pile.hide(things.rule(random, name, earlier()), "inbox")
     return pile
 

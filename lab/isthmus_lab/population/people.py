@@ -64,6 +64,13 @@ class Person:
     def is_room(self) -> bool:
         return self.room_capacity > 0
 
+    @property
+    def archive(self) -> uuid.UUID | None:
+        """The archive that one in four has, where they work."""
+        if self.is_room or self.also_in_alpha or seeded("in-place archive", self.mailbox).random() > 0.25:
+            return None
+        return uuid.uuid5(self.mailbox, "archive")
+
 
 @dataclass(frozen=True)
 class Group:
@@ -98,6 +105,17 @@ class Population:
     rooms: tuple[Person, ...]
     groups: tuple[Group, ...]
     outsiders: tuple[Outsider, ...]
+
+
+def delegates(population: Population) -> dict[str, tuple[Person, ...]]:
+    """Who acts for a manager: somebody of the department, by the manager's alias. Not every manager has somebody."""
+    found = {}
+    for manager in sorted({person.manager for person in population.people if person.manager}):
+        staff = [person for person in population.people if person.manager == manager and not person.also_in_alpha]
+        random = seeded("delegates", population.organisation.name, manager)
+        if staff and random.random() < 0.7:
+            found[manager] = tuple(random.sample(staff, min(len(staff), random.choice((1, 1, 2)))))
+    return found
 
 
 def populate(organisation: Organisation, size: int, seed: int, known: Sequence[Person] = ()) -> Population:

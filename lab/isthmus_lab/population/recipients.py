@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from isthmus_lab.forests.objects import Change, Entry, escape_rdn, quoted_password
 from isthmus_lab.organisation import ALPHA, Organisation
-from isthmus_lab.population.people import Group, Outsider, Person, Population
+from isthmus_lab.population.people import Group, Outsider, Person, Population, delegates
 from isthmus_lab.population.seeds import seeded
 
 Attributes = dict[str, list[str | bytes]]
@@ -39,6 +39,8 @@ def recipients(population: Population, passwords: Mapping[str, str]) -> Iterator
     for person in population.people:
         if person.manager is not None:
             yield Change(places[person.alias], {"manager": [places[person.manager]]})
+    for alias, acting in delegates(population).items():
+        yield Change(places[alias], {"publicDelegates": [places[person.alias] for person in acting]})
     for group in population.groups:
         if group.members:
             yield Change(places[group.alias], {"member": [places[alias] for alias in group.members]})
@@ -115,6 +117,9 @@ def _user(organisation: Organisation, person: Person, password: str) -> Attribut
         "msExchRecipientTypeDetails": [USER_MAILBOX],
         "msExchRecipientDisplayType": ["1073741824"],
     }
+    if person.archive is not None:
+        attributes["msExchArchiveGUID"] = [person.archive.bytes_le]
+        attributes["msExchArchiveName"] = [f"In-Place Archive - {person.display_name}"]
     if person.also_in_alpha:
         # Their mail goes to where they work, until a migration says otherwise.
         attributes["targetAddress"] = [f"SMTP:{person.address}"]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 
+from isthmus_lab.exchange.rules.model import Action, Kind, Rule, every, some
+from isthmus_lab.exchange.rules.table import bag_of
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Attachment, Bag, Properties, filetime
 from isthmus_lab.population.copies import CATEGORIES, file_attachment
@@ -14,16 +16,16 @@ from isthmus_lab.population.files import File, picture
 from isthmus_lab.population.parties import Party, one_off_entry_id
 from isthmus_lab.population.people import OFFICES, Outsider
 from isthmus_lab.population.text import Writer
+from isthmus_lab.store import Contains
 
 # A property only this company's software knows: what a replica must carry without understanding it.
 CustomerNumber = tags.NamedProperty(tags.PS_PUBLIC_STRINGS, "X-Customer-Number", tags.PtypString)
-PidTagRoamingXmlStream = tags.tag(0x7C08, tags.PtypBinary)
-PidTagRoamingDictionary = tags.tag(0x7C07, tags.PtypBinary)
-PidTagRoamingDatatypes = tags.tag(0x7C06, tags.PtypInteger32)
-PidTagRuleMessageName = tags.tag(0x65EC, tags.PtypString)
-PidTagRuleMessageProvider = tags.tag(0x65EB, tags.PtypString)
-PidTagRuleMessageState = tags.tag(0x65E9, tags.PtypInteger32)
-PidTagRuleMessageSequence = tags.tag(0x65F3, tags.PtypInteger32)
+# What people let rules do: what the subject must have one of, and the action.
+RULES = {
+    "Newsletter für später": (("Newsletter", "Rundbrief"), Action(Kind.MARK_AS_READ)),
+    "To the project folder": (("Project Heron",), Action(Kind.TAG, tag=(tags.PidNameKeywords, [CATEGORIES[0]]))),
+    "Rechnungen": (("Rechnungslauf", "Mahnung"), Action(Kind.TAG, tag=(tags.PidTagImportance, 2))),
+}
 PidTagViewDescriptorName = tags.tag(0x7006, tags.PtypString)
 PidTagViewDescriptorVersion = tags.tag(0x7007, tags.PtypInteger32)
 
@@ -187,7 +189,7 @@ def category_list(random: Random, written: datetime) -> Bag:
     )
     xml = f'<?xml version="1.0"?><categories default="{CATEGORIES[0]}" xmlns="CategoryList.xsd">{entries}</categories>'
     bag = Bag(_base(random, "IPM.Configuration.CategoryList", "IPM.Configuration.CategoryList", written))
-    bag.set({PidTagRoamingXmlStream: xml.encode(), PidTagRoamingDatatypes: 2})
+    bag.set({tags.PidTagRoamingXmlStream: xml.encode(), tags.PidTagRoamingDatatypes: 2})
     return bag
 
 
@@ -205,15 +207,9 @@ def view_settings(random: Random, written: datetime) -> Bag:
 
 
 def rule(random: Random, name: str, written: datetime) -> Bag:
-    """An inbox rule as the server keeps it; what it does is a blob that only Exchange reads."""
-    bag = Bag(_base(random, "IPM.Rule.Version2.Message", name, written))
-    bag.set(
-        {
-            PidTagRuleMessageName: name,
-            PidTagRuleMessageProvider: "RuleOrganizer",
-            PidTagRuleMessageState: 1,
-            PidTagRuleMessageSequence: random.randint(10, 20),
-            tags.tag(0x65ED, tags.PtypBinary): random.randbytes(120),
-        }
-    )
+    """An inbox rule as the server keeps it; it leaves mail where it is."""
+    words, action = RULES[name]
+    sequence = random.randint(10, 20)
+    bag = bag_of(Rule(name, sequence, every([some(Contains(tags.PidTagSubject, word) for word in words)]), (action,)))
+    bag.set(_base(random, bag[tags.PidTagMessageClass], name, written))
     return bag

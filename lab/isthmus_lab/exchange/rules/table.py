@@ -36,12 +36,12 @@ def rules(mailbox: Mailbox) -> list[Rule]:
 
 def add(mailbox: Mailbox, rule: Rule) -> None:
     """A new rule."""
-    mailbox.items.add(_inbox(mailbox), _bag(rule), associated=True)
+    mailbox.items.add(_inbox(mailbox), bag_of(rule), associated=True)
 
 
 def replace(mailbox: Mailbox, rule: Rule) -> None:
     """Puts the rule in the place of the one with its number."""
-    mailbox.items.update(_row(mailbox, rule.number).id, _bag(rule).properties)
+    mailbox.items.update(_row(mailbox, rule.number).id, bag_of(rule).properties)
 
 
 def remove(mailbox: Mailbox, number: int) -> None:
@@ -94,7 +94,8 @@ def _read(mailbox: Mailbox, row: Row) -> Rule | None:
         return None
 
 
-def _bag(rule: Rule) -> Bag:
+def bag_of(rule: Rule) -> Bag:
+    """The message that keeps a rule."""
     return Bag(
         {
             tags.PidTagMessageClass: rule.message_class,
