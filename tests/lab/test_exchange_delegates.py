@@ -154,7 +154,12 @@ def invite(account: Account, person: Person, subject: str) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "owner_has", "delegate_has"),
-    [("DelegatesOnly", False, True), ("DelegatesAndMe", True, True), ("NoForward", True, False)],
+    [
+        ("DelegatesOnly", False, True),
+        ("DelegatesAndMe", True, True),
+        ("DelegatesAndSendInformationToMe", True, True),
+        ("NoForward", True, False),
+    ],
 )
 async def test_meeting_requests_go_where_the_owner_wants_them(
     exchanges: Exchanges, office: Office, wanted: str, owner_has: bool, delegate_has: bool
@@ -186,6 +191,10 @@ async def test_meeting_requests_go_where_the_owner_wants_them(
         assert request.received_representing.email_address == anna.smtp
         assert request.organizer.email_address == carl.smtp
     assert requests_in(own) == (["Planung"] if owner_has else [])
+    for each in own.inbox.all():
+        if type(each).__name__ == "MeetingRequest":
+            informs = wanted == "DelegatesAndSendInformationToMe"
+            assert each.meeting_request_type == ("PrincipalWantsCopy" if informs else "NewMeetingRequest")
     assert requests_in(other) == (["Planung"] if delegate_has else [])
     assert other.calendar.all().count() == 0
 

@@ -6,6 +6,7 @@ a rule; what they may do in which folder is in the folders' access control lists
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -100,6 +101,12 @@ def read(mailbox: Mailbox) -> Delegation:
     switches = tuple(bool(bag.get(key)) for key in keys)
     delivery = next((each for each, wanted in _SWITCHES.items() if wanted == switches), Delivery.DELEGATES)
     return Delegation(delegates, delivery)
+
+
+def owner_is_informed(mailbox: Mailbox, applying: Iterable[Rule]) -> bool:
+    """Whether the delegates have what comes, and the owner's copy is only for information."""
+    delegated = any(rule.provider == _PROVIDER for rule in applying)
+    return delegated and read(mailbox).delivery is Delivery.DELEGATES_AND_INFORMATION
 
 
 def write(mailbox: Mailbox, delegation: Delegation) -> None:

@@ -10,10 +10,12 @@ from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.mapi.mime import bag_from_mime
 from isthmus_lab.store import Compare, Mailbox, Store
 
+from .. import delegates
 from ..assistants import Assistants
 from ..directory import Directory, Recipient
 from ..public_folders import PublicFolders
 from ..rules import execution
+from ..scheduling.states import MeetingType, is_request
 
 
 def deliverer(
@@ -62,6 +64,8 @@ def deliverer(
             with mailbox.transaction():
                 if each is key and delegator is None:
                     role = assistants.arrived(mailbox, owner, bag)
+                    if is_request(bag) and delegates.owner_is_informed(mailbox, applying):
+                        bag[tags.PidLidMeetingType] = int(MeetingType.PRINCIPAL_COPY)
                 if role is None:
                     execution.put(mailbox, message, applying)
                 else:
