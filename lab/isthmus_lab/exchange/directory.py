@@ -137,7 +137,7 @@ class Directory:
             ca_certs_file=None if forest.ca_file is None else str(forest.ca_file),
             version=ssl.PROTOCOL_TLS_CLIENT,
         )
-        self._server = ldap3.Server(forest.url, tls=tls, get_info=ldap3.NONE, connect_timeout=5)
+        self.server = ldap3.Server(forest.url, tls=tls, get_info=ldap3.NONE, connect_timeout=5)
         self._forest = forest
         self._lock = threading.Lock()
         self._idle: list[ldap3.Connection] = []
@@ -212,6 +212,14 @@ class Directory:
         group = f"(memberOf:{_IN_CHAIN}:={escape_filter_chars(group_dn)})"
         return bool(self._find(f"(&(objectGUID={escape_bytes(person.guid.bytes_le)}){group})", 1))
 
+    def is_within(self, person: Recipient, root: str | None, condition: str | None) -> bool:
+        """Whether the person is below that DN and meets that LDAP filter."""
+        if root is not None and not person.dn.lower().endswith(f",{root.lower()}"):
+            return False
+        if condition is None:
+            return True
+        return bool(self._find(f"(&(objectGUID={escape_bytes(person.guid.bytes_le)}){condition})", 1))
+
     # --- may they log on --------------------------------------------------------------------------------------------
 
     def check_password(self, person: Recipient, password: str) -> bool:
@@ -221,7 +229,7 @@ class Directory:
         proof = hmac.digest(self._salt, f"{person.guid}\0{password}".encode(), hashlib.sha256)
         if self._accepted.get(proof, 0.0) > time.monotonic():
             return True
-        connection = ldap3.Connection(self._server, person.dn, password, receive_timeout=10)
+        connection = ldap3.Connection(self.server, person.dn, password, receive_timeout=10)
         try:
             accepted = bool(connection.bind())
         except LDAPException as error:
@@ -293,7 +301,7 @@ class Directory:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
             connection = ldap3.Connection(
-                self._server,
+                self.server,
                 self._forest.user,
                 self._forest.password.get_secret_value(),
                 auto_bind=True,

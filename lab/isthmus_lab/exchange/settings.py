@@ -44,6 +44,23 @@ class AddressSpace(_Section):
     ca_file: Path | None = None
 
 
+class TrustedIssuer(_Section):
+    """Whose tokens are accepted."""
+
+    issuer: str = Field(description="the claim iss")
+    key: Path = Field(description="PEM: an RSA public key or a certificate")
+    audiences: tuple[str, ...] = Field(description="what the claim aud may be")
+
+
+class ImpersonationScope(_Section):
+    """Who may impersonate some people only: a role assignment with a management scope."""
+
+    group: str | None = Field(default=None, description="DN of the group whose members may")
+    application: str | None = Field(default=None, description="or the application, by the claim appid")
+    root: str | None = Field(default=None, description="DN of the organisational unit of those who may be impersonated")
+    filter: str | None = Field(default=None, description="LDAP filter that they meet")
+
+
 class Settings(_Section):
     """An Exchange server. Port 0 takes a free one; the chosen ones are in the log and in ``ready_file``."""
 
@@ -70,6 +87,11 @@ class Settings(_Section):
     availability: dict[str, AddressSpace] = Field(
         default_factory=dict, description="mail domain -> the organisation that knows when its people are free"
     )
+    authentication: tuple[Literal["Basic", "NTLM", "Bearer"], ...] = Field(
+        default=("Basic",), description="the ways in, offered in this order"
+    )
+    oauth: tuple[TrustedIssuer, ...] = ()
+    impersonation_scopes: tuple[ImpersonationScope, ...] = ()
     impersonation_group: str | None = Field(
         default=None, description="DN of the group whose members may impersonate every mailbox"
     )

@@ -13,18 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 import structlog
 from aiohttp import web
 
 from . import autodiscover
-from .access import authenticate
 from .conditions import control
 from .conditions.line import Instead
 from .conditions.pressure import Pressure
 from .directory import DirectoryError
 from .ews.answering import Answering, Asked
 from .ews.call import Services, Watch
+from .logon.logon import Kept, Logon, Refused
 from .notifications.streaming import events
 
 _log = structlog.get_logger()
@@ -51,6 +52,8 @@ class Web:
         self._pressure = pressure
         self._public_url = public_url
         self._answering = Answering(services)
+        self._ways = Logon(services.settings, services.directory)
+        self._kept: WeakKeyDictionary[asyncio.Transport, Kept] = WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(_THREADS, "request")
         self.app = web.Application(client_max_size=services.settings.max_request_bytes, middlewares=[self._logon])
         self.app.add_routes(
@@ -82,27 +85,30 @@ class Web:
     async def _logon(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Nobody comes further without a name and password; the health page is for the machine's own runner."""
+        """Nobody comes further without proving who they are; the health page is for the machine's own runner."""
         if request.path == "/healthz":
             return await handler(request)
-        header, settings = request.headers.get("Authorization"), self._services.settings
+        kept = Kept() if request.transport is None else self._kept.setdefault(request.transport, Kept())
         try:
-            caller = await self._in_thread(partial(authenticate, self._services.directory, settings.netbios, header))
+            header = request.headers.get("Authorization")
+            request["caller"] = await self._in_thread(partial(self._ways.who, header, kept))
         except DirectoryError as error:
             _log.error("the forest cannot be asked", reason=str(error))
             return web.Response(status=503, text="The directory does not answer.")
-        if caller is None:
-            return self._challenge(web.Response(status=401))
-        request["caller"] = caller
+        except Refused as refused:
+            return self._challenge(web.Response(status=401), refused)
         try:
-            return self._challenge(await handler(request))
+            return self._challenge(await handler(request), Refused())
         except web.HTTPRequestEntityTooLarge:  # IIS's request filtering says so: 404.13
             return web.Response(status=404, text="HTTP Error 404.13 - Not Found", content_type="text/html")
 
-    def _challenge(self, response: web.StreamResponse) -> web.StreamResponse:
+    def _challenge(self, response: web.StreamResponse, refused: Refused) -> web.StreamResponse:
         """Who is not let in is told by what to prove themselves."""
         if response.status == 401:
-            response.headers.add("WWW-Authenticate", f'Basic realm="{self._services.settings.host_name}"')
+            for each in self._ways.challenges if refused.challenge is None else [refused.challenge]:
+                response.headers.add("WWW-Authenticate", each)
+            if refused.diagnostics is not None:
+                response.headers["x-ms-diagnostics"] = refused.diagnostics
         return response
 
     async def _health(self, _: web.Request) -> web.Response:

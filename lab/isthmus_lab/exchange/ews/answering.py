@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from ..access import impersonate
 from ..directory import Recipient
+from ..logon.impersonation import impersonate
 from ..notifications.writing import as_exchange_writes
 from ..validation import Validation
 from . import operations
@@ -56,8 +56,12 @@ class Answering:
         refuse_newer(request.element, request.schema or self.version.schema)
         self.validation.request(request)
         if request.impersonate is not None:
-            group = self._services.settings.impersonation_group
-            caller = impersonate(self._services.directory, group, logged_on, request.impersonate)
+            caller = impersonate(self._services.directory, self._services.settings, logged_on, request.impersonate)
+        elif logged_on.kind == "application":
+            raise EwsError(
+                "ErrorInvalidExchangeImpersonationHeaderData",
+                "ExchangeImpersonation SOAP header must be present for this type of OAuth token.",
+            )
         return Asked(request, logged_on, caller)
 
     def answer(self, asked: Asked, watch: Watch = unwatched) -> list[bytes]:
