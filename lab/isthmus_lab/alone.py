@@ -48,6 +48,9 @@ def up(
     throttling: Annotated[
         str, typer.Option(help="none, default (as installed with that version), or a file: YAML or JSON.")
     ] = "none",
+    logon: Annotated[
+        str, typer.Option(help="The ways in, in the order in which they are offered: Basic, NTLM or both.")
+    ] = "Basic",
     data: DataFolder = DEFAULT_DATA,
 ) -> None:
     """Start two Exchange organisations in the background, with people and mail, and say where they answer.
@@ -76,6 +79,9 @@ def up(
     if version not in _VERSIONS:
         raise fail(f"there is no version {version}; there are {', '.join(_VERSIONS)}", WRONG_INPUT)
     name: Any = _VERSIONS[version]
+    ways: Any = tuple(each.strip() for each in logon.split(","))
+    if not set(ways) <= {"Basic", "NTLM"}:
+        raise fail(f"{logon} is no list of Basic and NTLM", WRONG_INPUT)
     conditions = Conditions(
         faults=FaultPlan() if faults is None else _read(FaultPlan, faults),
         delay=Delay(round_trip_ms=round_trip, call_ms={"*": call_time}, item_ms={"*": item_time}),
@@ -84,9 +90,9 @@ def up(
     folder = data.absolute() / "lab"
     lab = Lab(folder, LabOptions(people, items, seed, at_work))
     if keeper_of(folder) is None:
-        _start(lab, Serving(name, conditions))
-    elif read_serving(folder).version != name:
-        raise fail("the lab runs as another version; 'isthmus lab down' first", WRONG_INPUT)
+        _start(lab, Serving(name, conditions, ways))
+    elif (serving := read_serving(folder)).version != name or serving.authentication != ways:
+        raise fail("the lab runs with another version or logon; 'isthmus lab down' first", WRONG_INPUT)
     else:
         _change(lab, conditions)
     _show(lab)

@@ -7,16 +7,18 @@ servers are to serve is in ``serving.json``.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
 
-from isthmus_lab.exchange.conditions.model import Conditions
+from pydantic import TypeAdapter
+
 from isthmus_lab.lab import Lab, Serving
 from isthmus_lab.program import running
+
+_SERVING = TypeAdapter(Serving)
 
 
 def lock_file(folder: Path) -> Path:
@@ -26,14 +28,12 @@ def lock_file(folder: Path) -> Path:
 
 def write_serving(folder: Path, serving: Serving) -> None:
     """For the next keeper of this folder."""
-    values = {"version": serving.version, "conditions": serving.conditions.model_dump(mode="json")}
-    (folder / "serving.json").write_text(json.dumps(values, indent=2))
+    (folder / "serving.json").write_bytes(_SERVING.dump_json(serving, indent=2))
 
 
 def read_serving(folder: Path) -> Serving:
     """How the servers of this folder serve, or did last."""
-    values = json.loads((folder / "serving.json").read_text())
-    return Serving(values["version"], Conditions.model_validate(values["conditions"]))
+    return _SERVING.validate_json((folder / "serving.json").read_bytes())
 
 
 def keeper_of(folder: Path) -> int | None:

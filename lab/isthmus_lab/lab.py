@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from isthmus_lab import people
 from isthmus_lab.exchange.conditions.model import Conditions
 from isthmus_lab.exchange.program import program as exchange_program
-from isthmus_lab.exchange.settings import AddressSpace, ServerVersion, Settings
+from isthmus_lab.exchange.settings import AddressSpace, Scheme, ServerVersion, Settings
 from isthmus_lab.exchange.settings import Forest as ForestSettings
 from isthmus_lab.forests import Forest, prepare
 from isthmus_lab.layout import ServicePasswords, layout
@@ -47,6 +47,7 @@ class Serving:
 
     version: ServerVersion = "Exchange2016"
     conditions: Conditions = field(default_factory=Conditions)
+    authentication: tuple[Scheme, ...] = ("Basic",)
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,7 @@ class Lab:
             retry_seconds=1.0,
             version=serving.version,
             conditions=serving.conditions,
+            authentication=serving.authentication,
         )
         return exchange_program(settings, folder, forest.ca_file)
 

@@ -67,6 +67,7 @@ def exchange(forests: Forests, issuer: Issuer, tmp_path_factory: pytest.TempPath
     root = plain.organisation.root_ou
     settings = plain.settings.model_copy(
         update={
+            "max_message_bytes": 20_000,
             "authentication": ("NTLM", "Basic", "Bearer"),
             "oauth": (TrustedIssuer(issuer=ISSUER, key=key, audiences=(AUDIENCE,)),),
             "impersonation_scopes": (
@@ -215,3 +216,19 @@ def test_a_group_may_have_a_scope(exchange: Exchange, units: Units) -> None:
     other = configuration(exchange, outside.principal, outside.password, auth_type="basic")
     with pytest.raises(ErrorImpersonateUserDenied):
         _ = account(exchange, inside, other, IMPERSONATION).inbox
+
+
+def test_a_message_may_be_so_large(exchange: Exchange, units: Units) -> None:
+    anna = exchange.hire(units.alpha, "anna")
+
+    def send(size: int) -> list[str]:
+        return ask(
+            exchange,
+            anna,
+            '<m:CreateItem MessageDisposition="SendOnly"><m:Items><t:Message><t:Subject>x</t:Subject>'
+            f'<t:Body BodyType="Text">{"x" * size}</t:Body><t:ToRecipients><t:Mailbox><t:EmailAddress>{anna.smtp}'
+            "</t:EmailAddress></t:Mailbox></t:ToRecipients></t:Message></m:Items></m:CreateItem>",
+        ).codes
+
+    assert send(1000) == ["NoError"]
+    assert send(30_000) == ["ErrorMessageSizeExceeded"]

@@ -28,7 +28,8 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
     plan.write_text("seed: 1\nrules:\n  - {fault: error, code: ErrorMailboxMoveInProgress, operations: [GetFolder]}\n")
     small = ("--people", "3", "--items", "10")
     try:
-        said = isthmus("lab", "up", *data, *small, "--version", "2010", "--throttling", "default")
+        start = ("--version", "2010", "--logon", "NTLM,Basic")
+        said = isthmus("lab", "up", *data, *small, *start, "--throttling", "default")
         info = json.loads(isthmus("lab", "info", "--json", *data))
         for name in ("alpha", "beta"):
             assert info[name]["ews"] in said
@@ -48,9 +49,11 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
         answer = ask()
         assert answer.status_code == 200
         assert 'MajorVersion="14" MinorVersion="2"' in answer.text
-        assert "runs already" in isthmus("lab", "up", *data, "--version", "2010", "--faults", str(plan))
+        offered = requests.post(described["ews"], data="x", verify=described["ca_file"], timeout=30)
+        assert offered.headers["WWW-Authenticate"].startswith("NTLM, Basic")
+        assert "runs already" in isthmus("lab", "up", *data, *start, "--faults", str(plan))
         assert "ErrorMailboxMoveInProgress" in ask().text
-        isthmus("lab", "up", *data, "--version", "2010")
+        isthmus("lab", "up", *data, *start)
         assert ask().status_code == 200
     finally:
         isthmus("lab", "down", *data)
@@ -63,6 +66,7 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
     ("options", "says"),
     [
         (("--version", "2003"), "no version 2003"),
+        (("--logon", "Basic,Digest"), "Basic and NTLM"),
         (("--faults", "nowhere.yaml"), "nowhere.yaml: No such file"),
         (("--throttling", "plan.yaml"), "max_cats"),
     ],

@@ -14,6 +14,7 @@ VIOLATIONS: Final = "ISTHMUS_LAB_VIOLATIONS"
 """The environment variable that says so for every server that a test starts, whoever starts it."""
 
 
+Scheme = Literal["Basic", "NTLM", "Bearer"]
 ServerVersion = Literal["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019", "ExchangeSE"]
 
 
@@ -87,9 +88,7 @@ class Settings(_Section):
     availability: dict[str, AddressSpace] = Field(
         default_factory=dict, description="mail domain -> the organisation that knows when its people are free"
     )
-    authentication: tuple[Literal["Basic", "NTLM", "Bearer"], ...] = Field(
-        default=("Basic",), description="the ways in, offered in this order"
-    )
+    authentication: tuple[Scheme, ...] = Field(default=("Basic",), description="the ways in, offered in this order")
     oauth: tuple[TrustedIssuer, ...] = ()
     impersonation_scopes: tuple[ImpersonationScope, ...] = ()
     impersonation_group: str | None = Field(
