@@ -20,8 +20,8 @@ from isthmus_lab.store.words import Place
 from .errors import EwsError
 
 _TOKEN: Final = re.compile(r'\s*(?:([()])|(-?[A-Za-z]+):\s*|"([^"]*)"|([^\s()":]+:?[^\s()"]*))')
-_MOST: Final = 2048
-"""Characters of a query; a longer one is refused."""
+_MOST, _DEEPEST = 2048, 50
+"""Characters and brackets of a query; one with more is refused."""
 
 _PLACES: Final[dict[str, Place]] = {name: name for name in get_args(Place) if name != "anywhere"} | {
     "attachments": "attachment",
@@ -67,7 +67,7 @@ Sign = Literal["=", "<", "<=", ">", ">="]
 
 def read(query: str, today: date) -> Restriction:
     """The restriction that a query means. Raises EwsError ErrorQueryFilterTooLong, ErrorInvalidValueForProperty."""
-    if len(query) > _MOST:
+    if len(query) > _MOST or query.count("(") > _DEEPEST:
         raise EwsError("ErrorQueryFilterTooLong", "The query is too long.")
     return _Reader(query, today).all()
 
@@ -106,6 +106,9 @@ class _Reader:
         return parts[0] if len(parts) == 1 else And(tuple(parts))
 
     def _one(self, keyword: str | None, outer: str | None) -> tuple[Restriction, str | None]:
+        """One condition, and the keyword that holds for what stands behind it; where one is missing all is met."""
+        if self._at >= len(self._tokens) or self._sees(")"):
+            return And(()), outer
         if self._next("NOT"):
             part, keyword = self._one(outer, outer)
             return Not(part), keyword
@@ -118,8 +121,6 @@ class _Reader:
         if kind != "key":
             return self._value(keyword, kind == "phrase", written), keyword
         name = written.lstrip("-")
-        if self._at >= len(self._tokens) or self._sees(")"):
-            return And(()), outer
         part, _ = self._one(name, name)
         return Not(part) if written.startswith("-") else part, name if name in _PLACES else outer
 
