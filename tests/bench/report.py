@@ -13,7 +13,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Row:
-    """A figure beside another one that was measured in the same run."""
+    """A figure beside another one that was measured in the same run, or beside an aim."""
 
     name: str
     unit: str
