@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from isthmus_lab.exchange.conditions.budgets import Budgets
+from isthmus_lab.exchange.conditions.budgets import Budgets, charged
 from isthmus_lab.exchange.conditions.line import Instead
 from isthmus_lab.exchange.conditions.model import FaultPlan, Rule, Throttling
 from isthmus_lab.exchange.ews.errors import EwsError
+from isthmus_lab.exchange.ews.versions import VERSIONS
 from pydantic import ValidationError
 
 
@@ -74,3 +75,10 @@ def test_rules_get_names_and_names_are_unique() -> None:
     assert [rule.name for rule in plan.rules] == ["reset-1", "slow-2"]
     with pytest.raises(ValidationError, match="same name"):
         FaultPlan(rules=(Rule(fault="reset", name="x"), Rule(fault="slow", name="x")))
+
+
+def test_an_old_server_charges_the_service_account() -> None:
+    old, new = VERSIONS["Exchange2010_SP2"].build, VERSIONS["Exchange2013"].build
+    assert charged("anna", "anna", new) == charged("anna", "anna", old)
+    assert charged("service", "anna", old) == charged("service", "bert", old) == "service"
+    assert len({charged("service", "anna", new), charged("service", "bert", new), charged("anna", "anna", new)}) == 3

@@ -11,12 +11,23 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from ..ews.errors import EwsError
 from .busy import busy
 from .model import Throttling
 
 _HOUR = 3_600_000.0
+_TARGET_CHARGED: Final = (14, 2, 318, 4)
+"""The build of Exchange 2010 SP2 RU4."""
+
+
+def charged(logged_on: Hashable, caller: Hashable, build: tuple[int, int, int, int]) -> Hashable:
+    """Whose budget it is: one's own, or what a service account may use of each mailbox it acts for.
+
+    Before Exchange 2010 SP2 RU4 all of that was the service account's own.
+    """
+    return logged_on if logged_on == caller or build < _TARGET_CHARGED else (logged_on, caller)
 
 
 @dataclass

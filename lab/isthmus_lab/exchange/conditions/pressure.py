@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -13,7 +13,7 @@ from aiohttp import web
 from ..ews.answering import Asked
 from ..ews.errors import EwsError
 from . import pages
-from .budgets import Budgets
+from .budgets import Budgets, charged
 from .busy import InEachMessage, busy
 from .delay import call_seconds, item_seconds, items_of
 from .faults import Faults
@@ -22,8 +22,6 @@ from .model import Conditions, Rule
 from .watch import Watch
 
 _ON_THE_WAY: Final = ("reset", "drop-tls", "no-answer", "slow", "status", "error", "busy")
-_TARGET_CHARGED: Final = (14, 2, 318, 4)
-"""The build of Exchange 2010 SP2 RU4."""
 _SPOILED: Final = ("malformed", "truncated")
 
 
@@ -48,7 +46,7 @@ class Pressure:
         """The answer's pieces. Raises EwsError for a SOAP fault, Instead for what goes out in place of an answer."""
         operation, mailbox = asked.request.operation, asked.caller.smtp or ""
         conditions, faults, budgets = self.conditions, self.faults, self.budgets
-        delay, who = conditions.delay, self._charged(asked)
+        delay, who = conditions.delay, charged(asked.logged_on.guid, asked.caller.guid, self._build)
         pages.shorten(faults, asked.request, mailbox)
         call, item = call_seconds(delay, operation), item_seconds(delay, operation)
         watch = Watch(faults, conditions.limits.batch_seconds, item, call)
@@ -73,8 +71,13 @@ class Pressure:
     async def hanging(self, http: web.Request, asked: Asked) -> AsyncIterator[None]:
         """Around an answer that goes on for minutes: what befalls a request at its beginning, its budget."""
         watch = Watch(self.faults, self.conditions.limits.batch_seconds)
+        who = charged(asked.logged_on.guid, asked.caller.guid, self._build)
+        await self.pause(self.conditions.delay.round_trip_ms / 2000)
+        refused = self.budgets.refused(who)
+        if refused is not None:
+            raise refused
         await self._befall(self.faults, http, asked, watch, "before")
-        with self.budgets.charge(self._charged(asked), asked.request.operation):
+        with self.budgets.charge(who, asked.request.operation):
             yield
 
     def twice(self, mailbox: str) -> bool:
@@ -91,15 +94,6 @@ class Pressure:
                 await self.closing.wait()
         except TimeoutError:
             pass
-
-    def _charged(self, asked: Asked) -> Hashable:
-        """Whose budget it is: one's own, or what a service account may use of each mailbox it acts for.
-
-        Before Exchange 2010 SP2 RU4 all of that was the service account's own.
-        """
-        if asked.caller is asked.logged_on or self._build < _TARGET_CHARGED:
-            return asked.logged_on.guid
-        return asked.logged_on.guid, asked.caller.guid
 
     def _strikes(self, faults: Faults, rule: Rule, asked: Asked) -> bool:
         return faults.strikes(rule, asked.request.operation, asked.caller.smtp or "")
