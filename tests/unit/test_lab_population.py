@@ -69,7 +69,9 @@ def test_managers_and_members_are_people_of_the_organisation(size: int) -> None:
     assert [each.alias for each in population.people if each.manager is None] == [population.people[0].alias]
     assert all(each.manager in known for each in population.people if each.manager)
     groups = {each.alias for each in population.groups}
-    assert all(set(each.members) <= known | groups for each in population.groups)
+    rooms = {each.alias for each in population.rooms}
+    assert all(set(each.members) <= known | groups for each in population.groups if not each.room_list)
+    assert [set(each.members) for each in population.groups if each.room_list] == [rooms]
     assert any(set(each.members) & groups for each in population.groups), "groups in groups"
 
 

@@ -74,13 +74,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Group:
-    """A distribution or security group; members are aliases of people and groups."""
+    """A distribution or security group, or a room list; members are aliases of people, groups and rooms."""
 
     alias: str
     display_name: str
     address: str
     members: tuple[str, ...]
     security: bool = False
+    room_list: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ def populate(organisation: Organisation, size: int, seed: int, known: Sequence[P
         _room(organisation, random, taken, name) for name in ROOM_NAMES[: max(1, min(len(ROOM_NAMES), size // 8))]
     )
     outsiders = tuple(_outsider(random, taken, number) for number in range(max(3, size // 5)))
-    return Population(organisation, tuple(people), rooms, _groups(organisation, people, departments), outsiders)
+    groups = (*_groups(organisation, people, departments), _room_list(organisation, rooms))
+    return Population(organisation, tuple(people), rooms, groups, outsiders)
 
 
 def _free(taken: set[str], name: str, longest: int = 64, *, spaced: bool = False) -> str:
@@ -235,6 +237,13 @@ def _outsider(random: Random, taken: set[str], number: int) -> Outsider:
     alias, _ = _names(taken, given, surname)
     display = _free(taken, f"{given} {surname} ({company})", spaced=True)
     return Outsider(alias, given, surname, display, company, f"{alias}@{domain}", language)
+
+
+def _room_list(organisation: Organisation, rooms: Sequence[Person]) -> Group:
+    alias = f"rooms-{organisation.name}"
+    address = f"{alias}@{organisation.mail_domain}"
+    members = tuple(room.alias for room in rooms)
+    return Group(alias, f"Rooms at {organisation.title}", address, members, room_list=True)
 
 
 def _groups(organisation: Organisation, people: Sequence[Person], departments: Sequence[str]) -> tuple[Group, ...]:

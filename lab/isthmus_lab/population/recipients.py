@@ -14,6 +14,7 @@ Attributes = dict[str, list[str | bytes]]
 
 EXCHANGE_2016 = "88218628259840"  # msExchVersion
 USER_MAILBOX, ROOM_MAILBOX, MAIL_CONTACT, DISTRIBUTION_GROUP = "1", "16", "64", "1"  # msExchRecipientTypeDetails
+ROOM_LIST = "268435456"
 ENABLED, DISABLED, NEVER_EXPIRES = 0x200, 0x202, 0x10000  # userAccountControl
 UNIVERSAL_DISTRIBUTION, UNIVERSAL_SECURITY = "8", "-2147483640"  # groupType
 
@@ -158,7 +159,7 @@ def _contact(organisation: Organisation, outsider: Outsider) -> Attributes:
 
 
 def _group(organisation: Organisation, group: Group) -> Attributes:
-    return {
+    attributes: Attributes = {
         **_recipient(organisation, group.alias, group.display_name, group.address),
         "objectClass": ["group"],
         "sAMAccountName": [group.alias],
@@ -167,3 +168,6 @@ def _group(organisation: Organisation, group: Group) -> Attributes:
         "msExchRecipientDisplayType": ["1073741833" if group.security else DISTRIBUTION_GROUP],
         "reportToOriginator": ["TRUE"],
     }
+    if group.room_list:
+        attributes["msExchRecipientTypeDetails"] = [ROOM_LIST]
+    return attributes
