@@ -18,7 +18,7 @@ from exchangelib.recurrence import (
 
 from tests.plugins.clients import account_of
 from tests.plugins.exchange import Exchanges, Office
-from tests.plugins.raw import ask, codes
+from tests.plugins.raw import ask, codes, found, texts
 
 BERLIN, UTC = EWSTimeZone("Europe/Berlin"), EWSTimeZone("UTC")
 
@@ -121,11 +121,37 @@ CONTEXT = '<t:TimeZoneContext><t:TimeZoneDefinition Id="W. Europe Standard Time"
 
 @pytest.mark.parametrize(
     ("header", "zones", "hour"),
-    [("", "", 9), (CONTEXT, ZONES.format("Eastern Standard Time"), 13)],
-    ids=["UTC", "StartTimeZone"],
+    [("", "", 9), (CONTEXT, "", 7), (CONTEXT, ZONES.format("Eastern Standard Time"), 13)],
+    ids=["UTC", "TimeZoneContext", "StartTimeZone"],
 )
 def test_times_without_an_offset(exchanges: Exchanges, office: Office, header: str, zones: str, hour: int) -> None:
     person = office.alpha("anna")
     assert codes(ask(exchanges.alpha, person, NAIVE.format(zones=zones), header=header)) == ["NoError"]
     (item,) = account_of(exchanges.alpha, person).calendar.all()
     assert (item.start.astimezone(UTC).hour, item.end - item.start) == (hour, timedelta(hours=1))
+
+
+REMINDERS = """<m:GetReminders><m:BeginTime>2030-05-01T00:00:00Z</m:BeginTime>
+  <m:EndTime>2030-05-08T00:00:00Z</m:EndTime></m:GetReminders>"""
+
+
+def test_reminders(exchanges: Exchanges, office: Office) -> None:
+    person = office.alpha("anna")
+    account = account_of(exchanges.alpha, person)
+    start = EWSDateTime(2030, 5, 6, 8, 0, tzinfo=BERLIN)
+    daily = Recurrence(pattern=DailyPattern(interval=1), start=start.date(), number=5)
+    for subject, more in (
+        ("Quiet", {"reminder_is_set": False}),
+        ("Loud", {"reminder_is_set": True, "reminder_minutes_before_start": 30}),
+        ("Daily", {"reminder_is_set": True, "reminder_minutes_before_start": 15, "recurrence": daily}),
+    ):
+        values = {"subject": subject, "start": start, "end": start + timedelta(hours=1)} | more
+        CalendarItem(account=account, folder=account.calendar, **values).save(send_meeting_invitations="SendToNone")
+    answer = ask(exchanges.alpha, person, REMINDERS)
+    assert texts(answer, ".//t:Subject") == ["Loud", "Daily", "Daily"]
+    assert texts(answer, ".//t:ReminderTime") == [
+        "2030-05-06T05:30:00Z",
+        "2030-05-06T05:45:00Z",
+        "2030-05-07T05:45:00Z",
+    ]
+    assert len(found(answer, ".//t:RecurringMasterItemId")) == 2

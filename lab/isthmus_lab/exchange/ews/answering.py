@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 
 import structlog
+
+from isthmus_lab.mapi import zones
 
 from ..directory import Recipient
 from ..logon.impersonation import impersonate
@@ -13,9 +16,10 @@ from ..validation import Validation
 from . import operations
 from .call import OPERATIONS, Call, Services, Watch, as_ews_error, unwatched
 from .errors import EwsError
-from .names import Element
+from .names import Element, child, local
 from .since import refuse_newer, without_newer
 from .soap import Request, envelope, fault, parse
+from .values import REQUEST_ZONE
 from .versions import VERSIONS
 
 _log = structlog.get_logger()
@@ -67,6 +71,7 @@ class Answering:
     def answer(self, asked: Asked, watch: Watch = unwatched) -> list[bytes]:
         """The envelope of what the operation gives back, as pieces to be sent one after the other."""
         operation = asked.request.operation
+        REQUEST_ZONE.set(_zone(asked.request))
         answer = OPERATIONS[operation](Call(self._services, asked.logged_on, asked.caller, asked.request, watch))
         if not isinstance(answer, list):
             answer = without_newer(answer, asked.request.schema or self.version.schema)
@@ -83,3 +88,13 @@ class Answering:
         problem = as_ews_error(error)
         _log.info("fault", operation=operation, code=problem.code, reason=problem.message)
         return envelope(self.version, fault(problem))
+
+
+def _zone(request: Request) -> tzinfo:
+    """The zone of the header TimeZoneContext. Raises EwsError ErrorTimeZone."""
+    context = next((each for each in request.header if local(each) == "TimeZoneContext"), None)
+    definition = None if context is None else child(context, "TimeZoneDefinition")
+    try:
+        return UTC if definition is None else zones.zone(definition.get("Id", ""))
+    except LookupError as error:
+        raise EwsError("ErrorTimeZone", str(error)) from None
