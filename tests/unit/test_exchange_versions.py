@@ -125,5 +125,5 @@ def test_the_lists_name_what_there_is() -> None:
         {node.get("name") for node in cast("Any", document).getroot().iter("{http://www.w3.org/2001/XMLSchema}element")}
         for document in (schema._document("types.xsd"), schema._document("messages.xsd"))
     )
-    unpublished = {"IsClutter", "Mentions", "MentionedMe", "IconIndex", "SortKey", "SearchKey", "MimeContentUTF8"}
+    unpublished = {"Mentions", "MentionedMe", "MimeContentUTF8"}
     assert set(since.ELEMENT_SINCE) <= elements | requests | unpublished

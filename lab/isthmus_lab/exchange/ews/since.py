@@ -45,7 +45,7 @@ _ELEMENTS: Final = {
         "ReminderNextTime BlockStatus HasBlockedImages IsOrganizer StartWallClock EndWallClock StartTimeZoneId "
         "EndTimeZoneId EnhancedLocation JoinOnlineMeetingUrl OnlineMeetingSettings ReminderMessageData"
     ),
-    "Exchange2016": "MimeContentUTF8 IsClutter IconIndex Mentions MentionedMe SearchKey SortKey",
+    "Exchange2016": "MimeContentUTF8 Mentions MentionedMe",
 }
 _FOLDERS: Final = {
     "Exchange2010_SP1": (
