@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+
+from isthmus_lab.store import Page
 
 from .errors import EwsError
 from .names import Element, child
@@ -53,6 +56,14 @@ class Window:
     def within(self, limit: int) -> Window:
         """The window cut to what a server gives at once."""
         return replace(self, most=limit if self.most is None else min(self.most, limit))
+
+    def page(self, find: Callable[..., Page]) -> tuple[int, Page]:
+        """Where the window begins, and the rows that ``find`` gives for it; it is asked once where that is enough."""
+        if not self.from_end and self.fraction is None:
+            found = find(offset=self.offset, limit=self.most)
+            return min(self.offset, found.total), found
+        start, end = self.of(find(limit=0).total)
+        return start, find(offset=start, limit=end - start)
 
     def of(self, total: int) -> tuple[int, int]:
         """First and behind-last position in a list of that many."""

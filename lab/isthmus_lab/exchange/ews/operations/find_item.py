@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from isthmus_lab.store import Restriction, Rights
+from isthmus_lab.store import Or, Restriction, Rights
 
 from .. import aqs, calendar_view, contacts_view
 from ..call import Call, operation
@@ -43,31 +43,30 @@ def find_item(call: Call) -> Answer:
             shown, attributes = calendar_view.find(call, mailbox, folder, calendar, limit)
             yield _answer(attributes, _items(shown, shape))
             return
-        seen = call.access(mailbox).seen(restriction)
+        # The dumpster of a folder itself is gone since Exchange 2010: nothing is found there.
+        seen = Or(()) if traversal == "SoftDeleted" else call.access(mailbox).seen(restriction)
         find = partial(mailbox.items.find, folder.id, seen, sort=order, associated=traversal == "Associated")
-        # The folder's own dumpster, which this looked into, is gone since Exchange 2010.
-        total = 0 if traversal == "SoftDeleted" else find(limit=0).total
         part = contacts_view.page(contacts) if contacts is not None else window
         if part.condition is not None:
             condition = read(elements(part.condition)[0])
-            part = part.at(
-                mailbox.items.position(
-                    folder.id, condition, seen,
-                    sort=order, associated=traversal == "Associated", last=part.from_end,
-                ),
-                total,
-            )  # fmt: skip
-        if not part.indexed and total > limit:
-            raise EwsError("ErrorExceededFindCountLimit", f"More than {limit} items; ask for them page by page.")
-        start, end = part.within(limit).of(total)
+            place = mailbox.items.position(
+                folder.id, condition, seen, sort=order, associated=traversal == "Associated", last=part.from_end
+            )
+            part = part.at(place, find(limit=0).total)
         views = partial(map, partial(call.view, mailbox, body=shape.body))
         if grouping is None:
-            found = list(views(find(offset=start, limit=end - start).rows)) if end > start else []
+            start, page = part.within(limit).page(find)
+            total, found = page.total, list(views(page.rows))
             content = _items(found, shape)
         else:
-            groups = _part(grouping.groups(views(find().rows)) if total else [], start, end)
+            rows = find().rows
+            total = len(rows)
+            start, end = part.within(limit).of(total)
+            groups = _part(grouping.groups(views(rows)), start, end)
             found = [view for group in groups for view in group.views]
             content = _grouped(groups, shape)
+        if not part.indexed and total > limit:
+            raise EwsError("ErrorExceededFindCountLimit", f"More than {limit} items; ask for them page by page.")
         attributes = part.attributes(start, start + len(found), total)
         if contacts is not None:
             del attributes["IndexedPagingOffset"]
