@@ -268,3 +268,30 @@ async def test_full_access_is_the_directorys(exchanges: Exchanges, office: Offic
     Message(account=own, folder=own.inbox, subject="Of Anna").save()
     (item,) = folder_of(exchanges.alpha, bert, anna, "inbox").all()
     assert item.effective_rights.delete
+
+
+async def test_a_folder_that_may_not_be_seen_any_more_is_gone(exchanges: Exchanges, office: Office) -> None:
+    anna, bert = office.alpha("anna"), office.alpha("bert")
+
+    async def changes(client: Client, state: str) -> tuple[dict[str, list[str]], str]:
+        request = M.SyncFolderHierarchy(
+            M.FolderShape(T.BaseShape("Default")), M.SyncFolderId(place("msgfolderroot", anna)), M.SyncState(state)
+        )
+        answer = await client.one(request)
+        told: dict[str, list[str]] = {}
+        for each in answer.iterfind("m:Changes/*", NS):
+            kind = etree.QName(each).localname
+            told.setdefault(kind, []).append(each.findtext(".//t:DisplayName", "", NS))
+        return told, answer.findtext("m:SyncState", "", NS)
+
+    async with client_of(exchanges.alpha, anna) as own, client_of(exchanges.alpha, bert) as visitor:
+        for role in ("msgfolderroot", "contacts"):
+            await grant(own, role, permission(T.PrimarySmtpAddress(bert.smtp), "Reviewer"))
+        told, state = await changes(visitor, "")
+        assert told == {"Create": ["Contacts"]}
+        await grant(own, "contacts", permission(T.PrimarySmtpAddress(bert.smtp), "None"))
+        told, state = await changes(visitor, state)
+        assert told == {"Delete": [""]}
+        await grant(own, "contacts", permission(T.PrimarySmtpAddress(bert.smtp), "Author"))
+        told, _ = await changes(visitor, state)
+        assert told == {"Update": ["Contacts"]}

@@ -33,6 +33,7 @@ _MODES: Final[tuple[Literal["full", "substring", "prefix"], ...]] = ("full", "su
 _IGNORE_CASE: Final = 0x10000
 _RECIPIENT_TABLE: Final = 0x0E12000D  # PidTagMessageRecipients
 _VERSION: Final = 1
+_DEEPEST: Final = 50
 _AND, _OR, _NOT, _CONTENT, _PROPERTY, _COMPARE, _BITMASK, _EXIST, _SUB = 0, 1, 2, 3, 4, 5, 6, 8, 9
 
 
@@ -248,13 +249,15 @@ class _Reader:
         except StructError as error:
             raise ValueError(str(error)) from error
 
-    def condition(self) -> Condition:
+    def condition(self, depth: int = 0) -> Condition:
+        if depth > _DEEPEST:
+            raise ValueError(f"a rule goes deeper than {_DEEPEST} restrictions")
         kind = self.take(1)[0]
         if kind in (_AND, _OR):
-            parts = tuple(self.condition() for _ in range(self.number()))
+            parts = tuple(self.condition(depth + 1) for _ in range(self.number()))
             return every(parts) if kind == _AND else some(parts)
         if kind == _NOT:
-            return negated(self.condition())
+            return negated(self.condition(depth + 1))
         if kind == _CONTENT:
             level, key = self.number(), self.key()
             _, text = self.value()
@@ -269,7 +272,7 @@ class _Reader:
         if kind == _EXIST:
             return Exists(self.key())
         if kind == _SUB and self.number() == _RECIPIENT_TABLE:
-            return Recipients(self.condition())
+            return Recipients(self.condition(depth + 1))
         raise ValueError(f"a rule with a restriction of kind {kind}")
 
     def action(self) -> Action:

@@ -34,7 +34,9 @@ def sync_folder_hierarchy(call: Call) -> Answer:
         changes = m("Changes")
         changes.extend(change("Create", each) for each in filter(seen, found.created))
         changes.extend(change("Update", each) for each in filter(seen, found.updated))
-        changes.extend(t("Delete", t("FolderId", Id=str(ObjectId(mailbox.guid, each)))) for each in found.deleted)
+        # A folder that may not be seen any more is gone for who asks.
+        gone = [*found.deleted, *(each.id for each in found.updated if not seen(each))]
+        changes.extend(t("Delete", t("FolderId", Id=str(ObjectId(mailbox.guid, each)))) for each in gone)
         yield m("SyncState", pack(found.state))
         yield m("IncludesLastFolderInRange", "true")
         yield changes
