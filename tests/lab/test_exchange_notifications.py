@@ -174,6 +174,17 @@ def test_a_mailbox_has_so_many_subscriptions_and_they_expire(exchanges: Exchange
         assert ask(exchanges.alpha, anna, get).codes == ["ErrorSubscriptionNotFound"]
 
 
+def test_who_may_not_read_is_told_nothing(exchanges: Exchanges, office: Office) -> None:
+    anna, bert = office.alpha("anna"), office.alpha("bert")
+    folders = (
+        f'<t:FolderIds><t:DistinguishedFolderId Id="inbox"><t:Mailbox><t:EmailAddress>{anna.smtp}</t:EmailAddress>'
+        "</t:Mailbox></t:DistinguishedFolderId></t:FolderIds>"
+    )
+    hers = PULL.replace(' SubscribeToAllFolders="true"', "").replace("<t:EventTypes>", f"{folders}<t:EventTypes>")
+    assert ask(exchanges.alpha, anna, hers).codes == ["NoError"]
+    assert ask(exchanges.alpha, bert, hers).codes in (["ErrorAccessDenied"], ["ErrorFolderNotFound"])
+
+
 class Stream:
     """A plain connection to GetStreamingEvents; the answer's parts as they come."""
 

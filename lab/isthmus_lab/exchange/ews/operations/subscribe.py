@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from isthmus_lab.store import Rights
+
 from ...notifications.subscriptions import Subscription
-from ..call import Call, operation
+from ..call import Call, not_public, operation
 from ..errors import EwsError
 from ..names import Element, child, elements, flag, m, text
 from ..soap import Answer
@@ -40,10 +42,11 @@ def _subscribe(call: Call, request: Element, kind: str, minutes: int) -> Iterato
     everywhere = flag(request.get("SubscribeToAllFolders"))
     if everywhere == bool(named):
         raise EwsError("ErrorInvalidSubscriptionRequest", "Either FolderIds or SubscribeToAllFolders is needed.")
-    found = [call.folder(each) for each in named]
+    found = [call.folder(each, Rights.READ_ANY) for each in named]
     mailbox = found[0][0] if found else call.mailbox()
     if any(each is not mailbox for each, _ in found):
         raise EwsError("ErrorInvalidSubscriptionRequest", "The folders are in different mailboxes.")
+    not_public(mailbox)
     url = text(request, "URL") or ""
     if kind == "push" and urlsplit(url).scheme not in ("http", "https"):
         raise EwsError("ErrorInvalidPushSubscriptionUrl", "The URL of the push subscription is invalid.")
