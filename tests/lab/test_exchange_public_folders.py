@@ -199,6 +199,31 @@ def test_a_mailbox_of_public_folders_is_nobodys(public_folders: PublicFolders, o
     assert codes(ask(alpha, office.alpha("anna"), inbox)) == ["ErrorItemNotFound"]
 
 
+def test_ids_of_public_folders_are_converted(public_folders: PublicFolders, office: Office) -> None:
+    anna, alpha = office.alpha("anna"), public_folders.exchange
+    folder = public_folders.create(f"Named {anna.account}")
+    item = found(ask(alpha, anna, post(folder, "x")), ".//t:ItemId")[0].get("Id") or ""
+
+    def convert(form: str, to: str, folder: str, item: str) -> tuple[str, str]:
+        answer = ask(
+            alpha,
+            anna,
+            f'<m:ConvertId DestinationFormat="{to}"><m:SourceIds><t:AlternatePublicFolderItemId Format="{form}" '
+            f'FolderId="{folder}" ItemId="{item}"/></m:SourceIds></m:ConvertId>',
+        )
+        assert codes(answer) == ["NoError"]
+        (shown,) = [each for each in answer.iter() if each.get("ItemId")]
+        return shown.get("FolderId") or "", shown.get("ItemId") or ""
+
+    for form in ("EwsLegacyId", "EntryId", "HexEntryId", "StoreId", "OwaId"):
+        assert convert(form, "EwsId", *convert("EwsId", form, folder, item)) == (folder, item)
+    swapped = (
+        '<m:ConvertId DestinationFormat="EntryId"><m:SourceIds><t:AlternatePublicFolderId Format="EwsId" '
+        f'FolderId="{item}"/></m:SourceIds></m:ConvertId>'
+    )
+    assert codes(ask(alpha, anna, swapped)) == ["ErrorInvalidIdMalformed"]
+
+
 @dataclass(frozen=True)
 class Server:
     """The lab's Exchange server of an organisation."""

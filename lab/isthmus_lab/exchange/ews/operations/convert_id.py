@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
+from isthmus_lab.store import PUBLIC
+from isthmus_lab.store.ids import is_public
+
 from ...directory import Recipient
 from .. import id_formats
 from ..call import Call, operation
 from ..errors import EwsError
+from ..ids import ObjectId
 from ..names import Element, flag, local, m
 from ..soap import Answer
 
+_PARTS = ("FolderId", "ItemId")
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 
@@ -28,7 +33,8 @@ def convert_id(call: Call) -> Answer:
 
     def handle(node: Element) -> Iterator[Element]:
         if local(node) != "AlternateId":
-            raise EwsError("ErrorUnsupportedTypeForConversion", f"{local(node)} cannot be converted.")
+            yield _public(node, wanted)
+            return
         address, archive = node.get("Mailbox", ""), flag(node.get("IsArchive"))
 
         def mailbox(other: str | None) -> UUID:
@@ -49,3 +55,17 @@ def convert_id(call: Call) -> Answer:
         yield answer
 
     return call.answer_each(call.children("SourceIds"), handle)
+
+
+def _public(node: Element, wanted: str) -> Element:
+    """The ids of a public folder, and of an item in it, which name no mailbox."""
+    answer = m("AlternateId", Format=wanted)
+    for part in _PARTS:
+        written = node.get(part)
+        if written is not None:
+            found: ObjectId = id_formats.read(written, node.get("Format", ""), lambda _: PUBLIC)
+            if not is_public(found.entry) or found.is_folder != (part == "FolderId"):
+                raise EwsError("ErrorInvalidIdMalformed")
+            answer.set(part, id_formats.write(found, wanted, ""))
+    answer.set(_TYPE, f"t:{local(node)}Type")
+    return answer
