@@ -7,6 +7,11 @@ from datetime import timedelta
 
 import pytest
 from exchangelib import Account, CalendarItem, EWSDate, EWSDateTime, EWSTimeZone
+from exchangelib.errors import (
+    ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange,
+    ErrorCalendarOccurrenceIsDeletedFromRecurrence,
+    ErrorOccurrenceCrossingBoundary,
+)
 from exchangelib.folders import Calendar
 from exchangelib.recurrence import (
     AbsoluteMonthlyPattern,
@@ -155,3 +160,55 @@ def test_reminders(exchanges: Exchanges, office: Office) -> None:
         "2030-05-07T05:45:00Z",
     ]
     assert len(found(answer, ".//t:RecurringMasterItemId")) == 2
+
+
+def test_occurrences_that_cannot_be(exchanges: Exchanges, office: Office) -> None:
+    account = account_of(exchanges.alpha, office.alpha("anna"))
+    start = EWSDateTime(2030, 5, 6, 8, 0, tzinfo=BERLIN)
+    item = series(account, Recurrence(pattern=DailyPattern(interval=1), start=start.date(), number=4), start)
+    third = item.occurrence(3)
+    third.refresh()
+    third.start, third.end = start, start + timedelta(hours=1)
+    with pytest.raises(ErrorOccurrenceCrossingBoundary):
+        third.save(update_fields=["start", "end"])
+    second = item.occurrence(2)
+    second.refresh()
+    second.subject = "Only once"
+    second.save(update_fields=["subject"])
+    third.delete()
+    with pytest.raises(ErrorCalendarOccurrenceIsDeletedFromRecurrence):
+        item.occurrence(3).refresh()
+    with pytest.raises(ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange):
+        item.occurrence(5).refresh()
+    assert starts(account.calendar, start, 9) == ["2030-05-06 08:00", "2030-05-07 08:00", "2030-05-09 08:00"]
+    found = account.calendar.view(start=start, end=start + timedelta(days=9))
+    assert [each.subject for each in found] == ["Series", "Only once", "Series"]
+    # Another rule has other occurrences: what differed is gone.
+    master = account.calendar.get(id=item.id)
+    assert len(master.modified_occurrences) == len(master.deleted_occurrences) == 1
+    master.start, master.end = start + timedelta(hours=2), start + timedelta(hours=3)
+    master.save(update_fields=["start", "end"])
+    found = account.calendar.view(start=start, end=start + timedelta(days=9))
+    assert [(each.subject, each.start.astimezone(BERLIN).hour) for each in found] == [("Series", 10)] * 4
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        ('<m:DeleteItem DeleteType="HardDelete"><m:ItemIds>{}</m:ItemIds></m:DeleteItem>', "Cancellations"),
+        (
+            '<m:UpdateItem ConflictResolution="AlwaysOverwrite"><m:ItemChanges><t:ItemChange>{}<t:Updates>'
+            '<t:DeleteItemField><t:FieldURI FieldURI="calendar:Location"/></t:DeleteItemField></t:Updates>'
+            "</t:ItemChange></m:ItemChanges></m:UpdateItem>",
+            "InvitationsOrCancellations",
+        ),
+    ],
+)
+def test_whom_to_tell_must_be_said(exchanges: Exchanges, office: Office, request_: str, code: str) -> None:
+    person = office.alpha("anna")
+    account = account_of(exchanges.alpha, person)
+    start = EWSDateTime(2030, 5, 6, 8, 0, tzinfo=BERLIN)
+    item = CalendarItem(account=account, folder=account.calendar, subject="x", start=start, end=start).save()
+    asked = request_.format(f'<t:ItemId Id="{item.id}"/>')
+    assert codes(ask(exchanges.alpha, person, asked)) == [f"ErrorSendMeeting{code}Required"]
+    assert account.calendar.all().count() == 1

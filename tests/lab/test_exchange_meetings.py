@@ -20,6 +20,7 @@ from exchangelib.recurrence import Recurrence, WeeklyPattern
 
 from tests.plugins.clients import account_of
 from tests.plugins.exchange import Exchanges, Office
+from tests.plugins.raw import ask, codes
 
 BERLIN = EWSTimeZone("Europe/Berlin")
 START = EWSDateTime(2030, 5, 6, 8, 0, tzinfo=BERLIN)
@@ -282,3 +283,33 @@ def test_an_occurrence_is_moved_answered_and_cancelled(exchanges: Exchanges, off
     master = account.calendar.get(id=item.id)
     assert [each.start for each in master.deleted_occurrences] == [START + timedelta(days=14)]
     assert [each.original_start for each in master.modified_occurrences] == [START + timedelta(days=7)]
+
+
+REMOVE = """<m:CreateItem MessageDisposition="SaveOnly"><m:Items><t:RemoveItem>
+  <t:ReferenceItemId Id="{}"/></t:RemoveItem></m:Items></m:CreateItem>"""
+
+
+def test_another_time_is_proposed_and_a_cancelled_meeting_removed(exchanges: Exchanges, office: Office) -> None:
+    organiser, guest = office.alpha("dora"), office.beta("emil")
+    account, other = account_of(exchanges.alpha, organiser), account_of(exchanges.beta, guest)
+    item = meeting(account, guest.smtp)
+    request = message(other, "MeetingRequest")
+    request.tentatively_accept(proposed_start=START + 3 * HOUR, proposed_end=START + 4 * HOUR, body="Lieber später")
+    answer = message(account, "MeetingResponse")
+    assert (answer.response_type, answer.proposed_start) == ("Tentative", START + 3 * HOUR)
+    assert (answer.proposed_end, "Lieber später" in answer.text_body) == (START + 4 * HOUR, True)
+    (attendee,) = account.calendar.get(id=item.id).required_attendees
+    assert (attendee.response_type, attendee.proposed_start) == ("Tentative", START + 3 * HOUR)
+    assert account.calendar.get(id=item.id).start == START
+    assert other.calendar.all().get().my_response_type == "Tentative"
+
+    account.calendar.get(id=item.id).delete(send_meeting_cancellations="SendOnlyToAll")
+    cancelled = message(other, "MeetingCancellation")
+    answered = ask(exchanges.beta, guest, REMOVE.format(cancelled.id))
+    assert codes(answered) == ["NoError"]
+    assert other.calendar.all().count() == 0
+    assert {type(each).__name__ for each in other.trash.all()} == {
+        "CalendarItem",
+        "MeetingCancellation",
+        "MeetingRequest",
+    }
