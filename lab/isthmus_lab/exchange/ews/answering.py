@@ -18,7 +18,7 @@ from .call import OPERATIONS, Call, Services, Watch, as_ews_error, unwatched
 from .errors import EwsError
 from .names import Element, child, local
 from .since import refuse_newer, without_newer
-from .soap import Request, envelope, fault, parse
+from .soap import Request, envelope, envelope_of_stream, fault, parse
 from .values import REQUEST_ZONE
 from .versions import VERSIONS
 
@@ -81,7 +81,7 @@ class Answering:
     def part(self, element: Element) -> bytes:
         """An envelope of its own for a part of GetStreamingEvents' answer."""
         self.validation.answer("GetStreamingEvents", element)
-        return b"".join(envelope(self.version, as_exchange_writes(element)))
+        return envelope_of_stream(self.version, as_exchange_writes(element))
 
     def fault(self, error: Exception, operation: str) -> list[bytes]:
         """The envelope of a SOAP fault."""

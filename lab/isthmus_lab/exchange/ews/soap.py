@@ -114,15 +114,29 @@ def inside(blob: memoryview) -> bytes:
 
 def envelope(version: Version, answer: Answer) -> list[bytes]:
     """The answer in its envelope, as pieces to be sent one after the other."""
-    major, minor, build, revision = version.build
     head = (
-        '<?xml version="1.0" encoding="utf-8"?>'
-        f'<s:Envelope xmlns:s="{SOAP}"><s:Header><h:ServerVersionInfo MajorVersion="{major}" MinorVersion="{minor}" '
-        f'MajorBuildNumber="{build}" MinorBuildNumber="{revision}" Version="{version.label}" xmlns:h="{TYPES}"/>'
-        "</s:Header><s:Body>"
+        f'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{SOAP}"><s:Header>'
+        f'<h:ServerVersionInfo {_numbers(version)} xmlns:h="{TYPES}"/></s:Header><s:Body>'
     )
     content = answer if isinstance(answer, list) else [etree.tostring(answer, encoding="utf-8")]
     return [head.encode(), *content, b"</s:Body></s:Envelope>"]
+
+
+def envelope_of_stream(version: Version, answer: Element) -> bytes:
+    """One of the envelopes of a streaming answer: Exchange writes it without a prefix, and clients look for that."""
+    head = (
+        f'<?xml version="1.0" encoding="utf-8"?><Envelope xmlns="{SOAP}"><soap11:Header xmlns:soap11="{SOAP}">'
+        f'<ServerVersionInfo xmlns="{TYPES}" {_numbers(version)}/></soap11:Header><soap11:Body xmlns:soap11="{SOAP}">'
+    )
+    return head.encode() + etree.tostring(answer, encoding="utf-8") + b"</soap11:Body></Envelope>"
+
+
+def _numbers(version: Version) -> str:
+    major, minor, build, revision = version.build
+    return (
+        f'MajorVersion="{major}" MinorVersion="{minor}" MajorBuildNumber="{build}" MinorBuildNumber="{revision}" '
+        f'Version="{version.label}"'
+    )
 
 
 def fault(error: EwsError) -> Element:
