@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Final
 
-from isthmus_lab.mapi import exceptions, tags
-from isthmus_lab.mapi.bag import Attachment, Bag, Properties
+from isthmus_lab.mapi import tags
+from isthmus_lab.mapi.bag import Bag, Properties
 from isthmus_lab.mapi.calendaring.kinds import CANCELLATION_CLASS, CANCELLED, MEETING, RECEIVED, REQUEST_CLASS
 from isthmus_lab.mapi.tags import PropertyKey
 
@@ -147,11 +147,6 @@ def prefix_subject(bag: Bag, prefix: str) -> None:
         tags.PidTagNormalizedSubject: rest,
         tags.PidTagSubject: prefix + rest,
     }
-
-
-def files_of(bag: Bag) -> list[Attachment]:
-    """The attachments that are not exceptions of a series."""
-    return [each for each in bag.attachments if not exceptions.is_exception(each)]
 
 
 def _rows(people: list[Properties]) -> list[Properties]:
