@@ -9,8 +9,9 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Any, NamedTuple, TypeVar
 
 from isthmus_accounts import AccountMap, Identity
@@ -83,27 +84,9 @@ def everything_is_there_once(
             for recipient in entry["to"]:
                 sent.setdefault(recipient.lower(), set()).add(entry["message_id"])
 
-    def look(person: Person) -> _Looked:
-        before = content(source.mailbox(person.source_address))
-        after = content(target.mailbox(person.target_address))
-        if person.switched:
-            addresses = {person.source_address.lower(), person.target_address.lower()}
-            problems = _kept(before, after, {subject for address, subject in deleted if address in addresses})
-        else:
-            problems = _equal(before, after)
-        expected = sent.get(person.source_address.lower(), set())
-        mails = _arrived(after if person.switched else before)
-        return _Looked(
-            items=before.total(),
-            folders=len({entry.folder for entry in before}),
-            mails=len(expected),
-            problems=[f"{person.name}: {problem}" for problem in problems],
-            mail_problems=[
-                f"{person.name}: {mail} is there {mails[mail]} times" for mail in expected if mails[mail] != 1
-            ],
-        )
-
-    looked = _for_each(people, look)
+    # In processes of their own: reading answers keeps exchangelib busy far longer than waiting for them does.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        looked = list(pool.map(_Looker(source, target, deleted, sent), people))
     items, folders = sum(each.items for each in looked), sum(each.folders for each in looked)
     mails, recipients = sum(each.mails for each in looked), sum(each.mails > 0 for each in looked)
     return [
@@ -118,6 +101,37 @@ def everything_is_there_once(
             [problem for each in looked for problem in each.problems],
         ),
     ]
+
+
+@dataclass(frozen=True)
+class _Looker:
+    """Looks at both mailboxes of a person. ``deleted``: whose owner deleted what in the target; ``sent``: what was sent
+    to whom."""
+
+    source: Organisation
+    target: Organisation
+    deleted: set[tuple[str, str]]
+    sent: dict[str, set[str]]
+
+    def __call__(self, person: Person) -> _Looked:
+        before = content(self.source.mailbox(person.source_address))
+        after = content(self.target.mailbox(person.target_address))
+        if person.switched:
+            addresses = {person.source_address.lower(), person.target_address.lower()}
+            problems = _kept(before, after, {subject for address, subject in self.deleted if address in addresses})
+        else:
+            problems = _equal(before, after)
+        expected = self.sent.get(person.source_address.lower(), set())
+        mails = _arrived(after if person.switched else before)
+        return _Looked(
+            items=before.total(),
+            folders=len({entry.folder for entry in before}),
+            mails=len(expected),
+            problems=[f"{person.name}: {problem}" for problem in problems],
+            mail_problems=[
+                f"{person.name}: {mail} is there {mails[mail]} times" for mail in expected if mails[mail] != 1
+            ],
+        )
 
 
 class _Looked(NamedTuple):
