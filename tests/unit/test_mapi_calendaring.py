@@ -42,7 +42,7 @@ def series(draw: st.DrawFn) -> Series:
         length=draw(st.integers(0, 3000)),
         end=draw(st.sampled_from(End)),
         count=draw(st.integers(1, 40)),
-        last=first + timedelta(days=draw(st.integers(800, 4000))),
+        last=first + timedelta(days=draw(st.integers(1200, 4000))),  # at least one day of any rule
     )
     if frequency is Frequency.YEARLY:  # the rule names no month but the first day's
         drawn = replace(drawn, first=next(drawn.days()))
