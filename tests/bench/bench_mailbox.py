@@ -203,7 +203,7 @@ async def measure(exchanges: Exchanges, pool: Pool, size: int, count: int) -> li
     return [
         row("items a second", "1/s", count / ours.seconds, count / theirs.seconds),
         row("MB a second", "MB/s", total / 1e6 / ours.seconds, total / 1e6 / theirs.seconds),
-        row("round trips an item", "1", ours.round_trips / count, theirs.round_trips / count),
+        row("round trips an item", "requests", ours.round_trips / count, theirs.round_trips / count),
         row("client CPU an item", "ms", 1000 * ours.cpu_seconds / count, 1000 * theirs.cpu_seconds / count),
         Row(
             f"mailbox pass, {title}: a pass that finds nothing changed",

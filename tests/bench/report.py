@@ -28,12 +28,19 @@ class Row:
 
 
 def show(rows: Sequence[Row]) -> None:
-    """A table on the terminal."""
-    table = Table("", "", "compared with", "", "ratio")
+    """A table on the terminal; where there is none, as wide as it has to be."""
+    table = Table(box=None, header_style="bold")
+    for title in ("", "value", "compared with", "its value", "ratio"):
+        table.add_column(title, no_wrap=True, justify="left" if title in ("", "compared with") else "right")
     for row in rows:
-        ours, theirs = f"{row.value:,.3g} {row.unit}", f"{row.compared_value:,.3g} {row.unit}"
-        table.add_row(row.name, ours, row.compared_with, theirs, f"{row.ratio:.3g}")
-    Console().print(table)
+        ours, theirs = f"{_short(row.value)} {row.unit}", f"{_short(row.compared_value)} {row.unit}"
+        table.add_row(row.name, ours, row.compared_with, theirs, _short(row.ratio))
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(table)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def write(rows: Sequence[Row], path: Path) -> None:

@@ -135,3 +135,19 @@ def test_a_mail_folder_is_imported_migrated_and_switched(user: User, maildir: Pa
     assert user.mailbox(address)["active_side"] == "target"
     # The probe mails of the switch are in the target alone.
     assert not held(source) - content(target.mailbox(there))
+
+
+def test_a_system_goes_on_where_it_was_stopped(user: User) -> None:
+    """Down and up, and up once more while it runs: the same portal, the same mailboxes, nothing copied again."""
+    before = {box["id"]: box for box in user.json("status")["mailboxes"]}
+    addresses = {row["name"]: row["address"] for row in user.json("ps")}
+    user.run("down")
+    user.run("ps", exit_code=3)
+    user.run("up")
+    assert {row["name"]: row["address"] for row in user.json("ps")} == addresses
+    user.run("up")
+    after = {box["id"]: box for box in user.json("status")["mailboxes"]}
+    assert after.keys() == before.keys()
+    for box, was in before.items():
+        assert after[box]["active_side"] == was["active_side"]
+        assert after[box]["items"]["done"] == was["items"]["done"]

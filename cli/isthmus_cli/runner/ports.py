@@ -14,6 +14,8 @@ def free_ports(count: int) -> list[int]:
     """Return `count` different TCP ports of 127.0.0.1 on which nothing listens now. OSError: there are none."""
     found: list[int] = []
     for port in random.sample(_CANDIDATES, len(_CANDIDATES)):
+        if len(found) == count:
+            return found
         with socket.socket() as probe:
             # As servers do: a connection that was closed a minute ago does not make a port busy.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -22,6 +24,4 @@ def free_ports(count: int) -> list[int]:
             except OSError:
                 continue
         found.append(port)
-        if len(found) == count:
-            return found
     raise OSError(f"no {count} free ports between {_CANDIDATES.start} and {_CANDIDATES.stop} on 127.0.0.1")
