@@ -12,6 +12,7 @@ from exchangelib import Message
 from exchangelib.errors import ErrorItemCorrupt
 from lxml import etree
 
+from tests.lab.copying import stream
 from tests.plugins.clients import account_of
 from tests.plugins.conditions import GET_INBOX, ask, conditions, drafts, injected, item_ids
 from tests.plugins.exchange import Exchanges, Office, Person
@@ -110,6 +111,22 @@ def test_chosen_items_are_refused(exchanges: Exchanges, office: Office) -> None:
         assert ask(exchanges.alpha, anna, export).codes == ["ErrorMessageSizeExceeded"] * 2
     with conditions(exchanges.alpha, faults=rule("item-error", anna, larger_than=1_000_000)):
         assert ask(exchanges.alpha, anna, export).codes == ["NoError"] * 2
+
+
+def test_each_upload_has_its_own_stream_whatever_becomes_of_others(exchanges: Exchanges, office: Office) -> None:
+    anna = office.alpha("anna")
+    account = account_of(exchanges.alpha, anna)
+    struck, one, two = (f"<t:Data>{stream(subject)}</t:Data>" for subject in ("Struck", "One", "Two"))
+    items = [
+        f'<t:Item CreateAction="CreateNew"><t:ParentFolderId Id="{account.drafts.id}"/>{data}</t:Item>'
+        for data in (struck, "<t:Data/>", one, two)
+    ]
+    upload = f"<m:UploadItems><m:Items>{''.join(items)}</m:Items></m:UploadItems>"
+    with conditions(exchanges.alpha, faults=rule("item-error", anna, operations=["UploadItems"], times=1)):
+        answer = ask(exchanges.alpha, anna, upload)
+    assert answer.codes == ["ErrorItemCorrupt", "ErrorCorruptData", "NoError", "NoError"]
+    made = [(item, None) for item in answer.ids()]
+    assert [item.subject for item in account.fetch(ids=made)] == ["One", "Two"]
 
 
 def test_pages_are_short_and_states_expire(exchanges: Exchanges, office: Office) -> None:

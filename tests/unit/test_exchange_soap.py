@@ -18,7 +18,7 @@ def test_only_the_wanted_texts_are_lifted() -> None:
         b'<a><t:Data x="1">QUJD</t:Data> between <Data>REVG\n</Data><Other>kept</Other><Data /></a>', b"Data"
     )
     assert rest == b'<a><t:Data x="1"></t:Data> between <Data></Data><Other>kept</Other><Data /></a>'
-    assert [bytes(each) for each in texts] == [b"QUJD", b"REVG\n"]
+    assert [bytes(each) for each in texts] == [b"QUJD", b"REVG\n", b""]
 
 
 def test_an_upload_is_read_with_its_data_apart() -> None:
@@ -54,6 +54,13 @@ def test_the_header_says_who_and_which_version() -> None:
         b"<s:Envelope/>",
         b'<!DOCTYPE x [<!ENTITY a "b">]><x/>',
         b'<?xml version="1.0"?><!-- hidden --><!DOCTYPE x><x/>',
+        b"<!-- one more -->" * 100_000 + b"<!DOCTYPE x><x/>",
+        b"<!-- one more -->" * 100_000 + b"<x",
+        b"<!-" * 100_000,
+        b"\xff\xfea",
+        ENVELOPE.replace(' version="1.0"?>', ' version="1.0" encoding="utf-16be"?><!DOCTYPE x [<!ENTITY e "f">]>')
+        .format(header="", body='<m:GetFolder a="&e;"/>')
+        .encode("utf-16-be"),
         ENVELOPE.format(header="", body="").encode(),
         ENVELOPE.format(
             header='<s:Header><t:RequestServerVersion Version="Exchange2099"/></s:Header>', body="<a/>"
@@ -68,3 +75,8 @@ def test_what_is_no_request_is_a_fault(body: bytes) -> None:
 def test_utf_16_is_understood() -> None:
     text = ENVELOPE.format(header="", body="<m:GetFolder/>").replace('"1.0"', '"1.0" encoding="utf-16"')
     assert parse(text.encode("utf-16")).operation == "GetFolder"
+
+
+def test_comments_before_the_envelope_cost_nothing() -> None:
+    text = ENVELOPE.format(header="", body="<m:GetFolder/>").replace("?>", "?>" + "<!-- so -->" * 10_000)
+    assert parse(text.encode()).operation == "GetFolder"

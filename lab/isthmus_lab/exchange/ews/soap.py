@@ -20,7 +20,6 @@ from .versions import SCHEMAS, Version
 # Operations whose bulk is lifted out, and the element that holds it.
 _LIFTED: Final = {b"UploadItems": b"Data"}
 _SLASH: Final = ord("/")
-_DOCTYPE = re.compile(rb"(?:\s|\xef\xbb\xbf|<\?.*?\?>|<!--.*?-->)*<!DOCTYPE", re.DOTALL)
 
 Answer = Element | list[bytes]
 """What an operation gives back: the response element, or its serialised pieces where the answer is large."""
@@ -59,12 +58,13 @@ def lift(body: bytes, name: bytes) -> tuple[bytes, list[memoryview]]:
         if body[at + 1 : at + 2] == b"!":
             return body, []
         end = body.find(b">", at)
-        tag = body[at + 1 : end].split(None, 1)[0] if end > at + 1 and body[end - 1] != _SLASH else b""
+        closed = body[end - 1] == _SLASH
+        tag = next(iter(body[at + 1 : end - closed].split(None, 1)), b"")
         following = body.find(b"<", end)
         if tag and tag[0] != _SLASH and tag.rpartition(b":")[2] == name and following > 0:
             rest.append(view[kept : end + 1])
-            texts.append(view[end + 1 : following])
-            kept = following
+            texts.append(view[end + 1 : end + 1 if closed else following])
+            kept = end + 1 if closed else following
         at = following
     rest.append(view[kept:])
     return b"".join(rest), texts
@@ -73,9 +73,12 @@ def lift(body: bytes, name: bytes) -> tuple[bytes, list[memoryview]]:
 def parse(body: bytes) -> Request:
     """Reads an envelope. Raises EwsError (a fault) for what is no SOAP request."""
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        body = re.sub(r"^<\?.*?\?>", "", body.decode("utf-16"), flags=re.DOTALL).encode()
-    if _DOCTYPE.match(body):
-        raise EwsError("ErrorSchemaValidation", "The request failed schema validation: document types are not allowed.")
+        try:
+            body = re.sub(r"^<\?.*?\?>", "", body.decode("utf-16"), flags=re.DOTALL).encode()
+        except UnicodeDecodeError as error:
+            raise EwsError("ErrorSchemaValidation", f"The request failed schema validation: {error}") from None
+    if _begins_with_doctype(body):
+        raise _doctype()
     blobs: list[memoryview] = []
     for operation, name in _LIFTED.items():
         if operation in body[:8192]:
@@ -88,6 +91,8 @@ def parse(body: bytes) -> Request:
         envelope = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise EwsError("ErrorSchemaValidation", f"The request failed schema validation: {error}") from None
+    if envelope.getroottree().docinfo.internalDTD is not None:  # in an encoding in which it was not seen before
+        raise _doctype()
     content = elements(envelope.find(f"{{{SOAP}}}Body"))
     if envelope.tag != f"{{{SOAP}}}Envelope" or len(content) != 1:
         raise EwsError("ErrorSchemaValidation", "The request failed schema validation: no SOAP envelope with one body.")
@@ -104,6 +109,24 @@ def parse(body: bytes) -> Request:
                 raise EwsError("ErrorSchemaValidation", "ExchangeImpersonation names nobody in ConnectingSID.")
             impersonate = (local(who[0]), (who[0].text or "").strip())
     return Request(content[0], elements(header), schema, impersonate, blobs)
+
+
+def _begins_with_doctype(body: bytes) -> bool:
+    """What comes before the first element holds a document type; seen before the parser reads what is in it."""
+    at = body.find(b"<")
+    while at >= 0:
+        if body.startswith(b"<!--", at):
+            at = body.find(b"-->", at + 4)
+        elif body.startswith(b"<?", at):
+            at = body.find(b"?>", at + 2)
+        else:
+            return body[at : at + 9].upper() == b"<!DOCTYPE"
+        at = body.find(b"<", at) if at >= 0 else -1
+    return False
+
+
+def _doctype() -> EwsError:
+    return EwsError("ErrorSchemaValidation", "The request failed schema validation: document types are not allowed.")
 
 
 def inside(blob: memoryview) -> bytes:

@@ -20,14 +20,15 @@ from ..soap import Answer, inside
 @operation
 def upload_items(call: Call) -> Answer:
     """Creates items, or replaces the content of existing ones."""
+    items = call.children("Items")
     # The streams were lifted out of the request, or, where that could not be done, are still in it.
-    blobs = iter(call.request.blobs)
+    blobs = dict(zip(items, call.request.blobs, strict=True)) if call.request.blobs else {}
     folder_named = cache(partial(call.folder_named, need=Rights.CREATE))
 
     def handle(node: Element) -> Iterator[bytes]:
         data, parent = child(node, "Data"), child(node, "ParentFolderId")
         assert data is not None and parent is not None
-        content = _content(next(blobs) if call.request.blobs else (data.text or "").encode())
+        content = _content(blobs[node] if blobs else (data.text or "").encode())
         mailbox, folder = folder_named(parent.get("Id", ""))
         try:
             row = _upload(call, node, mailbox, folder.id, content)
@@ -37,7 +38,7 @@ def upload_items(call: Call) -> Answer:
 
     # All of them are committed at once; what fails of one is undone alone.
     with call.one_commit():
-        return call.answer_each_as_text(call.children("Items"), handle)
+        return call.answer_each_as_text(items, handle)
 
 
 def _content(written: bytes | memoryview) -> bytes:
