@@ -7,6 +7,7 @@ from exchangelib import Account, FileAttachment, Message
 from exchangelib.errors import ErrorCorruptData, ErrorInvalidSyncStateData, ErrorItemNotFound
 
 from tests.plugins.clients import account_of, impersonated
+from tests.plugins.conditions import ask
 from tests.plugins.exchange import Exchanges, Office
 
 
@@ -32,6 +33,22 @@ def test_many_changes_come_in_pages(exchanges: Exchanges, office: Office) -> Non
     account.bulk_create(account.drafts, [Message(account=account, subject=str(number)) for number in range(120)])
     told = list(account.drafts.sync_items(max_changes_returned=50, only_fields=["subject"]))
     assert sorted(int(item.subject) for _, item in told) == list(range(120))
+
+
+@pytest.mark.parametrize("shape", ["IdOnly", "Default"])
+def test_what_a_client_ignores_is_not_told(exchanges: Exchanges, office: Office, shape: str) -> None:
+    anna = office.alpha("emil")
+    account = account_of(exchanges.alpha, anna)
+    one, two = (Message(account=account, folder=account.drafts, subject=name).save() for name in ("One", "Two"))
+    answer = ask(
+        exchanges.alpha,
+        anna,
+        f"<m:SyncFolderItems><m:ItemShape><t:BaseShape>{shape}</t:BaseShape></m:ItemShape>"
+        '<m:SyncFolderId><t:DistinguishedFolderId Id="drafts"/></m:SyncFolderId>'
+        f'<m:Ignore><t:ItemId Id="{one.id}"/></m:Ignore><m:MaxChangesReturned>10</m:MaxChangesReturned>'
+        "</m:SyncFolderItems>",
+    )
+    assert answer.ids() == [two.id]
 
 
 def test_a_foreign_sync_state_is_refused(exchanges: Exchanges, office: Office) -> None:

@@ -55,14 +55,15 @@ def sync_folder_items(call: Call) -> Answer:
         if not call.access(mailbox).sees_private:
             shown = [each for each in found.changes if each.row is None or each.row.sensitivity != PRIVATE]
             found = found._replace(changes=shown)
+        if ignored:
+            shown = [each for each in found.changes if str(ObjectId(mailbox.guid, each.id)) not in ignored]
+            found = found._replace(changes=shown)
         yield m("SyncState", pack(found.state))
         yield m("IncludesLastItemInRange", "true" if found.last else "false")
         changes = m("Changes")
         if plain:
             writer = _Writer(mailbox, shape)
-            written.extend(
-                writer.change(each) for each in found.changes if not ignored or writer.id(each.id) not in ignored
-            )
+            written.extend(map(writer.change, found.changes))
         else:
             changes.extend(_change(call, mailbox, shape, each) for each in found.changes)
         yield changes
