@@ -36,6 +36,7 @@ PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _AWAY = (
     TryLater,
     OSError,
+    asyncpg.InternalClientError,  # the connection was closed while it was being reset
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.OperatorInterventionError,  # PostgreSQL is being stopped or started
     asyncpg.exceptions.InsufficientResourcesError,

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from isthmus_service import Connection, Pool, Service
+from isthmus_service import DATABASE_ERRORS, Connection, Pool, Service
 
 from isthmus_events import metrics
 from isthmus_events.event import headers
@@ -99,7 +99,7 @@ class Relay:
                 await self._service.wait_for(f"Kafka at {self._kafka}", lambda: ensure_topics(self._kafka))
                 try:
                     await self._relay()
-                except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                except (KafkaError, *DATABASE_ERRORS) as error:
                     self._service.log.warning("outbox relay interrupted, starts again", reason=repr(error))
                 await asyncio.sleep(0.5)
 
@@ -145,7 +145,7 @@ class Relay:
 
     async def _measure(self) -> None:
         while True:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with contextlib.suppress(*DATABASE_ERRORS):
                 row = await self._pool.fetchrow(
                     "SELECT current_schema() AS schema, count(*) AS events,"
                     " coalesce(extract(epoch FROM clock_timestamp() - min(said_at)), 0)::float AS age FROM outbox"

@@ -8,9 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from isthmus_service import Connection, Pool, Service
+from isthmus_service import DATABASE_ERRORS, Connection, Pool, Service
 
 from isthmus_events import metrics
 from isthmus_events.event import Event
@@ -153,7 +152,7 @@ class Ownership:
         """Notice newer owners without Kafka's help."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with contextlib.suppress(*DATABASE_ERRORS):
                 leases = dict(self._owned)
                 rows = await self._pool.fetch(
                     "SELECT partition, epoch FROM partition_owner WHERE consumer_group = $1 AND partition = ANY($2)",

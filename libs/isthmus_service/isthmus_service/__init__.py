@@ -11,9 +11,19 @@ A service is one function that gets a `Service`, opens what it needs and waits:
         run("mailbox", Settings, serve)
 """
 
-from isthmus_service.database import Connection, Pool
+from isthmus_service.database import DATABASE_AWAY, DATABASE_ERRORS, Connection, Pool
 from isthmus_service.migrations import MigrationError
 from isthmus_service.service import Service, run
 from isthmus_service.settings import ConfigurationError, ServiceSettings
 
-__all__ = ["ConfigurationError", "Connection", "MigrationError", "Pool", "Service", "ServiceSettings", "run"]
+__all__ = [
+    "DATABASE_AWAY",
+    "DATABASE_ERRORS",
+    "ConfigurationError",
+    "Connection",
+    "MigrationError",
+    "Pool",
+    "Service",
+    "ServiceSettings",
+    "run",
+]

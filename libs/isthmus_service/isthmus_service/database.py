@@ -16,6 +16,22 @@ if TYPE_CHECKING:
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
+DATABASE_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.OperatorInterventionError,
+)
+"""PostgreSQL cannot be reached, or is being stopped or started: waiting helps.
+
+InternalClientError is one of them because asyncpg may hand out a connection that was closed in the middle of its reset,
+and then says "cannot switch to state …; another operation is in progress".
+"""
+
+DATABASE_ERRORS = (asyncpg.PostgresError, *DATABASE_AWAY)
+"""Whatever a statement can end with."""
+
 _OLDEST = 15
 _CONNECTIONS = 10
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -25,6 +24,7 @@ from isthmus.accounts.v1.accounts_pb2 import (
     WatchResponse,
 )
 from isthmus_accounts.errors import AmbiguousIdentity, UnknownIdentity
+from isthmus_service import DATABASE_AWAY
 
 from isthmus_accountmap import store
 
@@ -126,7 +126,7 @@ class Unavailability(grpc.aio.ServerInterceptor):
         async def careful(request: Any, context: _Context) -> Any:
             try:
                 return await handler.unary_unary(request, context)
-            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+            except DATABASE_AWAY as error:
                 return await context.abort(grpc.StatusCode.UNAVAILABLE, f"the database does not answer: {error}")
 
         return grpc.unary_unary_rpc_method_handler(careful, handler.request_deserializer, handler.response_serializer)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
+from isthmus_service import DATABASE_ERRORS
 
 from isthmus_accountmap.store import CHANGED
 
@@ -47,7 +47,7 @@ class News:
     async def run(self) -> None:
         """Listen until cancelled. While PostgreSQL is away watchers look by themselves, with their heartbeats."""
         while True:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with contextlib.suppress(*DATABASE_ERRORS):
                 async with self._pool.acquire() as connection:
                     await connection.add_listener(CHANGED, self._tell)
                     while not connection.is_closed():  # noqa: ASYNC110  (nothing tells of its end)

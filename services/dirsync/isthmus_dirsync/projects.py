@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_project import Project
+from isthmus_service import DATABASE_ERRORS
 from pydantic import ValidationError
 
 from isthmus_dirsync import records, telling
@@ -54,7 +54,7 @@ async def _synchronise(
         try:
             async with pool.acquire() as lock, _the_only_one(lock, applied.project, log):
                 await Synchroniser(project, applied.revision, service.settings.secrets_dir, pool, accounts, lock).run()
-        except* (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except* DATABASE_ERRORS as error:
             log.warning("interrupted, starts again", reason=repr(error.exceptions[0]))
         await asyncio.sleep(_AGAIN_SECONDS)
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
 import structlog
 from isthmus_directory import (
     BookmarkUnusable,
@@ -29,6 +28,7 @@ from isthmus_directory import (
     sees_deletions,
     survey,
 )
+from isthmus_service import DATABASE_ERRORS
 from isthmus_sync.directory import Decision, ExchangeFacts, Pair, Side, Surroundings, objection
 
 from isthmus_dirsync import metrics, records, telling
@@ -110,7 +110,7 @@ class Synchroniser:
                     await self._run_once()
                     self._state, self._problem, pause = "in step", "", _FIRST_PAUSE
                     metrics.failing.labels(self._project.project).set(0)
-                except (DirectoryError, Stopped, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                except (DirectoryError, Stopped, *DATABASE_ERRORS) as error:
                     self._state, self._problem = "failing", str(error)
                     metrics.failing.labels(self._project.project).set(1)
                     self._log.warning("directories are not in step", reason=str(error), again_in_seconds=pause)
@@ -354,7 +354,7 @@ class Synchroniser:
         """Say how things stand whenever that changes."""
         told: object = None
         while True:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with contextlib.suppress(*DATABASE_ERRORS):
                 async with self._pool.acquire() as connection, connection.transaction():
                     figures = await records.counts(connection, self._project.project)
                     now = (self._state, self._problem, figures)

@@ -14,7 +14,6 @@ import contextlib
 import time
 from collections.abc import Collection
 
-import asyncpg
 from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_ORDER_PASS_AND_PROVE,
@@ -30,7 +29,7 @@ from isthmus_events import Event, Lease, Ownership, OwnershipLost, publish
 from isthmus_events.topics import ACCOUNT_PAIRS, MAILBOX_ORDERS, MAILBOX_PASSES, MAILBOX_PROGRESS
 from isthmus_exchange.client import Client
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, TransientError
-from isthmus_service import Connection, Pool, Service, ServiceSettings
+from isthmus_service import DATABASE_AWAY, Connection, Pool, Service, ServiceSettings
 from isthmus_sync.mailbox.model import Outcome
 from pydantic import Field
 
@@ -46,9 +45,6 @@ from isthmus_mailbox.proving import Proof, prove
 from isthmus_mailbox.running import run_pass
 
 GROUP = "mailbox"
-
-AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.exceptions.OperatorInterventionError)
-"""PostgreSQL cannot be reached, or is being stopped: nothing is wrong with the mailbox."""
 
 _LOOK_SECONDS = 0.5
 _TELL_SECONDS = 1.0
@@ -130,7 +126,7 @@ class Worker:
         try:
             while True:
                 await asyncio.sleep(_WATCH_SECONDS)
-                with contextlib.suppress(*AWAY):
+                with contextlib.suppress(*DATABASE_AWAY):
                     self._resting = await boxes.resting(self._pool, list(self._ownership.owned()), self._resting)
                     servers = {
                         collection: self._watched_server(collection)
@@ -182,7 +178,7 @@ class Worker:
                 self._to_wake -= waking
             self._paused = await boxes.paused(self._pool, list(owned))
             found = await boxes.due(self._pool, list(owned), self._running.keys())
-        except AWAY as error:  # PostgreSQL is away; ownership says so, too
+        except DATABASE_AWAY as error:  # PostgreSQL is away; ownership says so, too
             self._service.log.warning("cannot look for mailboxes that are due", reason=str(error))
             return
         metrics.WAITING.set(len(found))
@@ -219,7 +215,7 @@ class Worker:
         except (MailboxBlocked, AccessError) as error:
             log.warning("the mailbox is blocked", reason=str(error))
             await self._fail(box, lease, str(error), blocked=True)
-        except (EwsError, TransientError, InDoubtError, *AWAY) as error:
+        except (EwsError, TransientError, InDoubtError, *DATABASE_AWAY) as error:
             log.warning("the pass did not come to its end", reason=str(error))
             await self._fail(box, lease, str(error), blocked=False)
         except Exception as error:
@@ -321,7 +317,7 @@ class Worker:
                 await lease.hold(connection)
                 await boxes.failed(connection, box, pause)
                 await self._tell(connection, telling.progress(box, counts, state, problem))
-        except (OwnershipLost, *AWAY) as error:
+        except (OwnershipLost, *DATABASE_AWAY) as error:
             self._service.log.info("a failed pass could not be written down", reason=str(error))
 
     # --- what is told -----------------------------------------------------------------------------------------------
@@ -330,7 +326,7 @@ class Worker:
         """Say now and then how far the pass is, once it has something to do."""
         while True:
             await asyncio.sleep(_TELL_SECONDS)
-            with contextlib.suppress(OwnershipLost, *AWAY):
+            with contextlib.suppress(OwnershipLost, *DATABASE_AWAY):
                 counts = await boxes.counts(self._pool, box.id)
                 if not counts.staged and not made.counts:
                     continue

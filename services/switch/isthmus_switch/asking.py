@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import asyncpg
 from isthmus.accounts.v1.accounts_pb2 import SIDE_TARGET
 from isthmus.events.v1.mailbox_pb2 import MAILBOX_STATE_IN_STEP
 from isthmus.events.v1.switch_pb2 import SwitchRequested
 from isthmus_events import publish
 from isthmus_events.topics import SWITCH_REQUESTS
+from isthmus_service import DATABASE_ERRORS
 
 from .project import current_project
 from .saga import Side, Step
@@ -56,7 +56,7 @@ async def ask_for_switches(service: Service[Any], pool: Pool, projects: Table[Pr
         if collections:
             try:
                 await _ask(service, pool, collections)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except DATABASE_ERRORS as error:
                 service.log.warning("PostgreSQL is away", reason=repr(error))
         await asyncio.sleep(_EVERY)
 

@@ -12,7 +12,7 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
+from isthmus_service import DATABASE_ERRORS
 
 from . import store
 from .saga import DueCame, Saga
@@ -44,7 +44,7 @@ class Runner:
             try:
                 async with self._pool.acquire() as locks:
                     await self._follow(locks)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except DATABASE_ERRORS as error:
                 self._log.warning("PostgreSQL is away, the switches wait", reason=repr(error))
                 await asyncio.sleep(1)
 
