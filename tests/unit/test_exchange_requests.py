@@ -17,21 +17,39 @@ from isthmus_exchange.operations import (
     ExportItems,
     FindFolders,
     FindItem,
+    FolderUpdate,
     GetDistinguishedFolders,
+    GetFolderSettings,
     GetItemLabels,
     MoveFolder,
     MoveItems,
     Operation,
     RenameFolder,
+    SetFolderSettings,
     SetReadFlags,
     SyncFolderHierarchy,
     SyncFolderItems,
     UploadItems,
 )
-from isthmus_exchange.values import Exported, ItemChange, ItemId, Upload
+from isthmus_exchange.values import Exported, ItemChange, ItemId, Member, Permission, Upload
 from lxml import etree
 
 _NAME = 'Übel & <Söhne> "2" \x01'
+_READER = Permission(Member(address="a&b@beta.test"), "Reviewer")
+_CUSTOM = Permission(
+    Member(sid="S-1-5-21-1"),
+    "Custom",
+    (
+        ("CanCreateItems", "true"),
+        ("CanCreateSubFolders", "false"),
+        ("IsFolderOwner", "false"),
+        ("IsFolderVisible", "true"),
+        ("IsFolderContact", "false"),
+        ("EditItems", "Owned"),
+        ("DeleteItems", "None"),
+        ("ReadItems", "FullDetails"),
+    ),
+)
 OPERATIONS: Sequence[Operation[Any]] = (
     SyncFolderHierarchy(None),
     SyncFolderHierarchy("state="),
@@ -47,6 +65,16 @@ OPERATIONS: Sequence[Operation[Any]] = (
     CreateFolder("parent", _NAME, "IPF.Note"),
     CreateFolder("parent", _NAME, "IPF.Appointment"),
     CreateFolder("parent", _NAME, ""),
+    CreateFolder("parent", _NAME, "IPF.Note", closed=True),
+    CreateFolder("parent", _NAME, "IPF.Appointment", closed=True),
+    GetFolderSettings(("a", "b")),
+    SetFolderSettings(
+        (
+            FolderUpdate("a", "Folder", [_READER, _CUSTOM]),
+            FolderUpdate("b", "CalendarFolder", [_READER._replace(level="FreeBusyTimeOnly")]),
+            FolderUpdate("c", "ContactsFolder", None, {"Comment": _NAME, "AttributeHidden": None, "PolicyTag": "AAAA"}),
+        )
+    ),
     RenameFolder("folder", _NAME),
     MoveFolder("folder", "parent"),
     DeleteFolder("folder"),

@@ -12,7 +12,7 @@ from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 from google.protobuf.message import Message
 from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus.events.v1.directory_pb2 import DirectoryChanged, DirectoryStatus, PairObserved, RedirectionSet
-from isthmus.events.v1.mailbox_pb2 import ItemSetAside, MailboxOrdered, MailboxProgress, PassCompleted
+from isthmus.events.v1.mailbox_pb2 import ItemSetAside, KeptAside, MailboxOrdered, MailboxProgress, PassCompleted
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus.events.v1.switch_pb2 import SwitchProgress, SwitchRequested
 from isthmus_service import ConfigurationError
@@ -101,6 +101,12 @@ MAILBOX_SET_ASIDE: Final = Topic(
     compacted=False,
     about="An item that could not be copied, from mailbox.",
 )
+MAILBOX_KEPT_ASIDE: Final = Topic(
+    "isthmus.mailbox.keptaside.v1",
+    KeptAside,
+    compacted=False,
+    about="A right, a rule or a setting that could not be brought over, from mailbox.",
+)
 SWITCH_REQUESTS: Final = Topic(
     "isthmus.switch.requests.v1",
     SwitchRequested,
@@ -125,6 +131,7 @@ ALL_TOPICS: Final[tuple[Topic[Any], ...]] = (
     MAILBOX_PROGRESS,
     MAILBOX_PASSES,
     MAILBOX_SET_ASIDE,
+    MAILBOX_KEPT_ASIDE,
     SWITCH_REQUESTS,
     SWITCH_PROGRESS,
 )

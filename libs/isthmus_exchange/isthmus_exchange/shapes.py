@@ -66,7 +66,7 @@ def read_item_id(element: Element | None) -> ItemId:
 def read_item(element: Element) -> Item:
     """An item that was asked for with ITEM_SHAPE, of whatever class."""
     identity = read_item_id(element.find(f"{T}ItemId"))
-    found = _extended(element)
+    found = read_extended(element)
     flags = int(found.get(_FLAGS) or 0)
     return Item(
         id=identity.id,
@@ -96,7 +96,7 @@ def read_folder(element: Element, role: str = "") -> Folder:
 
 def read_mark(element: Element) -> tuple[str, FolderMark]:
     """The id and the mark of a folder that was asked for with MARK_SHAPE."""
-    identity, found = element.find(f"{T}FolderId"), _extended(element)
+    identity, found = element.find(f"{T}FolderId"), read_extended(element)
     if identity is None:
         raise ValueError(f"the server's {_local(element)} has no FolderId")
     mark = FolderMark(*(found.get(tag, "") for tag in (_COMMITTED, _DELETED, _TOTAL, _UNREAD, _HIDDEN)))
@@ -116,7 +116,7 @@ def read_folder_id(message: Element) -> str:
     return found.get("Id", "")
 
 
-def _extended(element: Element) -> dict[int, str]:
+def read_extended(element: Element) -> dict[int, str]:
     """Extended properties by their tag's number."""
     found: dict[int, str] = {}
     for each in element.iterfind(f"{T}ExtendedProperty"):

@@ -77,6 +77,41 @@ class FolderMark(NamedTuple):
     associated: str
 
 
+class Member(NamedTuple):
+    """Somebody in a folder's access control list ([MS-OXWSCDATA] UserIdType). `distinguished`: Default or Anonymous."""
+
+    sid: str = ""
+    address: str = ""
+    name: str = ""
+    distinguished: str = ""
+
+    @property
+    def key(self) -> str:
+        """By what an entry is known within its organisation."""
+        return self.distinguished or self.address.casefold() or self.sid or self.name
+
+
+class Permission(NamedTuple):
+    """An entry of a folder's access control list: a level, or "Custom" with its single rights by element name."""
+
+    member: Member
+    level: str
+    rights: tuple[tuple[str, str], ...] = ()
+
+
+class FolderSettings(NamedTuple):
+    """What a folder is beside its name, its place and what it holds."""
+
+    # The element that shows a folder of its kind: "CalendarFolder" has permissions of its own kind.
+    element: str
+    # None when the account may not read them.
+    permissions: list[Permission] | None
+    # Entries of whom the server knows nothing more than a name: accounts that were deleted.
+    unknown: list[str]
+    # By name of folder_properties.PROPERTIES, as the server writes it.
+    properties: dict[str, str]
+
+
 class FolderChanges(NamedTuple):
     """One answer of SyncFolderHierarchy."""
 

@@ -16,6 +16,7 @@ from .model import (
     Organisation,
     Project,
     Secret,
+    Surroundings,
 )
 from .pairs_file import add_pair
 
@@ -38,6 +39,7 @@ __all__ = [
     "Project",
     "ProjectError",
     "Secret",
+    "Surroundings",
     "add_pair",
     "load_project",
     "named_pairs_file",

@@ -225,6 +225,12 @@ class DirectorySync(_Strict):
         return [_distinguished_name(name) for name in value]
 
 
+class Surroundings(_Strict):
+    """What is brought over beside the mail itself."""
+
+    permissions: bool = Field(default=True, description="who may do what in folders, translated by the account map")
+
+
 class MailboxSync(_Strict):
     """How mailboxes are kept in step."""
 
@@ -236,6 +242,7 @@ class MailboxSync(_Strict):
         description="be told of changes by the source's servers (streaming notifications): a mailbox is looked at when "
         "it changed, and every quarter of an hour; interval_seconds is for those that cannot be watched",
     )
+    surroundings: Surroundings = Surroundings()
 
 
 class Collection(_Strict):

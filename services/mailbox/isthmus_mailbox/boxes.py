@@ -182,6 +182,7 @@ class Counts:
     staged: int
     folders: int
     bytes_done: int
+    kept_aside: int
 
 
 async def counts(pool: Pool, pair_id: bytes) -> Counts:
@@ -191,6 +192,7 @@ async def counts(pool: Pool, pair_id: bytes) -> Counts:
         SELECT (SELECT count(*) FROM item WHERE pair_id = $1) AS done,
                (SELECT count(*) FROM folder WHERE pair_id = $1 AND NOT gone) AS folders,
                (SELECT bytes_done FROM mailbox WHERE pair_id = $1) AS bytes_done,
+               (SELECT count(*) FROM kept_aside WHERE pair_id = $1) AS kept_aside,
                count(*) AS staged,
                count(*) FILTER (WHERE reason <> '') AS set_aside,
                count(*) FILTER (WHERE work = 1 AND NOT EXISTS (
@@ -208,6 +210,7 @@ async def counts(pool: Pool, pair_id: bytes) -> Counts:
         staged=row["staged"],
         folders=row["folders"],
         bytes_done=row["bytes_done"] or 0,
+        kept_aside=row["kept_aside"],
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from importlib.resources import files
 
+from isthmus_accounts import AccountMap
 from isthmus_events import Relay, Table
 from isthmus_events.topics import PROJECTS
 from isthmus_service import Service, run
 
 from isthmus_mailbox.organisations import Organisations
+from isthmus_mailbox.people import MappedPeople
 from isthmus_mailbox.worker import Settings, Worker
 
 
@@ -19,8 +22,11 @@ async def serve(service: Service[Settings]) -> None:
     await projects.filled()
     organisations = Organisations(projects, service.settings.secrets_dir, service.settings.answer_seconds)
     service.on_stop(organisations.close)
+    stack = AsyncExitStack()
+    accounts = await stack.enter_async_context(AccountMap(service.settings.accountmap))
+    service.on_stop(stack.aclose)
     service.spawn("relay", Relay(service, pool).run())
-    service.spawn("worker", Worker(service, pool, organisations).run())
+    service.spawn("worker", Worker(service, pool, organisations, MappedPeople(accounts)).run())
     await service.run_until_stopped()
 
 

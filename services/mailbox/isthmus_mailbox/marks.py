@@ -22,11 +22,14 @@ class Marks:
     # Hashes only: a worker keeps those of thousands of mailboxes.
     _listed: dict[int, int] = field(default_factory=dict)
     _swept_at: float = float("-inf")
+    # What surrounds the mail is to be looked at.
+    around_due: bool = True
 
     def sweep(self, now: float, *, wanted: bool) -> None:
         """Forget every mark when somebody wants that, or when it is time (`now` in seconds)."""
         if wanted or now - self._swept_at >= SWEEP_SECONDS:
             self._listed.clear()
+            self.around_due = True
             self._swept_at = now
 
     def unchanged(self, folder: int, mark: FolderMark | None) -> bool:

@@ -5,6 +5,7 @@
     3. listing    what changed in each folder is written down as work, in one transaction with the sync state
     4. working    the work is done in batches; each takes its rows off the list in one transaction with the ledger's
     5. tree       folders that the from side has no more are deleted on the to side
+    6. around     what surrounds the mail: rights and properties of folders
 
 A process may die between any two lines. What is written down is done by the next pass; what was under way is in doubt
 and looked up first. Proof (proving.py) asks both servers and believes neither list.
@@ -29,6 +30,7 @@ from isthmus_sync.mailbox.model import LedgerChange, Outcome, Staged
 from isthmus_mailbox.ledger import Ledger
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import ByteGate
+from isthmus_mailbox.surroundings import Around
 
 T = TypeVar("T")
 
@@ -68,6 +70,8 @@ class Pass:
     breathe: Callable[[], Awaitable[None]] = _at_once
     memory: ByteGate = field(default_factory=ByteGate)
     marks: Marks = field(default_factory=Marks)
+    # With what the surroundings are looked after; None: they are not.
+    around: Around | None = None
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     log: structlog.stdlib.BoundLogger = field(default_factory=lambda: structlog.stdlib.get_logger("isthmus.mailbox"))
@@ -84,6 +88,11 @@ class Pass:
     def due(self) -> float:
         """Work of up to this time is to be done (seconds since 1970)."""
         return float("inf") if self.eager else self.clock()
+
+    @property
+    def closed(self) -> bool:
+        """New folders are for nobody but their owner until their rights have been brought over."""
+        return self.around is not None and self.around.wanted.permissions
 
     async def write(self, change: LedgerChange) -> None:
         """Write to the ledger, then count."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus_mailbox import doubts, listing, tree, working
+from isthmus_mailbox import around, doubts, listing, tree, working
 from isthmus_mailbox.passing import Pass
 
 
@@ -15,3 +15,4 @@ async def run_pass(p: Pass) -> None:
     await listing.follow(p)
     await working.work_off(p)
     await tree.remove(p)
+    await around.follow(p)

@@ -36,6 +36,7 @@ def progress(
         items_done=counts.done,
         items_set_aside=counts.set_aside,
         bytes_done=counts.bytes_done,
+        kept_aside=counts.kept_aside,
         problem=problem,
     )
 

@@ -64,6 +64,7 @@ async def follow(p: Pass) -> None:
         rows_changed, change.gone_folders = hierarchy.follow(rows, changed, deleted, complete=complete)
         change.folders += rows_changed
         change.hierarchy_state = state
+        p.marks.around_due = True
         await p.write(change)
 
 
@@ -150,7 +151,8 @@ class _Builder:
                 if above is None:
                     return False
                 announce = self._intend(number, FolderWrite.CREATE, above, name)
-                await self._place(number, await to_side.call(CreateFolder(above, name, folder_class), announce))
+                creation = CreateFolder(above, name, folder_class, self._p.closed)
+                await self._place(number, await to_side.call(creation, announce))
             case Rename(to_id, name):
                 number = self._number(to_id)
                 await to_side.call(RenameFolder(to_id, name), self._intend(number, FolderWrite.RENAME, "", name))

@@ -35,6 +35,7 @@ from pydantic import Field
 
 from isthmus_mailbox import boxes, metrics, telling
 from isthmus_mailbox.boxes import Box
+from isthmus_mailbox.database_kept import DatabaseKept
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.marks import SWEEP_SECONDS, Marks
 from isthmus_mailbox.memory import ByteGate
@@ -43,6 +44,7 @@ from isthmus_mailbox.organisations import Organisations, Way
 from isthmus_mailbox.passing import MailboxBlocked, Pass
 from isthmus_mailbox.proving import Proof, prove
 from isthmus_mailbox.running import run_pass
+from isthmus_mailbox.surroundings import Around, People
 
 GROUP = "mailbox"
 
@@ -75,10 +77,11 @@ class Settings(ServiceSettings):
 class Worker:
     """Everything that one process does."""
 
-    def __init__(self, service: Service[Settings], pool: Pool, organisations: Organisations) -> None:
+    def __init__(self, service: Service[Settings], pool: Pool, organisations: Organisations, people: People) -> None:
         self._service = service
         self._pool = pool
         self._organisations = organisations
+        self._people = people
         self._memory = ByteGate()
         self._running: dict[bytes, asyncio.Task[None]] = {}
         self._partition_of: dict[bytes, int] = {}
@@ -253,6 +256,7 @@ class Worker:
             breathe=breathe,
             memory=self._memory,
             marks=self._marks.setdefault(box.id, Marks()),
+            around=Around(way.project.mailbox.surroundings, self._people, DatabaseKept(self._pool, lease, box.id)),
         )
         self._noticed.discard(box.id)
         started_at = telling.microseconds()

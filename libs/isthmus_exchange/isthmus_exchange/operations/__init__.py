@@ -7,10 +7,12 @@ from .export_items import ExportItems
 from .find_folder import FindFolderMarks, FindFolders, TreePage
 from .find_item import FindItem
 from .get_folder import GetDistinguishedFolders
+from .get_folder_settings import GetFolderSettings
 from .get_item import GetItemLabels, Label
 from .move_folder import MoveFolder
 from .move_item import MoveItems
 from .operation import Operation
+from .set_folder_settings import FolderUpdate, SetFolderSettings
 from .subscribe import SubscribeToAll
 from .sync_folder_hierarchy import SyncFolderHierarchy
 from .sync_folder_items import SyncFolderItems
@@ -26,13 +28,16 @@ __all__ = [
     "FindFolderMarks",
     "FindFolders",
     "FindItem",
+    "FolderUpdate",
     "GetDistinguishedFolders",
+    "GetFolderSettings",
     "GetItemLabels",
     "Label",
     "MoveFolder",
     "MoveItems",
     "Operation",
     "RenameFolder",
+    "SetFolderSettings",
     "SetReadFlags",
     "SubscribeToAll",
     "SyncFolderHierarchy",

@@ -6,6 +6,7 @@ staging.py     what a folder's changes mean as work; reconciling a folder after 
 moves.py       a creation and a deletion that are one move
 batches.py     work in requests, by bytes first
 doubt.py       what a look at the other side says about writes that got no answer
+folder_settings.py  rights and properties of folders
 proof.py       two sides compared by what their servers say
 retry.py       when to try again
 

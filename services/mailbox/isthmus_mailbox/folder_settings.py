@@ -1,0 +1,124 @@
+"""Access control lists and properties of folders, as the from side has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from isthmus_exchange.errors import EwsError, Kind
+from isthmus_exchange.operations import FolderUpdate, GetFolderSettings, SetFolderSettings
+from isthmus_exchange.values import FolderSettings, Permission
+from isthmus_sync.mailbox import folder_settings, hierarchy
+from isthmus_sync.mailbox.batches import by_count
+from isthmus_sync.mailbox.folder_settings import Agreed, KeptAside
+from isthmus_sync.mailbox.model import FolderRow
+
+from isthmus_mailbox.passing import Pass, Side
+from isthmus_mailbox.surroundings import Around
+
+KIND = "folder"
+_READ_AT_ONCE = 100
+_WRITE_AT_ONCE = 20
+
+
+async def follow(p: Pass, around: Around) -> None:
+    """Give every folder of the to side the rights and properties of its counterpart."""
+    rows = await p.ledger.folders()
+    living = [row for row in rows if row.from_id and row.to_id and not row.gone]
+    before = {int(place): Agreed.of(text) for place, text in (await around.kept.agreed(KIND)).items()}
+    await around.kept.forget(KIND, [str(number) for number in before.keys() - {row.number for row in living}])
+    for some in by_count(living, _READ_AT_ONCE):
+        await p.breathe()
+        await _follow(p, around, rows, some, before)
+
+
+async def _follow(
+    p: Pass, around: Around, rows: list[FolderRow], some: list[FolderRow], before: dict[int, Agreed]
+) -> None:
+    told = await _read(p.from_side, {row.number: row.from_id or "" for row in some}, around)
+    counterparts = await around.people.counterparts(folder_settings.people(told.values()))
+    wants = {number: folder_settings.wanted(settings, counterparts) for number, settings in told.items()}
+    # Whether the other side is still right is looked at when somebody asks; else only what changed is set.
+    doubtful = {
+        row.number: row.to_id or ""
+        for row in some
+        if row.number in wants and (p.eager or wants[row.number][0] != before.get(row.number))
+    }
+    present = await _read(p.to_side, doubtful, around)
+    updates = []
+    for number, settings in present.items():
+        here = folder_settings.difference(wants[number][0], before.get(number, Agreed()), settings)
+        if here.permissions is not None:
+            updates.append((number, FolderUpdate(doubtful[number], settings.element, permissions=here.permissions)))
+        if here.properties:
+            updates.append((number, FolderUpdate(doubtful[number], settings.element, properties=here.properties)))
+    refused = await _set(p, updates)
+    for number, (want, aside) in wants.items():
+        if number in present or number not in doubtful:
+            failed = refused.get(number, _Refused())
+            await around.kept.keep(
+                KIND,
+                str(number),
+                hierarchy.path(rows, number),
+                folder_settings.without(want, failed.members, failed.properties).text(),
+                [*aside, *failed.aside],
+            )
+
+
+@dataclass
+class _Refused:
+    """What the server did not take of a folder."""
+
+    members: set[str] = field(default_factory=set)
+    properties: set[str] = field(default_factory=set)
+    aside: list[KeptAside] = field(default_factory=list)
+
+
+async def _read(side: Side, folders: dict[int, str], around: Around) -> dict[int, FolderSettings]:
+    """By number; without those that there are no more, and without what is not wanted."""
+    found: dict[int, FolderSettings] = {}
+    for some in by_count(folders.items(), _READ_AT_ONCE):
+        answers = await side.call(GetFolderSettings(tuple(folder for _, folder in some)))
+        for (number, _), answer in zip(some, answers, strict=True):
+            if not isinstance(answer, EwsError):
+                unwanted = not around.wanted.permissions
+                found[number] = answer._replace(permissions=None, unknown=[]) if unwanted else answer
+            elif answer.kind is not Kind.GONE:
+                raise answer
+    return found
+
+
+async def _set(p: Pass, updates: list[tuple[int, FolderUpdate]]) -> dict[int, _Refused]:
+    """Make the updates. One that the server refuses is made piece by piece; what it refuses then is kept aside."""
+    refused: dict[int, _Refused] = {}
+    for some in by_count(updates, _WRITE_AT_ONCE):
+        await p.breathe()
+        answers = await p.to_side.call(SetFolderSettings(tuple(update for _, update in some)))
+        for (number, update), answer in zip(some, answers, strict=True):
+            if answer is None or answer.kind is Kind.GONE:
+                continue
+            if answer.kind is not Kind.PERMANENT:
+                raise answer
+            await _piece_by_piece(p, update, refused.setdefault(number, _Refused()))
+    return refused
+
+
+async def _piece_by_piece(p: Pass, update: FolderUpdate, refused: _Refused) -> None:
+    taken: list[Permission] = []
+    for entry in update.permissions or ():
+        # The list is set as a whole, so it grows as far as the server takes it.
+        if error := await _one(p, replace(update, permissions=[*taken, entry])):
+            refused.members.add(entry.member.key)
+            refused.aside.append(KeptAside(entry.member.address or entry.member.key, entry.level, str(error)))
+        else:
+            taken.append(entry)
+    for name, value in update.properties.items():
+        if error := await _one(p, replace(update, properties={name: value})):
+            refused.properties.add(name)
+            refused.aside.append(KeptAside("", name, str(error)))
+
+
+async def _one(p: Pass, update: FolderUpdate) -> EwsError | None:
+    (answer,) = await p.to_side.call(SetFolderSettings((update,)))
+    if answer is not None and answer.kind is not Kind.PERMANENT:
+        raise answer
+    return answer
