@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from isthmus_lab.mapi import tags
@@ -18,36 +18,51 @@ from .scheduling.states import is_cancellation, is_request
 
 _BY_MACHINE = "Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: DR, OOF, AutoReply\r\n"
 
-Submit = Callable[[str, list[str], bytes], object]
-"""Gives a message to transport: envelope sender ("" for none), addresses, MIME."""
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message for transport: envelope sender ("" for none), addresses, MIME."""
+
+    sender: str
+    addresses: list[str]
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the assistants did with a message.
+
+    ``role`` is of the folder where it goes past all rules, None for other mail; ``answer`` has to be sent when all that
+    the delivery changes is written.
+    """
+
+    role: str | None = None
+    answer: Outgoing | None = None
 
 
 class Assistants:
     """Those of one server. They work while a message is being delivered, in the same transaction."""
 
-    def __init__(self, host_name: str, submit: Submit) -> None:
+    def __init__(self, host_name: str) -> None:
         self._host_name = host_name
-        self._submit = submit
 
     def is_away(self, mailbox: Mailbox) -> bool:
         """Whether the mailbox's owner is out of office."""
         return automatic_replies.load(mailbox).is_active(filetime(datetime.now(UTC)))
 
-    def arrived(self, mailbox: Mailbox, owner: Recipient, message: Bag) -> str | None:
-        """Does what a message calls for; the role of a folder where it goes past all rules, None for other mail."""
+    def arrived(self, mailbox: Mailbox, owner: Recipient, message: Bag) -> Done:
+        """Does what a message calls for."""
         now = filetime(datetime.now(UTC))
         attendant.attend(mailbox, message, now)
         if owner.is_resource and (is_request(message) or is_cancellation(message)):
             answer = booking.book(mailbox, message, owner.name, now)
-            if answer is not None and message.get(tags.PidTagResponseRequested, True):
-                answer[tags.PidTagTransportMessageHeaders] = _BY_MACHINE
-                self._send(owner, owner.smtp or "", answer, now)
-            return "deleteditems"
+            if answer is None or not message.get(tags.PidTagResponseRequested, True):
+                return Done("deleteditems")
+            answer[tags.PidTagTransportMessageHeaders] = _BY_MACHINE
+            return Done("deleteditems", self._outgoing(owner, owner.smtp or "", answer, now))
         reply = automatic_replies.reply(mailbox, owner, message, now)
-        if reply is not None:
-            self._send(owner, "", reply, now)
-        return None
+        return Done() if reply is None else Done(None, self._outgoing(owner, "", reply, now))
 
-    def _send(self, owner: Recipient, envelope_sender: str, message: Bag, now: int) -> None:
+    def _outgoing(self, owner: Recipient, envelope_sender: str, message: Bag, now: int) -> Outgoing:
         message.properties |= authored(message, owner, self._host_name, now)
-        self._submit(envelope_sender, addressees(message), mime_from_bag(message))
+        return Outgoing(envelope_sender, addressees(message), mime_from_bag(message))

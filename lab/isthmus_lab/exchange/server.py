@@ -64,7 +64,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
     def send_on(sender: str, addresses: list[str], content: bytes) -> None:
         transport.submit(sender, addresses, content)
 
-    assistants = Assistants(settings.host_name, send_on)
+    assistants = Assistants(settings.host_name)
     transport = Transport(
         queue,
         directory,

@@ -10,7 +10,7 @@ from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Attachment, Bag, Properties, Value, filetime
 from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.store import columns, completion
-from isthmus_lab.store.errors import NotFoundError, StaleChangeKeyError
+from isthmus_lab.store.errors import NotFoundError
 from isthmus_lab.store.model import Delete, Event, EventKind, Item, Page, Row
 from isthmus_lab.store.restriction import Restriction, order, where
 
@@ -170,16 +170,13 @@ class Items:
         *,
         recipients: list[Properties] | None = None,
         attachments: list[Attachment] | None = None,
-        change_key: bytes | None = None,
     ) -> Row:
         """Sets properties or (None) takes them away; recipients and attachments, when given, replace all.
 
-        Sets the modification time. StaleChangeKeyError if `change_key` is given and not the item's own.
+        Sets the modification time.
         """
         with self._mailbox.transaction():
             row, bag = self.get(item_id)
-            if change_key is not None and change_key != row.change_key:
-                raise StaleChangeKeyError(f"item {row.subject!r} has changed in the meantime; read it again")
             bag.set({tags.PidTagLastModificationTime: now(), **(properties or {})})
             bag.recipients = bag.recipients if recipients is None else recipients
             bag.attachments = bag.attachments if attachments is None else attachments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from isthmus_lab.mapi import exceptions, occurrences, tags
@@ -11,12 +12,12 @@ from isthmus_lab.store import Delete, Item, Mailbox, Row
 
 from ..scheduling import calendar as calendars
 from ..scheduling.states import attends
-from . import calendar
+from . import calendar, current
 from .call import Call
 from .errors import EwsError
 from .fields import Draft
 from .ids import ObjectId, item_change_key
-from .meetings import Before, How, call_off, occurrence_in
+from .meetings import Before, Dispatch, How, call_off, occurrence_in
 from .names import Element, t
 
 # Fields that an occurrence shares with its series whatever happens.
@@ -26,53 +27,57 @@ _OF_SERIES: Final[frozenset[PropertyKey]] = frozenset(
 
 
 def update(
-    call: Call, mailbox: Mailbox, item: ObjectId, found: Item, apply: Callable[[Draft], None], key: bytes | None
-) -> Element:
-    """Applies the changes to an item or an occurrence of it, tells attendees, and gives its id."""
+    call: Call, mailbox: Mailbox, item: ObjectId, found: Item, apply: Callable[[Draft], None]
+) -> tuple[Callable[[], Element], list[Dispatch]]:
+    """What changes an item or an occurrence of it and gives its id, and what attendees hear of it."""
     how = How.of(call, "SendMeetingInvitationsOrCancellations")
     shown = occurrence_in(found.bag, item.occurrence) if item.occurrence else found.bag
     before, tells = Before(shown), how.sends and not attends(shown)
     draft = call.draft(shown)
     apply(draft)
-    if item.occurrence:
-        row = _save_occurrence(mailbox, item, found, draft, before if tells else None, key)
-    else:
-        row = _save(mailbox, found, draft, before if tells else None, key)
-    if draft.read is not None:
-        row = (mailbox.items.set_read([row.id], draft.read) or [row])[0]
-    if tells and (draft.changed or draft.recipients_changed):
-        before.tell(call, mailbox, draft.bag, how, draft.now())
-    return bare(item, row)
+    changed = bool(draft.changed or draft.recipients_changed)
+    told: list[Dispatch] = []
+    save: Callable[[], Row] | None = None
+    if changed:
+        if item.occurrence:
+            _complete_occurrence(found, item.occurrence, draft)
+        else:
+            calendar.complete(draft)
+        if tells:
+            before.note(draft)
+            told = list(before.told(call, mailbox, draft.bag, how, draft.now()))
+        save = (_of_occurrence if item.occurrence else _whole)(mailbox, item, found, draft)
+
+    def commit() -> Element:
+        row = found.row if save is None else save()
+        if draft.read is not None:
+            row = (mailbox.items.set_read([row.id], draft.read) or [row])[0]
+        for each in told:
+            each.send()
+        return bare(item, row)
+
+    return commit, told
 
 
-def _save(mailbox: Mailbox, found: Item, draft: Draft, before: Before | None, key: bytes | None) -> Row:
-    if not draft.changed and not draft.recipients_changed:
-        return found.row
-    calendar.complete(draft)
-    if before is not None:
-        before.note(draft)
+def _whole(mailbox: Mailbox, item: ObjectId, _: Item, draft: Draft) -> Callable[[], Row]:
     people = draft.bag.recipients if draft.recipients_changed else None
     attached = draft.bag.attachments  # exceptions may have gone with the rule
-    return mailbox.items.update(found.row.id, draft.changed, recipients=people, attachments=attached, change_key=key)
+    return partial(mailbox.items.update, item.entry, draft.changed, recipients=people, attachments=attached)
 
 
-def _save_occurrence(
-    mailbox: Mailbox, item: ObjectId, found: Item, draft: Draft, before: Before | None, key: bytes | None
-) -> Row:
+def _of_occurrence(mailbox: Mailbox, item: ObjectId, found: Item, draft: Draft) -> Callable[[], Row]:
+    people = draft.bag.recipients if draft.recipients_changed else None
+    exceptions.change(found.bag, item.occurrence, draft.changed, people)
+    return partial(calendars.save_series, mailbox, found.row, found.bag)
+
+
+def _complete_occurrence(found: Item, original: int, draft: Draft) -> None:
     if _OF_SERIES & draft.changed.keys():
         raise EwsError("ErrorInvalidPropertySet", "The rule of a series is not changed in one of its occurrences.")
     start, end = draft.bag[tags.PidLidAppointmentStartWhole], draft.bag[tags.PidLidAppointmentEndWhole]
-    if end < start:
-        raise EwsError("ErrorCalendarEndDateIsEarlierThanStartDate", "End is earlier than Start.")
-    _stay_in_place(found, item.occurrence, start)
-    if not draft.changed and not draft.recipients_changed:
-        return found.row
+    calendar.refuse_backwards(start, end)
+    _stay_in_place(found, original, start)
     draft.set(tags.PidLidAppointmentDuration, (end - start) // 600_000_000)
-    if before is not None:
-        before.note(draft)
-    people = draft.bag.recipients if draft.recipients_changed else None
-    exceptions.change(found.bag, item.occurrence, draft.changed, people)
-    return calendars.save_series(mailbox, found.row, found.bag, key)
 
 
 def _stay_in_place(found: Item, original: int, start: int) -> None:
@@ -87,13 +92,26 @@ def _stay_in_place(found: Item, original: int, start: int) -> None:
 _YEAR: Final = 366 * 864_000_000_000
 
 
-def delete(call: Call, mailbox: Mailbox, item: ObjectId, found: Item, disposal: Delete, how: How) -> None:
+def delete(call: Call, mailbox: Mailbox, item: ObjectId, disposal: Delete, how: How) -> None:
     """Deletes an item, or takes an occurrence out of its series; those concerned hear of it."""
-    shown = occurrence_in(found.bag, item.occurrence) if item.occurrence else found.bag
     deleted = mailbox.folders.role("deleteditems").id
-    if found.row.folder_id != deleted:
-        call_off(call, mailbox, shown, how, call.draft(shown).now())
-    remove(mailbox, item, found, disposal)
+
+    def prepare(found: Item) -> Callable[[], Dispatch | None]:
+        shown = occurrence_in(found.bag, item.occurrence) if item.occurrence else found.bag
+        now = call.draft(shown).now()
+        told = None if found.row.folder_id == deleted else call_off(call, mailbox, shown, how, now)
+
+        def commit() -> Dispatch | None:
+            remove(mailbox, item, found, disposal)
+            if told is not None:
+                told.send()
+            return told
+
+        return commit
+
+    told = current.change(mailbox, item.entry, prepare)
+    if told is not None:
+        told.keep()
 
 
 def remove(mailbox: Mailbox, item: ObjectId, found: Item, disposal: Delete) -> Row | None:

@@ -139,9 +139,10 @@ def complete(draft: Draft) -> None:
     if start is None:
         start = now - now % (30 * 60 * 10_000_000)
         draft.set(tags.PidLidAppointmentStartWhole, start)
-    if end is None or end < start:
+    if end is None:
         end = start + 30 * 60 * 10_000_000
         draft.set(tags.PidLidAppointmentEndWhole, end)
+    refuse_backwards(start, end)
     draft.set(tags.PidLidCommonStart, start)
     draft.set(tags.PidLidCommonEnd, end)
     draft.set(tags.PidTagStartDate, start)
@@ -170,6 +171,12 @@ def complete(draft: Draft) -> None:
         if key not in bag:
             draft.set(key, value)
     recurrence.complete(draft)
+
+
+def refuse_backwards(start: int, end: int) -> None:
+    """Raises EwsError for an appointment that would end before it starts."""
+    if end < start:
+        raise EwsError("ErrorCalendarEndDateIsEarlierThanStartDate", "End is earlier than Start.")
 
 
 FIELDS: Final = (

@@ -16,7 +16,6 @@ from .items import set_subject
 from .kinds import BY_ELEMENT, CALENDAR, CONTACT, MESSAGE, POST, TASK, Kind
 from .names import Element, child, elements, local, t
 from .shapes import field_for
-from .values import parse_base64
 
 _IGNORED: Final = frozenset(("MimeContent", "ItemId", "ParentFolderId"))
 CREATED: Final = frozenset((MESSAGE, CALENDAR, CONTACT, TASK, POST, BY_ELEMENT["Item"], BY_ELEMENT["DistributionList"]))
@@ -32,17 +31,15 @@ def make(call: Call, node: Element) -> Draft:
         draft = call.draft(Bag())
         draft.set(tags.PidTagMessageClass, kind.creates)
     else:
-        try:
-            draft = call.draft(native.read(call, parse_base64(mime.text or "")))
-        except ValueError as error:
-            raise EwsError("ErrorMimeContentInvalidBase64String", str(error)) from None
+        draft = call.draft(native.parsed(call, mime))
         if kind is not MESSAGE and tags.PidTagMessageClass not in draft.bag:
             draft.set(tags.PidTagMessageClass, kind.creates)
     flags = tags.MSGFLAG_READ | (tags.MSGFLAG_UNSENT if kind is MESSAGE else 0)
     draft.set(tags.PidTagMessageFlags, flags)
     draft.set(tags.PidTagCreationTime, draft.now())
     for each in elements(node):
-        put(draft, kind, each)
+        if local(each) not in _IGNORED:
+            put(draft, kind, each)
     if kind is CALENDAR:
         calendar.complete(draft)
     if draft.read is not None:
@@ -58,8 +55,6 @@ def make(call: Call, node: Element) -> Draft:
 def put(draft: Draft, kind: Kind, node: Element) -> None:
     """Sets one field from its element. Raises EwsError ErrorInvalidPropertySet."""
     name = local(node)
-    if name in _IGNORED:
-        return
     if name == "ExtendedProperty":
         _put_property(draft, *extended.read(node))
         return

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from isthmus_lab.mapi import exceptions, occurrences, tags
 from isthmus_lab.mapi.bag import Bag, Properties
-from isthmus_lab.store import Mailbox
+from isthmus_lab.store import Mailbox, Row
 
 from ..mail.authoring import represented
 from ..scheduling import messages
@@ -15,7 +16,7 @@ from .call import Call
 from .errors import EwsError
 from .fields import Draft
 from .principals import owner_of
-from .sending import send
+from .sending import Send, ready
 
 _TO_ALL: Final = ("SendOnlyToAll", "SendToAllAndSaveCopy")
 _TO_CHANGED: Final = ("SendOnlyToChanged", "SendToChangedAndSaveCopy")
@@ -44,22 +45,37 @@ def organise(call: Call, mailbox: Mailbox, draft: Draft) -> None:
             draft.set(key, value)
 
 
-def invite(call: Call, mailbox: Mailbox, draft: Draft, how: How) -> None:
-    """Sends the request to all attendees and notes in the new item that it was sent ([MS-OXOCAL] 3.1.4.7.1)."""
+def invite(call: Call, mailbox: Mailbox, draft: Draft, how: How) -> Dispatch | None:
+    """The request for all attendees; notes in the new item that it was sent ([MS-OXOCAL] 3.1.4.7.1)."""
     if not how.sends or not attendees(draft.bag) or not organises(draft.bag):
-        return
+        return None
     draft.set(tags.PidLidFInvited, True)
     draft.set(tags.PidLidOwnerCriticalChange, draft.now())
-    dispatch(call, mailbox, messages.request(draft.bag, draft.now()), keep=how.keeps)
+    return dispatch(call, mailbox, messages.request(draft.bag, draft.now()), keep=how.keeps)
 
 
-def dispatch(call: Call, mailbox: Mailbox, message: Bag, *, keep: bool) -> bytes | None:
-    """Sends a message about the mailbox's calendar; the id of the copy in the caller's Sent Items if one is kept."""
+class Dispatch(NamedTuple):
+    """A message about a calendar, ready to go: ``send`` it with the change that it tells of, ``keep`` it afterwards.
+
+    The copy goes into the caller's mailbox, which may be another: who holds one must not wait for another.
+    """
+
+    send: Send
+    keep: Callable[[], Row | None]
+    """Puts the copy into the caller's Sent Items, if one is wanted."""
+
+
+def dispatch(call: Call, mailbox: Mailbox, message: Bag, *, keep: bool) -> Dispatch:
+    """Makes a message about the mailbox's calendar ready."""
     draft = call.draft(message)
     organise(call, mailbox, draft)
-    send(call, draft)
-    own = call.mailbox()
-    return own.items.add(own.folders.role("sentitems").id, draft.bag).id if keep else None
+    send = ready(call, draft)
+
+    def copy() -> Row | None:
+        own = call.mailbox()
+        return own.items.add(own.folders.role("sentitems").id, draft.bag) if keep else None
+
+    return Dispatch(send, copy)
 
 
 class Before:
@@ -83,22 +99,22 @@ class Before:
         draft.set(tags.PidLidFInvited, True)
         draft.set(tags.PidLidOwnerCriticalChange, draft.now())
 
-    def tell(self, call: Call, mailbox: Mailbox, bag: Bag, how: How, now: int) -> None:
-        """Sends requests to those who attend now, and cancellations to those who no longer do."""
+    def told(self, call: Call, mailbox: Mailbox, bag: Bag, how: How, now: int) -> Iterator[Dispatch]:
+        """Requests for those who attend now, and cancellations for those who no longer do."""
         people = attendees(bag)
         if how.only_changed:
             people = [each for each in people if address(each) not in self._people]
         if people:
-            dispatch(call, mailbox, messages.request(bag, now, people), keep=how.keeps)
+            yield dispatch(call, mailbox, messages.request(bag, now, people), keep=how.keeps)
         present = {address(each) for each in attendees(bag)}
         removed = [each for where, each in self._people.items() if where not in present]
         if removed:
-            dispatch(call, mailbox, messages.cancellation(bag, now, removed), keep=how.keeps)
+            yield dispatch(call, mailbox, messages.cancellation(bag, now, removed), keep=how.keeps)
 
 
 def call_off(
     call: Call, mailbox: Mailbox, bag: Bag, how: How, now: int, body: Properties | None = None
-) -> bytes | None:
+) -> Dispatch | None:
     """What others hear when an item goes: attendees a cancellation, the organiser that the owner will not come."""
     if not how.sends:
         return None

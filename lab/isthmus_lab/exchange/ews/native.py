@@ -10,7 +10,10 @@ from isthmus_lab.mapi.mime import bag_from_mime, mime_from_bag
 
 from ..mail.authoring import represented
 from .call import Call
+from .errors import EwsError
 from .kinds import CALENDAR, Kind
+from .names import Element
+from .values import parse_base64
 
 
 def written(kind: Kind, bag: Bag) -> bytes:
@@ -19,9 +22,13 @@ def written(kind: Kind, bag: Bag) -> bytes:
     return mime_from_bag(bag) if calendar is None else calendar[1].encode()
 
 
-def read(call: Call, content: bytes) -> Bag:
-    """The item of a content. ValueError for what is none."""
-    return _from_calendar(call, content) if is_calendar(content) else bag_from_mime(content)
+def parsed(call: Call, node: Element) -> Bag:
+    """The item of a MimeContent element. Raises EwsError ErrorMimeContentInvalidBase64String."""
+    try:
+        content = parse_base64(node.text or "")
+        return _from_calendar(call, content) if is_calendar(content) else bag_from_mime(content)
+    except ValueError as error:
+        raise EwsError("ErrorMimeContentInvalidBase64String", str(error)) from None
 
 
 def _from_calendar(call: Call, content: bytes) -> Bag:

@@ -28,7 +28,7 @@ from .kinds import MESSAGE
 from .making import put
 from .names import Element, child, clean, elements, local, t, text
 from .rights import sign
-from .sending import send
+from .sending import ready
 from .shapes import bare, field_for
 
 _BODY: Final = re.compile(r"<body[^>]*>", re.IGNORECASE)
@@ -78,12 +78,15 @@ def answer(call: Call, node: Element, disposition: str | None) -> Iterator[Eleme
     original = call.view(there, found.row)
     draft = _draft(call, local(node), node, original)
     sign(draft.bag, call.caller)
-    if sends:
-        send(call, draft)
-        if there.guid == call.caller.mailbox:
-            there.items.update(found.row.id, _answered(_MANNERS[local(node)], draft.now()))
-    if disposition != "SendOnly":
-        yield bare(mailbox.guid, mailbox.items.add(folder.id, draft.bag))
+    send = ready(call, draft) if sends else None
+    with mailbox.transaction():
+        kept = None if disposition == "SendOnly" else mailbox.items.add(folder.id, draft.bag)
+        if send is not None:
+            send()
+    if sends and there.guid == call.caller.mailbox:
+        there.items.update(found.row.id, _answered(_MANNERS[local(node)], draft.now()))
+    if kept is not None:
+        yield bare(mailbox.guid, kept)
 
 
 def _draft(call: Call, name: str, node: Element, original: View) -> Draft:

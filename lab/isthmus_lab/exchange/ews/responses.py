@@ -12,17 +12,17 @@ from typing import Final
 
 from isthmus_lab.mapi import occurrences, tags
 from isthmus_lab.mapi.bag import Bag, Properties
-from isthmus_lab.store import Delete, Item, Mailbox
+from isthmus_lab.store import Delete, Item, Mailbox, Row
 
 from ..scheduling import calendar as calendars
 from ..scheduling import messages
 from ..scheduling.calendar import Entry
 from ..scheduling.states import Response, attends, is_cancellation, is_cancelled, is_request, organises
-from . import appointments, bodies
+from . import appointments, bodies, current
 from .call import Call
 from .errors import EwsError
 from .ids import ObjectId
-from .meetings import How, call_off, dispatch, occurrence_in
+from .meetings import Dispatch, How, call_off, dispatch, occurrence_in
 from .names import Element, child, local, t
 from .principals import calendar_of, may_change
 from .shapes import bare
@@ -79,59 +79,103 @@ def _answer(asked: _Asked) -> Iterator[Element]:
     call, mailbox = asked.call, asked.calendar
     answer, name = _ANSWERS[local(asked.node)]
     may_change(call, mailbox)
-    entry = _entry_to_answer(asked, name)
-    now = call.draft(entry.bag).now()
-    if asked.sends:
-        message = messages.response(entry.shown, answer, now)
-        message.properties |= _body(asked, "Body") | _proposal(asked.node)
-        sent = dispatch(call, mailbox, message, keep=asked.keeps)
+    entry = _entry_to_answer(asked)
+    requested = is_request(asked.found.bag)
+
+    def prepare(found: Item) -> Callable[[], tuple[Row, Row | None, Dispatch | None]]:
+        place = Entry(found.row, found.bag, entry.occurrence)
+        _refuse_answer(place, name)
+        now = call.draft(found.bag).now()
+        message: Dispatch | None = None
+        if asked.sends:
+            said = messages.response(place.shown, answer, now)
+            said.properties |= _body(asked, "Body") | _proposal(asked.node)
+            message = dispatch(call, mailbox, said, keep=asked.keeps)
+
+        def commit() -> tuple[Row, Row | None, Dispatch | None]:
+            read = asked.mailbox.items.delete([asked.found.row.id], Delete.MOVE)[0] if at_once else None
+            row = calendars.respond(mailbox, place, answer, call.caller.name, now)
+            if answer is Response.DECLINED:
+                declined = ObjectId(mailbox.guid, entry.row.id, occurrence=entry.occurrence)
+                row = appointments.remove(mailbox, declined, mailbox.items.get(row.id), Delete.MOVE) or row
+            if message is not None:
+                message.send()
+            return row, read, message
+
+        return commit
+
+    # The request goes with the answer, unless it is in the mailbox of a delegate, which must not be waited for.
+    at_once = requested and asked.mailbox is mailbox
+    row, read, message = current.change(mailbox, entry.row.id, prepare)
+    if message is not None:
+        sent = message.keep()
         if sent is not None:
-            yield _sent(call, sent)
-    place = ObjectId(mailbox.guid, entry.row.id, occurrence=entry.occurrence)
-    row = calendars.respond(mailbox, entry, answer, call.caller.name, now)
-    if answer is Response.DECLINED:
-        row = appointments.remove(mailbox, place, mailbox.items.get(row.id), Delete.MOVE) or row
-    yield appointments.bare(place, row)
-    if is_request(asked.found.bag):
+            yield bare(call.mailbox().guid, sent)
+    yield appointments.bare(ObjectId(mailbox.guid, entry.row.id, occurrence=entry.occurrence), row)
+    if requested and not at_once:
         read = asked.mailbox.items.delete([asked.found.row.id], Delete.MOVE)[0]
-        if read is not None:
-            yield bare(asked.mailbox.guid, read)
+    if read is not None:
+        yield bare(asked.mailbox.guid, read)
 
 
-def _entry_to_answer(asked: _Asked, name: str) -> Entry:
+def _entry_to_answer(asked: _Asked) -> Entry:
     """The calendar item that is answered; for a request whose place its owner has deleted, a new one."""
     mailbox, shown = asked.calendar, asked.shown
     if is_request(shown):
-        entry = calendars.find(mailbox, shown)
-        if entry is None:
-            calendars.invite(mailbox, shown, shown.get(tags.PidTagMessageDeliveryTime, 0))
+        with mailbox.transaction():
             entry = calendars.find(mailbox, shown)
-        elif calendars.is_older(shown, entry.shown):
+            if entry is None:
+                calendars.invite(mailbox, shown, shown.get(tags.PidTagMessageDeliveryTime, 0))
+                entry = calendars.find(mailbox, shown)
+        if entry is None:
+            raise _no_occurrence()
+        if calendars.is_older(shown, entry.shown):
             raise EwsError("ErrorCalendarMeetingRequestIsOutOfDate", "The calendar has a later version of the meeting.")
-        if entry is None or (entry.occurrence and occurrences.at(entry.bag.get, entry.occurrence) is None):
-            raise EwsError("ErrorCalendarOccurrenceIsDeletedFromRecurrence", "The calendar has no such occurrence.")
     elif attends(shown) or organises(shown):
         entry = Entry(asked.found.row, asked.found.bag, asked.item.occurrence)
     else:
+        name = _ANSWERS[local(asked.node)][1]
         raise EwsError(f"ErrorInvalidItemForOperation{name if name == 'Tentative' else name + 'Item'}")
-    if organises(entry.shown):
-        raise EwsError(f"ErrorCalendarIsOrganizerFor{name}", "The organizer does not answer their own meeting.")
-    if is_cancelled(entry.shown):
-        raise EwsError(f"ErrorCalendarIsCancelledFor{name}", "The meeting was cancelled.")
     return entry
 
 
+def _no_occurrence() -> EwsError:
+    return EwsError("ErrorCalendarOccurrenceIsDeletedFromRecurrence", "The calendar has no such occurrence.")
+
+
+def _refuse_answer(place: Entry, name: str) -> None:
+    shown = place.shown
+    if place.occurrence and occurrences.at(place.bag.get, place.occurrence) is None:
+        raise _no_occurrence()
+    if organises(shown):
+        raise EwsError(f"ErrorCalendarIsOrganizerFor{name}", "The organizer does not answer their own meeting.")
+    if is_cancelled(shown):
+        raise EwsError(f"ErrorCalendarIsCancelledFor{name}", "The meeting was cancelled.")
+
+
 def _cancel(asked: _Asked) -> Iterator[Element]:
-    shown, mailbox = asked.shown, asked.mailbox
-    may_change(asked.call, mailbox)
-    if not organises(shown):
-        raise EwsError("ErrorCalendarIsNotOrganizer", "Only the organizer cancels a meeting.")
+    call, mailbox, item = asked.call, asked.mailbox, asked.item
+    may_change(call, mailbox)
     how = How(asked.sends, False, asked.keeps)
-    now = asked.call.draft(shown).now()
-    sent = call_off(asked.call, mailbox, shown, how, now, _body(asked, "NewBodyContent"))
-    appointments.remove(mailbox, asked.item, asked.found, Delete.MOVE)
+
+    def prepare(found: Item) -> Callable[[], Dispatch | None]:
+        shown = occurrence_in(found.bag, item.occurrence) if item.occurrence else found.bag
+        if not organises(shown):
+            raise EwsError("ErrorCalendarIsNotOrganizer", "Only the organizer cancels a meeting.")
+        told = call_off(call, mailbox, shown, how, call.draft(shown).now(), _body(asked, "NewBodyContent"))
+
+        def commit() -> Dispatch | None:
+            appointments.remove(mailbox, item, found, Delete.MOVE)
+            if told is not None:
+                told.send()
+            return told
+
+        return commit
+
+    told = current.change(mailbox, item.entry, prepare)
+    sent = None if told is None else told.keep()
     if sent is not None:
-        yield _sent(asked.call, sent)
+        yield bare(call.mailbox().guid, sent)
 
 
 def _remove(asked: _Asked) -> Iterator[Element]:
@@ -150,13 +194,11 @@ def _remove(asked: _Asked) -> Iterator[Element]:
             return
     elif not attends(found.bag):
         raise EwsError("ErrorInvalidItemForOperationRemoveItem")
-    row = appointments.remove(mailbox, item, found, Delete.MOVE)
-    yield appointments.bare(item, row or found.row)
 
+    def prepare(present: Item) -> Callable[[], Row]:
+        return lambda: appointments.remove(mailbox, item, present, Delete.MOVE) or present.row
 
-def _sent(call: Call, copy: bytes) -> Element:
-    own = call.mailbox()
-    return bare(own.guid, own.items.row(copy))
+    yield appointments.bare(item, current.change(mailbox, item.entry, prepare))
 
 
 def _body(asked: _Asked, name: str) -> Properties:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from isthmus_lab.mapi.mime import mime_from_bag
 
 from ..mail.authoring import addressees, authored
@@ -10,12 +13,15 @@ from .errors import EwsError
 from .fields import Draft
 from .mailboxes import FROM
 
+Send = Callable[[], object]
+"""Gives a message to transport, asking nobody: it may be called inside a mailbox's transaction, best as the last thing.
 
-def send(call: Call, draft: Draft) -> None:
-    """Gives the message to transport, and makes the draft what the copy in Sent Items is.
+When it returns the message is in the queue on disk.
+"""
 
-    When this returns the message is in the queue on disk.
-    """
+
+def ready(call: Call, draft: Draft) -> Send:
+    """Makes the draft what the copy in Sent Items is, and gives what sends it."""
     bag = draft.bag
     if not bag.recipients:
         raise EwsError("ErrorInvalidRecipients", "At least one recipient isn't valid.")
@@ -35,4 +41,4 @@ def send(call: Call, draft: Draft) -> None:
     content, limit = mime_from_bag(bag), call.services.settings.max_message_bytes
     if limit is not None and len(content) > limit:
         raise EwsError("ErrorMessageSizeExceeded", "The message exceeds the maximum supported size.")
-    call.services.transport.submit(sender, addressees(bag), content)
+    return partial(call.services.transport.submit, sender, addressees(bag), content)

@@ -36,22 +36,27 @@ class Configuration:
         self.folder: Folder
         self.mailbox, self.folder = call.folder(elements(name)[0], need)
         self._class = _CLASS + name.get("Name", "")
+        self.row = self._find()
+
+    def _find(self) -> Row | None:
         of_class = Compare(tags.PidTagMessageClass, "=", self._class)
         rows = self.mailbox.items.find(self.folder.id, of_class, associated=True, limit=1).rows
-        self.row: Row | None = rows[0] if rows else None
+        return rows[0] if rows else None
 
     def create(self, wanted: Element) -> None:
         """Makes it with what the element has."""
-        if self.row is not None:
-            raise EwsError("ErrorItemSave", "There is a configuration of this name already.")
         bag = Bag({tags.PidTagMessageClass: self._class, tags.PidTagSubject: self._class, **self._parts(wanted, 0)})
-        self.mailbox.items.add(self.folder.id, bag, associated=True)
+        with self.mailbox.transaction():
+            if self._find() is not None:
+                raise EwsError("ErrorItemSave", "There is a configuration of this name already.")
+            self.mailbox.items.add(self.folder.id, bag, associated=True)
 
     def update(self, wanted: Element) -> None:
         """Sets the parts that the element has; others stay."""
         row = self.needed()
-        before = self.mailbox.items.get(row.id).bag.get(tags.PidTagRoamingDatatypes, 0)
-        self.mailbox.items.update(row.id, self._parts(wanted, before))
+        with self.mailbox.transaction():
+            before = self.mailbox.items.get(row.id).bag.get(tags.PidTagRoamingDatatypes, 0)
+            self.mailbox.items.update(row.id, self._parts(wanted, before))
 
     def delete(self) -> None:
         """Takes it away for good."""

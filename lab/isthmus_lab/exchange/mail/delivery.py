@@ -11,7 +11,7 @@ from isthmus_lab.mapi.mime import bag_from_mime
 from isthmus_lab.store import Compare, Mailbox, Store
 
 from .. import delegates
-from ..assistants import Assistants
+from ..assistants import Assistants, Done
 from ..directory import Directory, Recipient
 from ..public_folders import PublicFolders
 from ..rules import execution
@@ -53,7 +53,7 @@ def deliverer(
         delegator = directory.by_address(address) if address else None
         if delegator is not None:
             _represent(bag, delegator)
-        role: str | None = None
+        done = Done()
         for each in (key, uuid.uuid4()) if twice(owner.smtp or "") else (key,):
             bag[tags.PidTagSearchKey] = each.bytes
             message = execution.Delivered(owner, bag, content)
@@ -63,13 +63,15 @@ def deliverer(
             execution.send_on(message, applying, submit)
             with mailbox.transaction():
                 if each is key and delegator is None:
-                    role = assistants.arrived(mailbox, owner, bag)
+                    done = assistants.arrived(mailbox, owner, bag)
                     if is_request(bag) and delegates.owner_is_informed(mailbox, applying):
                         bag[tags.PidLidMeetingType] = int(MeetingType.PRINCIPAL_COPY)
-                if role is None:
+                if done.role is None:
                     execution.put(mailbox, message, applying)
                 else:
-                    mailbox.items.add(mailbox.folders.role(role).id, bag, delivered=True)
+                    mailbox.items.add(mailbox.folders.role(done.role).id, bag, delivered=True)
+                if each is key and done.answer is not None:
+                    submit(done.answer.sender, done.answer.addresses, done.answer.content)
 
     return deliver
 

@@ -21,7 +21,7 @@ import structlog
 from ..directory import Directory, DirectoryError, Recipient
 from .queue import Delivery, Queue
 from .reports import is_report, non_delivery
-from .routing import Onward, Several, ToMailbox, Undeliverable, encapsulate, find, route, smtp
+from .routing import Onward, Several, ToMailbox, Undeliverable, encapsulate, route, smtp
 
 _log = structlog.get_logger()
 
@@ -76,7 +76,8 @@ class Transport:
     def submit(self, sender: str, addresses: list[str], content: bytes) -> uuid.UUID:
         """Accepts a message from any thread; when this returns, it will be delivered or reported.
 
-        ``addresses`` are SMTP addresses or legacyExchangeDNs; the latter are resolved now, or encapsulated.
+        ``addresses`` are SMTP addresses or legacyExchangeDNs, which are encapsulated until they are routed: nobody is
+        asked anything here, so that a message can be accepted while a mailbox is locked.
         """
         message = self._queue.put(sender, [self._as_smtp(address) for address in addresses], content)
         if self._loop is not None:
@@ -183,12 +184,7 @@ class Transport:
         await asyncio.to_thread(self._queue.done, delivery)
 
     def _as_smtp(self, address: str) -> str:
-        if not address.startswith("/"):
-            return smtp(address)
-        recipient = find(self._directory, address)
-        if recipient is not None and recipient.smtp:
-            return recipient.smtp
-        return encapsulate(address, self._domains[0])
+        return encapsulate(address, self._domains[0]) if address.startswith("/") else smtp(address)
 
 
 def _hops(content: bytes) -> int:

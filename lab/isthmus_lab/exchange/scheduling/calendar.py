@@ -159,10 +159,10 @@ def change(
     return save_series(mailbox, entry.row, entry.bag)
 
 
-def save_series(mailbox: Mailbox, row: Row, bag: Bag, change_key: bytes | None = None) -> Row:
+def save_series(mailbox: Mailbox, row: Row, bag: Bag) -> Row:
     """Saves a series whose exceptions changed."""
     recurrence: dict[PropertyKey, Value | None] = {tags.PidLidAppointmentRecur: bag.get(tags.PidLidAppointmentRecur)}
-    return mailbox.items.update(row.id, recurrence, attachments=bag.attachments, change_key=change_key)
+    return mailbox.items.update(row.id, recurrence, attachments=bag.attachments)
 
 
 # What an update of one occurrence may change in it.

@@ -11,10 +11,10 @@ from ..call import Call, operation
 from ..errors import EwsError
 from ..kinds import BY_ELEMENT, CALENDAR, CONTACT, MESSAGE, TASK
 from ..making import make
-from ..meetings import How, invite, organise
+from ..meetings import Dispatch, How, invite, organise
 from ..names import Element, local, m
 from ..rights import sign
-from ..sending import send
+from ..sending import ready
 from ..shapes import bare
 from ..soap import Answer
 
@@ -42,14 +42,21 @@ def create_item(call: Call) -> Answer:
         mailbox, folder = call.target_folder("SavedItemFolderId", default, Rights.CREATE)
         draft = make(call, node)
         sign(draft.bag, call.caller)
-        if sends:
-            send(call, draft)
+        send = ready(call, draft) if sends else None
+        request: Dispatch | None = None
         if how is not None:
             organise(call, mailbox, draft)
-            invite(call, mailbox, draft, how)
+            request = invite(call, mailbox, draft, how)
         items = m("Items")
-        if disposition != "SendOnly" or not sends:
-            items.append(bare(mailbox.guid, mailbox.items.add(folder.id, draft.bag)))
+        with mailbox.transaction():
+            if disposition != "SendOnly" or not sends:
+                items.append(bare(mailbox.guid, mailbox.items.add(folder.id, draft.bag)))
+            if send is not None:
+                send()
+            if request is not None:
+                request.send()
+        if request is not None:
+            request.keep()
         yield items
 
     return call.answer_each(call.children("Items"), handle, on_error={"Items": ""})

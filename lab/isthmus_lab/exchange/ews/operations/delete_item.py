@@ -26,7 +26,7 @@ def delete_item(call: Call) -> Answer:
         if kind_of(row.item_class) is CALENDAR:
             told = How.of(call, "SendMeetingCancellations")
             if told.sends or item.occurrence:
-                appointments.delete(call, mailbox, item, mailbox.items.get(item.entry), how, told)
+                appointments.delete(call, mailbox, item, how, told)
                 return ()
         mailbox.items.delete([item.entry], how)
         return ()
