@@ -24,7 +24,7 @@ class _Command(NamedTuple):
 _COMMANDS = {
     "init": _Command("project", _MIGRATION, "Write a commented project file to fill in."),
     "plan": _Command("plan", _MIGRATION, "Read both forests and say what would happen; nothing is written."),
-    "directory": _Command("directory", _MIGRATION, "Who matches nobody or several, and who belongs to whom."),
+    "directory": _Command("directory", _MIGRATION, "Who belongs to whom, and what was written to the forests."),
     "apply": _Command("project", _MIGRATION, "Carry the project file out, or a change of it."),
     "status": _Command("status", _MIGRATION, "Show how every mailbox stands, once or live."),
     "switch": _Command("switch", _MIGRATION, "Switch people to the target, or back."),

@@ -2,111 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import asyncpg
-import pytest
-from isthmus.accounts.v1.accounts_pb2 import SIDE_SOURCE, SIDE_TARGET, Identity, Pair
-from isthmus.events.v1.directory_pb2 import DirectoryStatus, RedirectionSet
-from isthmus_accounts import AccountMap, UnknownIdentity
-from isthmus_cli.runner.ports import free_ports
+from isthmus.accounts.v1.accounts_pb2 import SIDE_SOURCE, SIDE_TARGET, Identity
+from isthmus_accounts import AccountMap
 from isthmus_directory import plan_directory
-from isthmus_events import read_all
-from isthmus_events.topics import DIRECTORY_STATUS, REDIRECTIONS
 
-from tests.conftest import Broker
-from tests.lab.directories import Directories, apply, eventually, values
-from tests.plugins.forests import Forests, Units
-from tests.processes import Process
-
-BIN = Path(sys.executable).parent
-
-
-class System(Directories):
-    """Both services beside the directories. `accountmap` is the address of the account map."""
-
-    def __init__(
-        self, directories: tuple[Forests, Units, Path], kafka: str, database_url: str, start: Callable[..., Process]
-    ) -> None:
-        super().__init__(*directories)
-        self.kafka, self.database_url = kafka, database_url
-        [port] = free_ports(1)
-        self.accountmap = f"127.0.0.1:{port}"
-        environment = {
-            "ISTHMUS_KAFKA": kafka,
-            "ISTHMUS_DATABASE_URL": database_url,
-            "ISTHMUS_SECRETS_DIR": str(self.secrets),
-            "ISTHMUS_ACCOUNTMAP": self.accountmap,
-            "ISTHMUS_GRPC_PORT": str(port),
-            "ISTHMUS_HTTP_PORT": "0",
-        }
-        self.accounts_process = start("accountmap", str(BIN / "isthmus-accountmap"), **environment)
-        self.dirsync = start("dirsync", str(BIN / "isthmus-dirsync"), **environment)
-
-    def alpha_object(self, alias: str) -> dict[str, list[str]] | None:
-        """The object in alpha whose address begins like this."""
-        return self.alpha.find("mail", f"{alias}@{self.alpha.domain}")
-
-    def beta_object(self, alias: str) -> dict[str, list[str]] | None:
-        """Its counterpart in beta."""
-        return self.beta.find("mail", f"{alias}@{self.alpha.domain}")
-
-    def sent_on_to(self, organisation: str, alias: str) -> str:
-        """The redirection address of somebody in an organisation."""
-        obj = self.alpha_object(alias) if organisation == "alpha" else self.beta_object(alias)
-        return f"{values(obj, 'mailNickname')[0]}@{self.redirection[organisation]}"
-
-    async def pair(self, address: str, ready: Callable[[Pair], Any] = lambda pair: pair.target.object_guid) -> Pair:
-        """The pair with this address once it is as wanted."""
-        async with AccountMap(self.accountmap, deadline=60) as accounts:
-            for _ in range(1200):
-                try:
-                    pair = await accounts.resolve(Identity(smtp_address=address))
-                except UnknownIdentity:
-                    pair = Pair()
-                if pair.id and ready(pair):
-                    return pair
-                await asyncio.sleep(0.05)
-        raise AssertionError(f"{address} never became as wanted; last seen: {pair}")
-
-    async def status(self, ready: Callable[[DirectoryStatus], Any]) -> DirectoryStatus:
-        for _ in range(600):
-            event = (await read_all(self.kafka, DIRECTORY_STATUS)).get(self.name.encode())
-            if event is not None and ready(event.data):
-                return event.data  # type: ignore[no-any-return]
-            await asyncio.sleep(0.1)
-        raise AssertionError(f"the status never became as wanted; last seen: {event and event.data}")
-
-    async def redirected(self, pair: Pair, side: int) -> None:
-        """Wait until dirsync says that both forests redirect to this side."""
-        for _ in range(600):
-            event = (await read_all(self.kafka, REDIRECTIONS)).get(pair.id)
-            said: RedirectionSet | None = event.data if event else None
-            if said is not None and said.active_side == side:
-                return
-            await asyncio.sleep(0.1)
-        raise AssertionError("RedirectionSet never came")
-
-
-@pytest.fixture
-def system(
-    forests: Forests,
-    units: Units,
-    broker: Broker,
-    database_url: str,
-    start: Callable[..., Process],
-    tmp_path: Path,
-) -> Iterator[System]:
-    system = System((forests, units, tmp_path), broker.bootstrap, database_url, start)
-    yield system
-    for process in (system.dirsync, system.accounts_process):
-        print(process.tail(60))
+from tests.lab.directories import apply, eventually, values
+from tests.lab.directory_system import System
 
 
 async def test_people_are_matched_created_and_reported_and_kept_in_step(system: System) -> None:
@@ -247,7 +152,7 @@ async def test_killed_at_any_moment_it_goes_on_where_it_was(system: System) -> N
     await connection.close()
 
 
-async def test_the_guard_stops_a_mass_change_until_the_project_allows_it(system: System) -> None:
+async def test_the_guard_stops_a_mass_change_until_somebody_lets_it_pass_once(system: System) -> None:
     alpha = system.alpha
     people = [alpha.add_mailbox(f"p{number}", f"Person {number}", company="Old") for number in range(8)]
     await apply(system.kafka, system.project(guard=5))
@@ -259,6 +164,7 @@ async def test_the_guard_stops_a_mass_change_until_the_project_allows_it(system:
     status = await system.status(lambda status: status.state == "failing")
     assert "8 objects would be overwritten" in status.problem
     assert values(system.beta_object("p0"), "company") == ["Old"]
-    await apply(system.kafka, system.project(guard=50), revision=2)
+    assert "8 objects would be overwritten" in system.isthmus("directory", "allow")
     await system.status(lambda status: status.state == "in step")
     assert all(values(system.beta_object(f"p{number}"), "company") == ["New"] for number in range(8))
+    assert "nothing of" in system.isthmus("directory", "allow", exit_code=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from isthmus_sync.directory import Kind, Modification, Side, objection
+from isthmus_sync.directory import Kind, Modification, Side, Weight, objection, weigh
 from isthmus_sync.directory.objects import as_values
 
 from tests.unit.directory_values import MAIL_USERS, guid, link, mailbox, project, recipient
@@ -212,8 +212,14 @@ def test_the_guard_counts_what_would_be_lost() -> None:
     world.put(Side.SOURCE, mailbox("alpha", "new"))
     world.run()
     assert world.last
-    assert objection(world.last.decisions, 0, 3) is None
-    assert "3 objects would be overwritten and 1 deleted" in (objection(world.last.decisions, 1, 3) or "")
+    weight = weigh(world.last.decisions, gone=1)
+    assert weight == Weight(3, 1)
+    assert objection(weight, project(guard=3)) is None
+    assert "3 objects would be overwritten (directory.guard allows 2)" in (objection(weight, project(guard=2)) or "")
+    many = Weight(0, 2)
+    assert "2 are gone (directory.guard_deletions allows 1)" in (objection(many, project(guard_deletions=1)) or "")
+    assert objection(many, project(guard_deletions=1), allowed=Weight(5, 2)) is None
+    assert objection(many, project(guard_deletions=1), allowed=Weight(5, 1)) is not None
 
 
 def test_a_change_is_spoken_without_binary_values() -> None:

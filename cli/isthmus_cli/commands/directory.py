@@ -1,4 +1,4 @@
-"""``isthmus directory``: what a person must decide about the directories, and how they say it."""
+"""``isthmus directory``: what a person must decide about the directories, how they say it, and what was done."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from isthmus_directory import PlannedObject
 from isthmus_project import NamedPair, ProjectError, add_pair, load_project, named_pairs_file
 
 from ..output import Exit, console, fail, print_json
+from .journal import allow, journal, revert
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, DryRun, Json, ProjectFile, read_project
 from .plan import plain, planned
 
-directory = typer.Typer(no_args_is_help=True, help="Who matches nobody or several, and who belongs to whom.")
+directory = typer.Typer(no_args_is_help=True, help="Who belongs to whom, and what was written to the forests.")
+directory.command()(journal)
+directory.command()(revert)
+directory.command()(allow)
 
 ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="The project file.", show_default=True)]
 

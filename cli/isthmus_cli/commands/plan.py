@@ -23,7 +23,7 @@ from ..output import Exit, console, fail, print_json
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json, ProjectFile, read_project, secrets_folder
 
 _SHOWN = 30
-_COLOURS = {"create": "green", "change": "yellow", "refused": "red", "gone": "red"}
+_COLOURS = {"create": "green", "change": "yellow", "delete": "red", "refused": "red", "gone": "red"}
 
 
 def plan(
@@ -106,7 +106,7 @@ def _tree(thing: PlannedObject, *, every: bool) -> Tree:
 def _counts(found: DirectoryPlan) -> Table:
     kinds = sorted({thing.kind for thing in found.objects if thing.kind})
     table = Table("", *kinds, box=None, header_style="bold", pad_edge=False)
-    for action in ("create", "change", "in step", "refused", "gone"):
+    for action in ("create", "change", "delete", "in step", "refused", "gone"):
         row: list[Any] = [
             sum(thing.action == action and thing.kind == kind for thing in found.objects) for kind in kinds
         ]

@@ -27,6 +27,8 @@ def _program(folder: Path, name: str, ports: Mapping[str, int], environment: Map
     own = {"ISTHMUS_INSTANCE": name, "ISTHMUS_HTTP_PORT": str(ports[name])}
     if service == "accountmap":
         own["ISTHMUS_GRPC_PORT"] = str(ports["grpc"])
+    if service == "dirsync":
+        own["ISTHMUS_DIRECTORY_PORT"] = str(ports["directory"])
     return Program(
         name=name,
         command=(str(Path(sys.executable).parent / f"isthmus-{service}"),),

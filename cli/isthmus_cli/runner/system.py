@@ -24,7 +24,7 @@ from .ports import free_ports
 from .services import service_programs
 from .supervise import Supervisor
 
-_PORTS = ("kafka", "kafka-controller", "postgres", "grpc", "accountmap", "dirsync", "switch", "stats")
+_PORTS = ("kafka", "kafka-controller", "postgres", "grpc", "directory", "accountmap", "dirsync", "switch", "stats")
 
 
 class RunnerError(Exception):

@@ -25,7 +25,7 @@ from isthmus_directory.notification import notify
 from isthmus_directory.plan import DirectoryPlan, PlannedChange, PlannedObject, plan_directory, plan_of
 from isthmus_directory.reading import read_all, read_guids, read_where
 from isthmus_directory.survey import Reading, Survey, collection_members, read_forest, reading, survey
-from isthmus_directory.writing import create, delete, modify
+from isthmus_directory.writing import bring_back, create, delete, modify
 
 __all__ = [
     "Bookmark",
@@ -44,6 +44,7 @@ __all__ = [
     "Survey",
     "WriteRefused",
     "all_guids",
+    "bring_back",
     "changes",
     "collection_members",
     "create",

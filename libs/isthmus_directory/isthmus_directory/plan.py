@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from isthmus_sync.directory import Decision, Modification, Pair, Side, collection_of, objection
+from isthmus_sync.directory import Decision, Modification, Pair, Side, collection_of, follows, objection, weigh
 from isthmus_sync.directory.difference import spoken_value
+from isthmus_sync.directory.recipients import made_for
 
 from isthmus_directory.connection import Forest
 from isthmus_directory.survey import Survey, survey
@@ -17,7 +18,7 @@ from isthmus_directory.survey import Survey, survey
 if TYPE_CHECKING:
     from isthmus_project import Project
 
-Action = Literal["create", "change", "in step", "refused", "gone"]
+Action = Literal["create", "change", "delete", "in step", "refused", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,25 @@ def plan_of(found: Survey, project: Project) -> DirectoryPlan:
     for pair in comparison.without_target:
         problem = f"its object in {project.target.name} was deleted; it is not created again"
         objects.append(PlannedObject("gone", "", names.get(pair.source_guid, ""), "", problems=(problem,)))
-    return DirectoryPlan(
-        objects,
-        comparison.left_out,
-        objection(comparison.decisions, 0, project.directory.guard),
-        found.problems,
+    gone = [_gone(pair, found, project) for pair in comparison.without_source]
+    objects += gone
+    # Somebody who uses the target stays in the account map when the source's object goes: nothing is lost by it.
+    lost = sum(pair.active is Side.SOURCE for pair in comparison.without_source)
+    weight = weigh(comparison.decisions, lost + len(comparison.without_target))
+    return DirectoryPlan(objects, comparison.left_out, objection(weight, project), found.problems)
+
+
+def _gone(pair: Pair, found: Survey, project: Project) -> PlannedObject:
+    """A known pair whose source object is gone or takes part no longer, and what becomes of the target's."""
+    source, target = (
+        found.comparison.around.source.get(pair.source_guid),
+        found.comparison.around.target.get(pair.target_guid),
     )
+    name, kind = (target.dn, target.kind.name.lower()) if target else ("", "")
+    if follows(source, target, made_for(pair, target), project):
+        return PlannedObject("delete", kind, "", name, problems=(f"its original in {project.source.name} is gone",))
+    reason = "it takes part no longer" if source else f"its original in {project.source.name} is gone"
+    return PlannedObject("gone", kind, source.dn if source else "", name, problems=(f"{reason}; nothing is deleted",))
 
 
 def _planned(decision: Decision, rule: str, found: Survey, project: Project) -> PlannedObject:

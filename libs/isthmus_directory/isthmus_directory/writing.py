@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import ldap3
-from isthmus_sync.directory import Modification
+from isthmus_sync.directory import DirectoryObject, Modification
 from isthmus_sync.directory.creation import Creation
 from isthmus_sync.directory.difference import Value, wire_value
 from ldap3.core import exceptions as ldap
 from ldap3.protocol.controls import build_control
+from ldap3.protocol.microsoft import show_deleted_control
 
 from isthmus_directory.connection import Forest, entries, explained
 from isthmus_directory.errors import WriteRefused
@@ -25,6 +26,12 @@ _PERMISSIVE_MODIFY = "1.2.840.113556.1.4.1413"
 """Adding a value that is there, or removing one that is not, succeeds: somebody else has done our work."""
 _VALUES_A_REQUEST = 1000
 """Active Directory takes at most 5,000 values in one change of a linked attribute."""
+
+_SET_BY_THE_SERVER = frozenset(
+    ("objectclass", "objectguid", "objectsid", "cn", "isdeleted", "iscriticalsystemobject", "useraccountcontrol")
+)
+_SET_AT_ONCE = frozenset(("samaccountname", "grouptype"))
+"""What an object has from the moment it is made."""
 
 _NORMAL_ACCOUNT, _DISABLED = 0x200, 0x2
 _PASSWORD_LENGTH = 32
@@ -89,6 +96,39 @@ async def delete(forest: Forest, guid: bytes, dn: str) -> None:
             return
 
     await forest.run(_refusing(forest, "delete", dn, work))
+
+
+async def bring_back(forest: Forest, gone: DirectoryObject) -> tuple[bytes, list[str]]:
+    """Bring a deleted object back with what it held; returns its GUID and what could not be given back.
+
+    Reanimated ([MS-ADTS] 3.1.1.5.3.7) it is the same object, with its SID. Where the account of the project may not do
+    that, or the tombstone is gone, a new one is made in its place. Raises WriteRefused, DirectoryUnavailable.
+    """
+    object_class = next(name for name in ("group", "contact", "user") if name in gone.classes)
+    values = {name: list(held) for name, held in gone.attributes.items() if name not in _SET_BY_THE_SERVER and held}
+
+    def work(connection: ldap3.Connection) -> tuple[bytes, list[str]]:
+        name = f"<GUID={UUID(bytes_le=gone.guid)}>"
+        try:
+            back = {"isDeleted": [(ldap3.MODIFY_DELETE, [])], "distinguishedName": [(ldap3.MODIFY_REPLACE, [gone.dn])]}
+            connection.modify(name, back, controls=[show_deleted_control(criticality=True)])
+            given = values
+        except ldap.LDAPOperationResult:
+            connection.add(gone.dn, [object_class], {n: values[n] for n in values if n in _SET_AT_ONCE})
+            given = {n: values[n] for n in values if n not in _SET_AT_ONCE}
+        connection.search(gone.dn, present("objectClass"), ldap3.BASE, attributes=["objectGUID"])
+        guid: bytes = entries(connection)[0]["raw_attributes"]["objectGUID"][0]
+        links = {n: [wire_value(link) for link in held] for n, held in gone.links.items() if held and n != "memberof"}
+        lost: list[str] = []
+        for attribute, held in (given | links).items():
+            try:
+                change = {attribute: [(ldap3.MODIFY_REPLACE, held)]}
+                connection.modify(f"<GUID={UUID(bytes_le=guid)}>", change)
+            except ldap.LDAPOperationResult as error:
+                lost.append(f"{attribute}: {explained(error)}")
+        return guid, lost
+
+    return await forest.run(_refusing(forest, "bring back", gone.dn, work), repeat=False)
 
 
 def _refusing(

@@ -206,7 +206,14 @@ class DirectorySync(_Strict):
         default=1.0, description="how often changes are asked for"
     )
     guard: Annotated[int, Field(ge=1)] = Field(
-        default=500, description="a run that would delete or overwrite more objects than this stops and asks"
+        default=500, description="a run that would overwrite values of more objects than this stops and asks"
+    )
+    guard_deletions: Annotated[int, Field(ge=1)] = Field(
+        default=50, description="a run in which more objects than this are gone stops and asks"
+    )
+    deletions: Literal["follow", "keep"] = Field(
+        default="follow",
+        description="follow: groups and contacts that Isthmus made go with their originals; keep: nothing is deleted",
     )
 
     @field_validator("pairs")

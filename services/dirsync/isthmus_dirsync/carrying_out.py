@@ -26,9 +26,10 @@ from isthmus_sync.directory import (
     decide,
 )
 from isthmus_sync.directory.pairs import fingerprint
+from isthmus_sync.directory.reasons import reason
 from isthmus_sync.directory.recipients import made_for
 
-from isthmus_dirsync import metrics, records, telling
+from isthmus_dirsync import journal, metrics, records, telling
 from isthmus_dirsync.records import Record
 from isthmus_dirsync.telling import News
 
@@ -71,10 +72,11 @@ class Done:
 
 
 class Carrier:
-    """Carries decisions of one project out. `known` are its records by pair id, kept up to date."""
+    """Carries decisions of one project out; `ordered_by` is said in the journal."""
 
-    def __init__(self, project: Project, sides: Sides, pool: Pool) -> None:
+    def __init__(self, project: Project, ordered_by: str, sides: Sides, pool: Pool) -> None:
         self._project = project
+        self._ordered_by = ordered_by
         self._sides = sides
         self._pool = pool
         self._log = structlog.get_logger("dirsync").bind(project=project.project)
@@ -124,19 +126,25 @@ class Carrier:
 
         async def one(decision: Decision) -> tuple[Decision, bytes] | None:
             assert decision.creation is not None
+            entry = begun[decision.pair.id]
             try:
                 guid = await create(forest, decision.creation)
             except WriteRefused as error:
                 self._log.warning("not created", source=decision.source.dn, reason=str(error))
                 failed[decision.pair.id] = str(error)
+                ended.append(replace(entry, outcome=journal.REFUSED))
                 return None
             metrics.writes.labels(forest.name, "create").inc()
+            ended.append(replace(entry, outcome=journal.WRITTEN, guid=guid))
             return decision, guid
 
         # The intent first: after a crash, what carries our mark is known to be ours.
         intents = [Record(d.pair, True, False, False, 0, True, "", None) for d in decisions]
+        entries = [self._creation_entry(decision) for decision in decisions]
+        ended: list[journal.Entry] = []
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_pairs(connection, self._project.project, intents)
+            begun = {each.pair_id: each for each in await journal.begin(connection, self._project.project, entries)}
         done = [result for result in await _all(one, decisions) if result is not None]
         news = News()
         new_records: list[Record] = []
@@ -150,6 +158,7 @@ class Carrier:
             )
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_pairs(connection, self._project.project, new_records)
+            await journal.end(connection, ended)
             await telling.tell(connection, news)
         for obj in await self._sides.read(Side.TARGET, [guid for _, guid in done]):
             around.target.put(obj)
@@ -166,9 +175,13 @@ class Carrier:
     ) -> None:
         """Change objects, and write down and tell what came of it."""
         done: dict[bytes, Done] = {}
+        stubborn = {d.pair.id: problem for d in decisions if (problem := self._stubborn(d))}
+        entries = [entry for d in decisions if d.pair.id not in stubborn for entry in self._change_entries(d)]
+        async with self._pool.acquire() as connection, connection.transaction():
+            entries = await journal.begin(connection, self._project.project, entries)
 
         async def one(decision: Decision) -> None:
-            done[decision.pair.id] = await self._write(decision)
+            done[decision.pair.id] = await self._write(decision, stubborn.get(decision.pair.id, ""))
 
         await _all(one, decisions)
         news = News()
@@ -178,18 +191,38 @@ class Carrier:
             record = self._outcome(decision, done[decision.pair.id], before, created, members, news)
             if record != before:
                 changed.append(record)
-        if changed or news.changed:
+        if changed or news.changed or entries:
             async with self._pool.acquire() as connection, connection.transaction():
                 await records.save_pairs(connection, self._project.project, changed)
+                await records.note_addresses(connection, self._project.project, news.observed.values())
+                await journal.end(connection, [_ended(entry, done[entry.pair_id]) for entry in entries])
                 await telling.tell(connection, news)
 
-    async def _write(self, decision: Decision) -> Done:
+    def _creation_entry(self, decision: Decision) -> journal.Entry:
+        assert decision.creation is not None
+        made = decision.creation
+        changes = tuple(
+            journal.Change(Modification(name, (), values, whole=False), reason(name, decision, self._project))
+            for name, values in made.attributes.items()
+        )
+        return journal.Entry(decision.pair.id, Side.TARGET, b"", made.dn, journal.CREATE, changes, self._ordered_by)
+
+    def _change_entries(self, decision: Decision) -> Iterable[journal.Entry]:
+        for side, obj in ((Side.SOURCE, decision.source), (Side.TARGET, decision.target)):
+            if decision.modifications[side] and obj is not None:
+                changes = tuple(
+                    journal.Change(each, reason(each.attribute, decision, self._project))
+                    for each in decision.modifications[side]
+                )
+                yield journal.Entry(decision.pair.id, side, obj.guid, obj.dn, journal.CHANGE, changes, self._ordered_by)
+
+    async def _write(self, decision: Decision, stubborn: str) -> Done:
         """Write what a decision changes on both objects. One refused attribute does not keep back the others."""
         done = Done()
         if decision.idle:
             self._writes.pop(decision.pair.id, None)
             return done
-        if stubborn := self._stubborn(decision):
+        if stubborn:
             done.problems.append(stubborn)
             done.refused.update(change.attribute.lower() for side in Side for change in decision.modifications[side])
             return done
@@ -274,6 +307,8 @@ class Carrier:
     def _stubborn(self, decision: Decision) -> str | None:
         """Whether the same writes were made again and again and the forest shows something else: somebody else sets
         the values back, or the server stores them differently. Going on would only make noise."""
+        if decision.idle:
+            return None
         texts = [change.spoken().encode() for side in Side for change in decision.modifications[side]]
         print_ = fingerprint(tuple(texts))
         last, times = self._writes.get(decision.pair.id, ("", 0))
@@ -286,6 +321,15 @@ class Carrier:
             f"written {_MOST_REPEATS} times and still different: {', '.join(names)}; another tool sets "
             "them back, or the forest does not keep them; exclude them or stop the other tool"
         )
+
+
+def _ended(entry: journal.Entry, done: Done) -> journal.Entry:
+    """An entry with what was written of it."""
+    written = set(done.changes[entry.side])
+    changes = tuple(change for change in entry.changes if change.modification in written)
+    if not changes:
+        return replace(entry, outcome=journal.REFUSED)
+    return replace(entry, outcome=journal.WRITTEN, changes=changes)
 
 
 async def _all(work: Callable[[Decision], Awaitable[T]], items: Iterable[Decision]) -> list[T]:

@@ -7,18 +7,30 @@ from importlib.resources import files
 from isthmus_events import Relay, Table
 from isthmus_events.topics import ACCOUNT_PAIRS, PROJECTS
 from isthmus_service import Service, ServiceSettings, run
+from pydantic import Field
 
+from isthmus_dirsync.grpc_server import serve_grpc
 from isthmus_dirsync.projects import follow_projects
 
 
-async def serve(service: Service[ServiceSettings]) -> None:
+class Settings(ServiceSettings):
+    """Settings of dirsync."""
+
+    directory_host: str = Field(default="127.0.0.1", description="address on which operators' questions are answered")
+    directory_port: int = Field(default=0, ge=0, le=65535, description="its port; 0 takes a free one and logs it")
+
+
+async def serve(service: Service[Settings]) -> None:
     """Serve until stopped."""
+    settings = service.settings
     pool = await service.database("dirsync", files("isthmus_dirsync") / "migrations")
     service.spawn("relay", Relay(service, pool).run())
     accounts, projects = Table(service, ACCOUNT_PAIRS), Table(service, PROJECTS)
     service.spawn("projects", follow_projects(service, pool, projects, accounts))
+    port = await serve_grpc(service, pool, settings.directory_host, settings.directory_port)
+    service.log.info("answering operators", address=f"{settings.directory_host}:{port}")
     await service.run_until_stopped()
 
 
 def main() -> None:
-    run("dirsync", ServiceSettings, serve)
+    run("dirsync", Settings, serve)

@@ -1,9 +1,8 @@
 """Pairs one of whose objects is gone.
 
-Nothing of value is deleted because something disappeared elsewhere: a mailbox, an account and whatever was in the
-target before us stays, and a person is told. Groups and contacts that we made follow their originals. What was
-deleted in the target is not made again. When the object comes back (reanimated, or moved into the scope again), the
-pair goes on as if nothing had happened.
+What is deleted in the target with its original is isthmus_sync.directory.deletions' to say; whatever is not stays as it
+is, and a person is told. What was deleted in the target is not made again. When the object comes back (reanimated, or
+moved into the scope again), the pair goes on as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -13,35 +12,36 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from isthmus.accounts.v1.accounts_pb2 import Pair as PairMessage
-from isthmus_directory import Forest, WriteRefused, delete
-from isthmus_sync.directory import Kind, Side
+from isthmus_directory import DirectoryObject, Forest, WriteRefused, delete
+from isthmus_sync.directory import Side, follows
 
-from isthmus_dirsync import metrics, telling
+from isthmus_dirsync import journal, metrics, telling
 from isthmus_dirsync.looking_again import Parted
 from isthmus_dirsync.records import Record
 from isthmus_dirsync.telling import News
 
 if TYPE_CHECKING:
     from isthmus_project import Project
+    from isthmus_service import Pool
 
 
-def to_delete(parted: Sequence[Parted]) -> list[Parted]:
-    """Those whose object in the target follows: groups and contacts we made, whose original was deleted."""
-    return [each for each in parted if _follows(each)]
+def newly(parted: Sequence[Parted]) -> int:
+    """How many of these are news: not known to be gone before."""
+    return sum(
+        not (each.record.source_gone if each.lost is Side.SOURCE else each.record.target_gone) for each in parted
+    )
 
 
-async def part(parted: Sequence[Parted], forests: Mapping[Side, Forest], project: Project, news: News) -> list[Record]:
+async def part(
+    parted: Sequence[Parted], forests: Mapping[Side, Forest], project: Project, ordered_by: str, pool: Pool, news: News
+) -> list[Record]:
     """Do what the policy says; returns the records as they then are."""
     result: list[Record] = []
     for each in parted:
         record, problem = each.record, _problem(each, project)
-        if _follows(each) and each.target is not None:
-            try:
-                await delete(forests[Side.TARGET], each.target.guid, each.target.dn)
-            except WriteRefused as error:
-                problem = str(error)
-            else:
-                problem = ""
+        if _follows(each, project) and each.target is not None:
+            problem = await _delete(each.target, each, forests[Side.TARGET], project, ordered_by, pool)
+            if not problem:
                 news.wrote(record.pair.id, Side.TARGET, telling.DELETED, each.target.dn, ())
                 metrics.writes.labels(project.target.name, "delete").inc()
         observed = record.observed
@@ -68,14 +68,27 @@ async def part(parted: Sequence[Parted], forests: Mapping[Side, Forest], project
     return result
 
 
-def _follows(each: Parted) -> bool:
-    return (
-        each.lost is Side.SOURCE
-        and each.source is None
-        and each.target is not None
-        and each.record.created
-        and each.target.kind in (Kind.GROUP, Kind.CONTACT)
-    )
+def _follows(each: Parted, project: Project) -> bool:
+    return each.lost is Side.SOURCE and follows(each.source, each.target, each.record.created, project)
+
+
+async def _delete(
+    target: DirectoryObject, each: Parted, forest: Forest, project: Project, ordered_by: str, pool: Pool
+) -> str:
+    """Delete an object of the target; returns why not, empty when it is gone."""
+    held = journal.everything_of(target, f"its original in {project.source.name} was deleted")
+    entry = journal.Entry(each.record.pair.id, Side.TARGET, target.guid, target.dn, journal.DELETE, held, ordered_by)
+    async with pool.acquire() as connection, connection.transaction():
+        [entry] = await journal.begin(connection, project.project, [entry])
+    problem = ""
+    try:
+        await delete(forest, target.guid, target.dn)
+    except WriteRefused as error:
+        problem = str(error)
+    outcome = journal.REFUSED if problem else journal.WRITTEN
+    async with pool.acquire() as connection, connection.transaction():
+        await journal.end(connection, [replace(entry, outcome=outcome)])
+    return problem
 
 
 def _problem(each: Parted, project: Project) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from isthmus_directory import Bookmark
 from isthmus_service import Connection
-from isthmus_sync.directory import Agreed, Pair, Refused, Side
+from isthmus_sync.directory import Agreed, Pair, Refused, Side, Weight
+
+if TYPE_CHECKING:
+    from isthmus.accounts.v1.accounts_pb2 import Pair as PairMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,67 @@ async def save_pairs(connection: Connection, project: str, records: Sequence[Rec
             for record in records
         ],
     )
+
+
+async def note_addresses(connection: Connection, project: str, pairs: Iterable[PairMessage]) -> None:
+    """Remember every address that the objects of these pairs have, for the time after they lost it."""
+    rows = {
+        (kind, address.casefold(), pair.id): address
+        for pair in pairs
+        for account in (pair.source, pair.target)
+        for kind, addresses in (
+            ("smtp", account.smtp_addresses),
+            ("x500", (account.legacy_exchange_dn, *account.x500_addresses)),
+        )
+        for address in addresses
+        if address
+    }
+    await connection.execute(
+        """
+        INSERT INTO address (project, kind, key, pair_id, address)
+        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bytea[], $5::text[]) ON CONFLICT DO NOTHING
+        """,
+        project,
+        [kind for kind, _, _ in rows],
+        [key for _, key, _ in rows],
+        [pair_id for _, _, pair_id in rows],
+        list(rows.values()),
+    )
+
+
+async def save_stopped(connection: Connection, project: str, weight: Weight, objection: str) -> None:
+    """Note that the guard stopped a run; a run that weighs more than what somebody let through needs another word."""
+    await connection.execute(
+        """
+        INSERT INTO stopped (project, overwritten, gone, objection) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (project) DO UPDATE
+        SET overwritten = $2, gone = $3, objection = $4, allowed_by = NULL, allowed_at = NULL
+        """,
+        project,
+        weight.overwritten,
+        weight.gone,
+        objection,
+    )
+
+
+async def stopped(connection: Connection, project: str) -> tuple[Weight, bool] | None:
+    """What the guard stopped last, and whether somebody lets it pass once; None when nothing is stopped."""
+    row = await connection.fetchrow("SELECT * FROM stopped WHERE project = $1", project)
+    return (Weight(row["overwritten"], row["gone"]), row["allowed_at"] is not None) if row else None
+
+
+async def allow_once(connection: Connection, project: str, allowed_by: str) -> str | None:
+    """Let through what was stopped; returns the objection, None when nothing was stopped."""
+    found: str | None = await connection.fetchval(
+        "UPDATE stopped SET allowed_by = $2, allowed_at = clock_timestamp() WHERE project = $1 RETURNING objection",
+        project,
+        allowed_by,
+    )
+    return found
+
+
+async def forget_stopped(connection: Connection, project: str) -> None:
+    await connection.execute("DELETE FROM stopped WHERE project = $1", project)
 
 
 async def refused_guids(connection: Connection, project: str) -> list[bytes]:

@@ -29,13 +29,14 @@ from isthmus_directory import (
     survey,
 )
 from isthmus_service import DATABASE_ERRORS
-from isthmus_sync.directory import Decision, ExchangeFacts, Pair, Side, Surroundings, objection
+from isthmus_sync.directory import Decision, ExchangeFacts, Pair, Side, Surroundings, objection, weigh
 
-from isthmus_dirsync import metrics, records, telling
+from isthmus_dirsync import metrics, orders, records, telling
 from isthmus_dirsync.carrying_out import Carrier, Sides
 from isthmus_dirsync.looking_again import Look, Parted, look_again, source_parted
-from isthmus_dirsync.parting import part, to_delete
+from isthmus_dirsync.parting import newly, part
 from isthmus_dirsync.records import Progress, Record
+from isthmus_dirsync.reverting import Reverter
 from isthmus_dirsync.telling import News
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _STATUS_SECONDS = 1.0
 _SWEEP_SECONDS = {True: 600.0, False: 10.0}
 """How often it is looked who is gone: by whether the forest tells of deletions."""
+_ORDERS_SECONDS = 0.5
 _GATHER_SECONDS = 0.05
 """Changes come in groups; waiting for the rest of them saves looking twice."""
 
@@ -84,6 +86,7 @@ class Synchroniser:
         }
         self._log = structlog.get_logger("dirsync").bind(project=project.project)
         self._wake = asyncio.Event()
+        self._asked = asyncio.Event()
         self._flipped: set[bytes] = set()
         self._seen_active: dict[bytes, Side] = {}
         self._retry_at = 0.0
@@ -102,6 +105,7 @@ class Synchroniser:
                 tasks.create_task(notify(forest, self._wake))
             tasks.create_task(self._hear_of_switches())
             tasks.create_task(self._tell_status())
+            tasks.create_task(self._hear_of_orders())
             pause = _FIRST_PAUSE
             while True:
                 if self._lock.is_closed():
@@ -114,7 +118,9 @@ class Synchroniser:
                     self._state, self._problem = "failing", str(error)
                     metrics.failing.labels(self._project.project).set(1)
                     self._log.warning("directories are not in step", reason=str(error), again_in_seconds=pause)
-                    await asyncio.sleep(pause)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(pause):
+                            await self._asked.wait()
                     pause = min(pause * 2, _LONGEST_PAUSE)
                     continue
                 with contextlib.suppress(TimeoutError):
@@ -127,7 +133,7 @@ class Synchroniser:
         if self._sides is None:
             readings = {side: await reading(forest, self._project) for side, forest in self._forests.items()}
             self._sides = Sides(self._forests, readings)
-            self._carrier = Carrier(self._project, self._sides, self._pool)
+            self._carrier = Carrier(self._project, self._ordered_by, self._sides, self._pool)
             for side, forest in self._forests.items():
                 self._sees_deletions[side] = await sees_deletions(forest)
                 if not self._sees_deletions[side]:
@@ -136,6 +142,7 @@ class Synchroniser:
                         "by looking, some seconds later. Grant 'List Contents' and 'Read Property' on the container",
                         container=f"CN=Deleted Objects,{forest.base}",
                     )
+        await self._carry_out_orders()
         async with self._pool.acquire() as connection:
             progress = await records.load_progress(connection, self._project.project)
         if progress.source is None or progress.target is None or progress.compared_revision != self._revision:
@@ -258,12 +265,10 @@ class Synchroniser:
     ) -> bool:
         """Look at some objects again and carry out what they need. Returns whether anything was created."""
         assert self._sides is not None
-        if self._facts is None:
-            self._facts = await exchange_facts(self._forests[Side.TARGET], self._project.target)
         look: Look = await look_again(
             self._project,
             self._sides,
-            self._facts,
+            await self._exchange_facts(),
             self._pool,
             changed,
             also,
@@ -312,17 +317,58 @@ class Synchroniser:
     ) -> bool:
         assert self._carrier is not None
         metrics.looked_at.labels(self._project.project).inc(len(decisions))
-        stop = objection(decisions, len(to_delete(parted)), self._project.directory.guard)
+        weight = weigh(decisions, newly(parted))
+        async with self._pool.acquire() as connection, connection.transaction():
+            stopped = await records.stopped(connection, self._project.project)
+            stop = objection(weight, self._project, stopped[0] if stopped and stopped[1] else None)
+            if stop:
+                await records.save_stopped(connection, self._project.project, weight, stop)
         if stop:
             raise Stopped(stop)
         created = await self._carrier.carry_out(decisions, known, around, members)
         if parted:
             news = News()
-            parted_now = await part(parted, self._forests, self._project, news)
+            parted_now = await part(parted, self._forests, self._project, self._ordered_by, self._pool, news)
             async with self._pool.acquire() as connection, connection.transaction():
                 await records.save_pairs(connection, self._project.project, parted_now)
                 await telling.tell(connection, news)
+        if stopped is not None:
+            # It is carried out, or mended: whatever is stopped next needs another word.
+            async with self._pool.acquire() as connection:
+                await records.forget_stopped(connection, self._project.project)
         return created
+
+    @property
+    def _ordered_by(self) -> str:
+        return f"dirsync, revision {self._revision} of the project"
+
+    async def _exchange_facts(self) -> ExchangeFacts:
+        if self._facts is None:
+            self._facts = await exchange_facts(self._forests[Side.TARGET], self._project.target)
+        return self._facts
+
+    async def _carry_out_orders(self) -> None:
+        """Put back what somebody wants put back; before anything else, so that it is not written over."""
+        self._asked.clear()
+        assert self._sides is not None
+        async with self._pool.acquire() as connection:
+            waiting = await orders.open_orders(connection, self._project.project)
+        for order, request in waiting:
+            self._log.info("putting back", requested_by=request.requested_by, dry_run=request.dry_run)
+            facts = await self._exchange_facts()
+            response = await Reverter(request, self._project, self._sides, facts, self._pool, self._active).run()
+            async with self._pool.acquire() as connection:
+                await orders.answer(connection, order, response)
+
+    async def _hear_of_orders(self) -> None:
+        """Wake up for whoever waits for something."""
+        while True:
+            with contextlib.suppress(*DATABASE_ERRORS):
+                async with self._pool.acquire() as connection:
+                    if await orders.anything_asked(connection, self._project.project):
+                        self._asked.set()
+                        self._wake.set()
+            await asyncio.sleep(_ORDERS_SECONDS)
 
     async def _save(self, progress: Progress, came: Mapping[Side, Changes]) -> None:
         progress = replace(progress, source=came[Side.SOURCE].bookmark, target=came[Side.TARGET].bookmark)

@@ -3,8 +3,9 @@
 from isthmus_sync.directory.attributes import attributes_to_read, newest_owned
 from isthmus_sync.directory.comparison import Comparison, compare, decide_and_note, has_counterpart, remember
 from isthmus_sync.directory.decision import Decision, Surroundings, decide
+from isthmus_sync.directory.deletions import follows
 from isthmus_sync.directory.difference import Modification, applied, difference
-from isthmus_sync.directory.guard import objection
+from isthmus_sync.directory.guard import Weight, objection, weigh
 from isthmus_sync.directory.index import Index
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Link, Side
@@ -29,6 +30,7 @@ __all__ = [
     "Side",
     "Surroundings",
     "Twins",
+    "Weight",
     "applied",
     "attributes_to_read",
     "collection_of",
@@ -36,6 +38,7 @@ __all__ = [
     "decide",
     "decide_and_note",
     "difference",
+    "follows",
     "has_counterpart",
     "left_out",
     "match",
@@ -43,4 +46,5 @@ __all__ = [
     "objection",
     "pair_id",
     "remember",
+    "weigh",
 ]

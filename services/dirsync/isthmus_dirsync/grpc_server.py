@@ -1,0 +1,99 @@
+"""DirectoryService over gRPC, as proto/isthmus/directory/v1/directory.proto describes it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from isthmus.directory.v1 import directory_pb2, directory_pb2_grpc
+from isthmus.directory.v1.directory_pb2 import (
+    AllowOnceRequest,
+    AllowOnceResponse,
+    ReadJournalRequest,
+    ReadJournalResponse,
+    RevertRequest,
+    RevertResponse,
+)
+from isthmus_service import ConfigurationError
+
+from isthmus_dirsync import journal, orders, records
+
+if TYPE_CHECKING:
+    from isthmus_service import Pool, Service
+
+_PORTION = 500
+_SERVICE_NAME = directory_pb2.DESCRIPTOR.services_by_name["DirectoryService"].full_name
+_OPTIONS = [("grpc.so_reuseport", 0)]  # a second instance on the same port is a mistake to be told of
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
+    """Answers from PostgreSQL, so that every instance says the same; what changes a forest is ordered."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def ReadJournal(  # noqa: N802
+        self, request: ReadJournalRequest, context: _Context
+    ) -> AsyncIterator[ReadJournalResponse]:
+        project = await self._project(request.filter.project, context)
+        sent, before = 0, None
+        while not request.limit or sent < request.limit:
+            portion = min(_PORTION, request.limit - sent) if request.limit else _PORTION
+            async with self._pool.acquire() as connection:
+                entries = await journal.read(connection, project, request.filter, before=before, limit=portion)
+            for entry in entries:
+                yield ReadJournalResponse(entry=entry.message())
+            if len(entries) < portion:
+                return
+            sent, before = sent + len(entries), entries[-1].number
+
+    async def Revert(self, request: RevertRequest, context: _Context) -> RevertResponse:  # noqa: N802
+        project = await self._project(request.filter.project, context)
+        if not (request.filter.object or request.filter.since or request.filter.number):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "say what: an object, a time, or an entry's number")
+        return await orders.place(self._pool, project, request)
+
+    async def AllowOnce(self, request: AllowOnceRequest, context: _Context) -> AllowOnceResponse:  # noqa: N802
+        project = await self._project(request.project, context)
+        async with self._pool.acquire() as connection:
+            objection = await records.allow_once(connection, project, request.requested_by or "somebody")
+        if objection is None:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"nothing of {project} is stopped")
+        return AllowOnceResponse(objection=objection or "")
+
+    async def _project(self, wanted: str, context: _Context) -> str:
+        try:
+            async with self._pool.acquire() as connection:
+                return await journal.only_project(connection, wanted)
+        except LookupError as error:
+            await _abort(context, grpc.StatusCode.NOT_FOUND, str(error))
+
+
+async def _abort(context: _Context, code: grpc.StatusCode, words: str) -> NoReturn:
+    await context.abort(code, words)
+    raise AssertionError("abort never returns")
+
+
+async def serve_grpc(service: Service[Any], pool: Pool, host: str, port: int) -> int:
+    """Answer until the service stops, with health and reflection; returns the port."""
+    server = grpc.aio.server(options=_OPTIONS)
+    directory_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(pool), server)
+    healthy = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    for name in ("", _SERVICE_NAME):
+        await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
+    reflection.enable_server_reflection((_SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    try:
+        port = server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: set ISTHMUS_DIRECTORY_HOST and ISTHMUS_DIRECTORY_PORT to a free address "
+            f"({error})"
+        ) from error
+    await server.start()
+    service.on_stop(lambda: server.stop(grace=2))
+    return port

@@ -1,0 +1,261 @@
+"""The journal: every write to a forest with what it replaced, written down before it is made.
+
+Values are kept so that they can be put back exactly: text as text, other values in base64, links as GUID and name.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from isthmus.directory.v1.directory_pb2 import (
+    WRITE_ACTION_CHANGE,
+    WRITE_ACTION_CREATE,
+    WRITE_ACTION_DELETE,
+    AttributeChange,
+    JournalEntry,
+    JournalFilter,
+    WriteAction,
+)
+from isthmus_sync.directory import DirectoryObject, Link, Modification, Side
+from isthmus_sync.directory.difference import Value, spoken_value
+
+if TYPE_CHECKING:
+    import asyncpg
+    from isthmus_service import Connection
+
+CREATE, CHANGE, DELETE = WRITE_ACTION_CREATE, WRITE_ACTION_CHANGE, WRITE_ACTION_DELETE
+_NEVER = datetime.fromtimestamp(0, UTC)
+BEGUN, WRITTEN, REFUSED = "begun", "written", "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A modification and why it is made."""
+
+    modification: Modification
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One write to one object; `guid` is empty while the object is being created. See migrations/0002_journal.sql."""
+
+    pair_id: bytes
+    side: Side
+    guid: bytes
+    dn: str
+    action: WriteAction.ValueType
+    changes: tuple[Change, ...]
+    ordered_by: str
+    outcome: str = BEGUN
+    number: int = 0
+    at: datetime = _NEVER
+    reverted_by: int = 0
+
+    @property
+    def modifications(self) -> tuple[Modification, ...]:
+        return tuple(change.modification for change in self.changes)
+
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> Entry:
+        changes = tuple(
+            Change(
+                Modification(each["attribute"], _values(each["removed"]), _values(each["added"]), whole=each["whole"]),
+                each["reason"],
+            )
+            for each in json.loads(row["changes"])
+        )
+        return cls(
+            row["pair_id"],
+            Side(row["side"]),
+            row["object_guid"],
+            row["dn"],
+            row["action"],
+            changes,
+            row["ordered_by"],
+            row["outcome"],
+            row["number"],
+            row["at"],
+            row["reverted_by"] or 0,
+        )
+
+    def message(self) -> JournalEntry:
+        """The entry for people and programs outside."""
+        return JournalEntry(
+            number=self.number,
+            at=int(self.at.timestamp() * 1_000_000),
+            by=self.ordered_by,
+            pair_id=self.pair_id,
+            side=int(self.side),  # type: ignore[arg-type]
+            object_guid=self.guid,
+            distinguished_name=self.dn,
+            action=self.action,
+            changes=[
+                AttributeChange(
+                    attribute=change.modification.attribute,
+                    removed=map(spoken_value, change.modification.removed),
+                    added=map(spoken_value, change.modification.added),
+                    reason=change.reason,
+                )
+                for change in self.changes
+            ],
+            outcome=self.outcome,
+            reverted_by=self.reverted_by,
+        )
+
+
+def everything_of(obj: DirectoryObject, reason: str) -> tuple[Change, ...]:
+    """All that an object holds, as what its deletion removes."""
+    held: list[tuple[str, tuple[Value, ...]]] = [*obj.attributes.items(), *obj.links.items()]
+    return tuple(Change(Modification(name, values, (), whole=False), reason) for name, values in held if values)
+
+
+async def begin(connection: Connection, project: str, entries: Sequence[Entry]) -> list[Entry]:
+    """Write down what is about to be written; returns the entries with their numbers."""
+    if not entries:
+        return []
+    rows = await connection.fetch(
+        "SELECT nextval(pg_get_serial_sequence('journal', 'number')) AS number FROM generate_series(1, $1)",
+        len(entries),
+    )
+    numbered = [replace(entry, number=row["number"]) for entry, row in zip(entries, rows, strict=True)]
+    await connection.executemany(
+        """
+        INSERT INTO journal (number, project, ordered_by, pair_id, side, object_guid, dn, action, changes)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        [
+            (e.number, project, e.ordered_by, e.pair_id, int(e.side), e.guid, e.dn, int(e.action), _json(e.changes))
+            for e in numbered
+        ],
+    )
+    return numbered
+
+
+async def end(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Write down what came of entries that were begun: outcome, the object's GUID, and what was changed after all."""
+    await connection.executemany(
+        "UPDATE journal SET outcome = $2, object_guid = $3, changes = $4 WHERE number = $1",
+        [(entry.number, entry.outcome, entry.guid, _json(entry.changes)) for entry in entries],
+    )
+
+
+async def read(
+    connection: Connection, project: str, wanted: JournalFilter, *, before: int | None = None, limit: int | None = None
+) -> list[Entry]:
+    """Entries, newest first; `before`: with lower numbers only."""
+    pair_ids, guid, dn = await _meant(connection, project, wanted.object)
+    rows = await connection.fetch(
+        """
+        SELECT * FROM journal
+        WHERE project = $1 AND ($2::bigint IS NULL OR number = $2) AND ($3::bigint IS NULL OR number < $3)
+          AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::timestamptz IS NULL OR at < $5)
+          AND ($6::bytea[] IS NULL OR pair_id = ANY($6) OR object_guid = $7 OR lower(dn) = lower($8))
+        ORDER BY number DESC LIMIT $9
+        """,
+        project,
+        wanted.number or None,
+        before,
+        _time(wanted.since),
+        _time(wanted.until),
+        pair_ids if wanted.object else None,
+        guid,
+        dn,
+        limit,
+    )
+    return [Entry.of(row) for row in rows]
+
+
+async def revertible(connection: Connection, project: str, wanted: JournalFilter) -> list[Entry]:
+    """Entries that can be put back, newest first: what was put back already, and what put something back, only when it
+    is asked for by number."""
+    entries = [entry for entry in await read(connection, project, wanted) if entry.outcome != REFUSED]
+    if wanted.number:
+        return entries
+    rows = await connection.fetch(
+        "SELECT DISTINCT reverted_by FROM journal WHERE reverted_by = ANY($1)", [entry.number for entry in entries]
+    )
+    reversions = {row["reverted_by"] for row in rows}
+    return [entry for entry in entries if not entry.reverted_by and entry.number not in reversions]
+
+
+async def mark_reverted(connection: Connection, number: int, by: int) -> None:
+    await connection.execute("UPDATE journal SET reverted_by = $2 WHERE number = $1", number, by)
+
+
+async def only_project(connection: Connection, wanted: str) -> str:
+    """The project that is meant. Raises LookupError in words for the operator."""
+    known = [row["project"] for row in await connection.fetch("SELECT project FROM progress ORDER BY project")]
+    if wanted in known or (not wanted and len(known) == 1):
+        return wanted or str(known[0])
+    there_are = f"there are: {', '.join(known)}" if known else "none was synchronised yet"
+    raise LookupError(f"no project {wanted!r}; {there_are}" if wanted else f"say which project; {there_are}")
+
+
+async def _meant(connection: Connection, project: str, name: str) -> tuple[list[bytes], bytes | None, str]:
+    """The pairs, the GUID and the distinguished name that a name of an object can mean."""
+    name = name.strip()
+    guid: bytes | None = None
+    try:
+        guid = UUID(name).bytes_le
+        ids = [UUID(name).bytes]
+    except ValueError:
+        ids = []
+    rows = await connection.fetch(
+        """
+        SELECT pair_id FROM address WHERE project = $1 AND key = $2
+        UNION SELECT pair_id FROM journal WHERE project = $1 AND (object_guid = $3 OR lower(dn) = lower($4))
+        """,
+        project,
+        name.casefold(),
+        guid,
+        name,
+    )
+    return [*ids, *(row["pair_id"] for row in rows)], guid, name
+
+
+def _time(microseconds: int) -> datetime | None:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC) if microseconds else None
+
+
+def _json(changes: Iterable[Change]) -> str:
+    return json.dumps(
+        [
+            {
+                "attribute": change.modification.attribute,
+                "removed": [_portable(value) for value in change.modification.removed],
+                "added": [_portable(value) for value in change.modification.added],
+                "whole": change.modification.whole,
+                "reason": change.reason,
+            }
+            for change in changes
+        ]
+    )
+
+
+def _portable(value: Value) -> Any:
+    if isinstance(value, Link):
+        return {"guid": value.guid.hex(), "dn": value.dn}
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    # PostgreSQL's jsonb takes no NUL.
+    return {"base64": base64.b64encode(value).decode()} if "\0" in text else text
+
+
+def _values(stored: Sequence[Any]) -> tuple[Value, ...]:
+    return tuple(
+        value.encode()
+        if isinstance(value, str)
+        else base64.b64decode(value["base64"])
+        if "base64" in value
+        else Link(bytes.fromhex(value["guid"]), value["dn"])
+        for value in stored
+    )
