@@ -49,6 +49,16 @@ class Place:
         self._connection.add(dn, [object_class], attributes)
         return dn
 
+    def add_unit(self, name: str) -> str:
+        """Add an organizational unit below the unit; returns its distinguished name."""
+        self._connection.add(f"OU={name},{self.unit}", ["organizationalUnit"])
+        return f"OU={name},{self.unit}"
+
+    def move(self, dn: str, unit: str) -> str:
+        name = dn.partition(",")[0]
+        self._connection.modify_dn(dn, name, new_superior=unit)
+        return f"{name},{unit}"
+
     def add_mailbox(self, alias: str, display_name: str, mail: str | None = None, **attributes: Any) -> str:
         """Add somebody with a mailbox, as Exchange would have made it."""
         mail = mail or f"{alias}@{self.domain}"
@@ -63,11 +73,13 @@ class Place:
             legacyExchangeDN=self.organisation.legacy_exchange_dn(f"{secrets.token_hex(8)}-{alias}"),
             homeMDB=self.organisation.mailbox_database,
             msExchMailboxGuid=secrets.token_bytes(16),
-            msExchRecipientTypeDetails="1",
-            msExchRecipientDisplayType="1073741824",
             unicodePwd=quoted_password("secret-" + secrets.token_hex(8)),
-            userAccountControl="512",
-            **attributes,
+            **{
+                "msExchRecipientTypeDetails": "1",
+                "msExchRecipientDisplayType": "1073741824",
+                "userAccountControl": "512",
+                **attributes,
+            },
         )
 
     def add_group(self, alias: str, members: list[str], **attributes: Any) -> str:
@@ -130,7 +142,8 @@ class Directories:
         self.name = f"test-{secrets.token_hex(3)}"
         self.redirection = {name: f"{name}-{self.name}.redirect.test" for name in ("alpha", "beta")}
 
-    def project(self, mailboxes: bool = True, **directory: Any) -> Project:
+    def project(self, mailboxes: bool = True, create: Mapping[str, Any] | None = None, **directory: Any) -> Project:
+        """The project between both; `create` adds to target.create."""
         document: dict[str, Any] = {
             "project": self.name,
             "source": self._organisation(self.alpha),
@@ -141,6 +154,7 @@ class Directories:
                     "groups_ou": self.beta.unit,
                     "contacts_ou": self.beta.unit,
                     "mailbox_database": self.beta.organisation.mailbox_database if mailboxes else None,
+                    **(create or {}),
                 }
             },
             "directory": {"scope": [self.alpha.unit], "interval_seconds": 1.0, **directory},

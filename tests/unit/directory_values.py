@@ -17,7 +17,9 @@ def guid(name: str) -> bytes:
     return uuid5(NAMESPACE_DNS, name).bytes_le
 
 
-def project(**directory: Any) -> Project:
+def project(create: dict[str, Any] | None = None, **directory: Any) -> Project:
+    """A project between alpha and beta; `create` adds to target.create."""
+
     def organisation(name: str) -> dict[str, Any]:
         account = {"user": f"isthmus@{name}.test", "password": {"file": "p"}}
         return {
@@ -28,7 +30,7 @@ def project(**directory: Any) -> Project:
         }
 
     ous = dict.fromkeys(("users_ou", "groups_ou", "contacts_ou"), "OU=New,DC=beta,DC=test")
-    create = {**ous, "mailbox_database": "CN=DB1,DC=beta,DC=test"}
+    create = {**ous, "mailbox_database": "CN=DB1,DC=beta,DC=test", **(create or {})}
     return Project.model_validate(
         {
             "project": "test",

@@ -28,6 +28,8 @@ async def exchange_facts(forest: Forest, organisation: Organisation) -> Exchange
     def work(connection: ldap3.Connection) -> ExchangeFacts:
         for field in ("users_ou", "groups_ou", "contacts_ou"):
             _must_exist(connection, forest, f"create.{field}", getattr(create, field))
+        for mapped in create.ous:
+            _must_exist(connection, forest, "create.ous", mapped.target)
         recipients = _organisation_dn(connection, forest) or f"/o={organisation.name}/ou={_ADMINISTRATIVE_GROUP}"
         if create.mailbox_database is None:
             return ExchangeFacts(f"{recipients}/cn=Recipients")

@@ -7,8 +7,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 import ldap3
+from isthmus_project.attributes import LINKED_ATTRIBUTES
 from isthmus_sync.directory import DirectoryObject, Link
-from isthmus_sync.directory.objects import LINKED_ATTRIBUTES, Values
+from isthmus_sync.directory.objects import Values
 from ldap3.core import exceptions as ldap
 from ldap3.protocol.microsoft import extended_dn_control, show_deleted_control
 

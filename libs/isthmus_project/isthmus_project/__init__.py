@@ -4,13 +4,13 @@ from importlib.resources import files
 
 from .load import Problem, ProjectError, load_project, named_pairs_file
 from .model import (
-    AttributeOwner,
     Collection,
     Create,
     DirectoryServer,
     DirectorySync,
     ExchangeServer,
     MailboxSync,
+    MappedOU,
     MatchRule,
     NamedPair,
     Organisation,
@@ -19,6 +19,7 @@ from .model import (
     Surroundings,
 )
 from .pairs_file import add_pair
+from .rules import AttributeOwner, AttributeRule, Replacement
 
 TEMPLATE = (files(__name__) / "template.yaml").read_text(encoding="utf-8")
 """The project file that ``isthmus init`` writes: complete, commented, and valid once the names are yours."""
@@ -26,18 +27,21 @@ TEMPLATE = (files(__name__) / "template.yaml").read_text(encoding="utf-8")
 __all__ = [
     "TEMPLATE",
     "AttributeOwner",
+    "AttributeRule",
     "Collection",
     "Create",
     "DirectoryServer",
     "DirectorySync",
     "ExchangeServer",
     "MailboxSync",
+    "MappedOU",
     "MatchRule",
     "NamedPair",
     "Organisation",
     "Problem",
     "Project",
     "ProjectError",
+    "Replacement",
     "Secret",
     "Surroundings",
     "add_pair",

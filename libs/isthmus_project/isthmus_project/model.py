@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from . import ldap_filter
+from .rules import AttributeRule, as_rule, check_rules
+from .strict import Strict as _Strict
 
 _ATTRIBUTE = r"[A-Za-z][A-Za-z0-9-]*"
 _RULES = ("mail", "proxyAddresses", "sAMAccountName", "userPrincipalName", "employeeID", "sIDHistory")
@@ -29,7 +34,6 @@ def _match_rule(value: str) -> str:
 
 
 MatchRule = Annotated[str, AfterValidator(_match_rule)]
-AttributeOwner = Literal["source", "target", "newest"]
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _DISTINGUISHED_NAME = re.compile(r"(?:CN|OU|DC)=.+", re.IGNORECASE)
@@ -45,10 +49,6 @@ def _smtp_address(value: str) -> str:
     if not _ADDRESS.fullmatch(value):
         raise ValueError("an SMTP address is expected, such as anna@example.com")
     return value.lower()
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Secret(_Strict):
@@ -130,15 +130,32 @@ class ExchangeServer(_Strict):
         return value
 
 
+class MappedOU(_Strict):
+    """Objects below one OU of the source are created in one OU of the target."""
+
+    source: str = Field(description="distinguished name of an OU of the source")
+    target: str = Field(description="distinguished name of the OU of the target for everything below it")
+
+    _check_names = field_validator("source", "target")(_distinguished_name)
+
+
 class Create(_Strict):
-    """Where objects are created that do not exist on this side yet."""
+    """Where objects are created that do not exist on this side yet, and as what."""
 
     users_ou: str = Field(description="distinguished name of the OU for new users")
     groups_ou: str = Field(description="distinguished name of the OU for new groups")
     contacts_ou: str = Field(description="distinguished name of the OU for new contacts")
+    ous: list[MappedOU] = Field(
+        default=[], description="other OUs for what lies below certain OUs of the source; the deepest that fits counts"
+    )
     mailbox_database: str | None = Field(
         default=None,
         description="distinguished name of the mailbox database for new mailboxes; empty: users stay mail users",
+    )
+    accounts: Literal["full", "linked"] = Field(
+        default="full",
+        description="full: people log on with the new account; linked: the new account is disabled, and they go on "
+        "logging on with the source's (resource forest, needs a trust)",
     )
 
     _check_names = field_validator("users_ou", "groups_ou", "contacts_ou")(_distinguished_name)
@@ -199,8 +216,11 @@ class DirectorySync(_Strict):
     scope: list[str] = Field(
         default=[], description="OUs of the source whose users, groups and contacts take part; empty: the whole domain"
     )
-    attributes: dict[str, AttributeOwner] = Field(
-        default={}, description="who owns an attribute that differs from the default owner, the source"
+    exclude: list[str] = Field(
+        default=[], description="LDAP filters; an object of the source to which one applies takes no part"
+    )
+    attributes: dict[str, Annotated[AttributeRule, BeforeValidator(as_rule)]] = Field(
+        default={}, description="attributes that are not simply copied from the source: owner, exclude, transformation"
     )
     interval_seconds: Annotated[float, Field(gt=0, le=86400)] = Field(
         default=1.0, description="how often changes are asked for"
@@ -224,6 +244,24 @@ class DirectorySync(_Strict):
             twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
             if twice:
                 raise ValueError(f"{', '.join(twice)} is named more than once; keep one line for each")
+        return value
+
+    @cached_property
+    def rules(self) -> dict[str, AttributeRule]:
+        """What is said about attributes, by name in lower case."""
+        return {name.lower(): rule for name, rule in self.attributes.items()}
+
+    @field_validator("exclude")
+    @classmethod
+    def _check_filters(cls, value: list[str]) -> list[str]:
+        for text in value:
+            ldap_filter.parse(text)
+        return value
+
+    @field_validator("attributes")
+    @classmethod
+    def _check_rules(cls, value: dict[str, AttributeRule]) -> dict[str, AttributeRule]:
+        check_rules(value)
         return value
 
     @field_validator("scope")

@@ -78,7 +78,7 @@ async def look_again(
             Side.TARGET, [record.pair.target_guid for record in of_source.values() if record.pair.target_guid]
         )
     }
-    taking_part = {guid: obj for guid, obj in sources.items() if left_out(obj, project.directory.scope) is None}
+    taking_part = {guid: obj for guid, obj in sources.items() if left_out(obj, project.directory) is None}
     # Known or not, whatever has no counterpart yet is matched first: it may be there.
     fresh = [
         obj for guid, obj in taking_part.items() if guid not in of_source or of_source[guid].pair.target_guid is None
@@ -129,7 +129,7 @@ def source_parted(
     record: Record, source: DirectoryObject | None, target: DirectoryObject | None, project: Project
 ) -> Parted:
     """A pair whose source object is gone, or is there and takes part no longer."""
-    reason = "it was deleted" if source is None else left_out(source, project.directory.scope) or ""
+    reason = "it was deleted" if source is None else left_out(source, project.directory) or ""
     return Parted(record, Side.SOURCE, source, target, reason)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from isthmus_sync.directory.objects import LINKED_ATTRIBUTES, Kind
+from isthmus_project import AttributeRule, ldap_filter
+from isthmus_project.attributes import DECIDED_ELSEWHERE, LINKED_ATTRIBUTES
+
+from isthmus_sync.directory.objects import Kind
 from isthmus_sync.directory.settling import Owner
 
 if TYPE_CHECKING:
@@ -18,7 +22,7 @@ _PEOPLE = (
     "givenName", "initials", "sn", "title", "department", "company", "physicalDeliveryOfficeName", "telephoneNumber",
     "mobile", "facsimileTelephoneNumber", "homePhone", "pager", "ipPhone", "otherTelephone", "streetAddress",
     "postOfficeBox", "l", "st", "postalCode", "c", "co", "countryCode", "wWWHomePage", "employeeID", "employeeNumber",
-    "employeeType", "thumbnailPhoto", "preferredLanguage",
+    "employeeType", "thumbnailPhoto", "preferredLanguage", "deliverAndRedirect",
 )  # fmt: skip
 _RESOURCES = ("msExchResourceMetaData", "msExchResourceDisplay", "msExchResourceSearchProperties",
               "msExchResourceCapacity")  # fmt: skip
@@ -34,38 +38,47 @@ _LINKS = {
 }
 SINGLE_LINKS = frozenset(("manager", "assistant", "altRecipient", "managedBy"))
 
-# The decisions about these are made elsewhere; naming one in the project file only says who owns it.
-_DECIDED_ELSEWHERE = frozenset(
-    name.lower()
-    for name in ("proxyAddresses", "targetAddress", "legacyExchangeDN", "mailNickname", "sAMAccountName",
-                 "userPrincipalName", "homeMDB", "msExchMailboxGuid", "objectSid", "objectGUID", "userAccountControl")
-)  # fmt: skip
+_COPIED = AttributeRule()
+"""What holds for an attribute that the project does not name."""
 
 
 def plain_attributes(kind: Kind, project: Project) -> tuple[str, ...]:
     """Attributes copied value by value, as their names are spelled in the schema."""
+    return _plain_attributes(kind, tuple((name, rule.exclude) for name, rule in project.directory.attributes.items()))
+
+
+@lru_cache(maxsize=256)
+def _plain_attributes(kind: Kind, named: tuple[tuple[str, bool], ...]) -> tuple[str, ...]:
+    """`named` are the project's own attributes, and whether each is excluded."""
     if kind is Kind.GROUP:
         names: tuple[str, ...] = _EVERYBODY + _GROUPS
     else:
         names = _EVERYBODY + _PEOPLE + (_RESOURCES if kind in (Kind.ROOM, Kind.EQUIPMENT) else ())
-    known = {name.lower() for name in names} | _DECIDED_ELSEWHERE | LINKED_ATTRIBUTES
-    return names + tuple(name for name in project.directory.attributes if name.lower() not in known)
+    known = {name.lower() for name in names} | DECIDED_ELSEWHERE | LINKED_ATTRIBUTES
+    excluded = {name.lower() for name, out in named if out}
+    every = names + tuple(name for name, _ in named if name.lower() not in known)
+    return tuple(name for name in every if name.lower() not in excluded)
 
 
-def linked_attributes(kind: Kind) -> tuple[str, ...]:
+def linked_attributes(kind: Kind, project: Project) -> tuple[str, ...]:
     """Attributes whose values name other objects and are translated through the map."""
-    return _LINKS[kind]
+    return tuple(name for name in _LINKS[kind] if not rule_of(name, project).exclude)
+
+
+def rule_of(attribute: str, project: Project) -> AttributeRule:
+    """What the project file says about an attribute, else that it is copied from the source."""
+    return project.directory.rules.get(attribute.lower(), _COPIED)
 
 
 def owner_of(attribute: str, project: Project, default: Owner = "source") -> Owner:
     """Who owns an attribute: what the project file says, else the source."""
-    wanted = attribute.lower()
-    return next((owner for name, owner in project.directory.attributes.items() if name.lower() == wanted), default)
+    rule = project.directory.rules.get(attribute.lower())
+    return rule.owner if rule else default
 
 
 def newest_owned(project: Project) -> tuple[str, ...]:
     """The attributes for which somebody must know when they were last written."""
-    return tuple(name for name, owner in project.directory.attributes.items() if owner == "newest")
+    return tuple(name for name, rule in project.directory.attributes.items() if rule.owner == "newest")
 
 
 def attributes_of(rule: str) -> tuple[str, str]:
@@ -79,8 +92,9 @@ def attributes_of(rule: str) -> tuple[str, str]:
 _READ_ALWAYS = (
     "objectClass", "objectGUID", "objectSid", "cn", "isDeleted", "isCriticalSystemObject", "sAMAccountName",
     "userPrincipalName", "userAccountControl", "groupType", "mailNickname", "proxyAddresses", "targetAddress",
-    "legacyExchangeDN", "homeMDB", "msExchMailboxGuid", "msExchArchiveGUID", "msExchHomeServerName",
-    "msExchRecipientTypeDetails", "msExchRecipientDisplayType", "msExchVersion", "msExchPoliciesExcluded",
+    "legacyExchangeDN", "homeMDB", "msExchMailboxGuid", "msExchArchiveGUID", "msExchArchiveName",
+    "msExchHomeServerName", "msExchRecipientTypeDetails", "msExchRecipientDisplayType", "msExchVersion",
+    "msExchPoliciesExcluded",
     "msExchMasterAccountSid", "msExchUserCulture", "internetEncoding", "mDBUseDefaults", "msExchUserAccountControl",
 )  # fmt: skip
 
@@ -89,7 +103,11 @@ def attributes_to_read(project: Project) -> list[str]:
     """Everything that a decision may look at."""
     names = [*_READ_ALWAYS]
     for kind in Kind:
-        names += [*plain_attributes(kind, project), *linked_attributes(kind)]
+        names += [*plain_attributes(kind, project), *linked_attributes(kind, project)]
     for rule in project.directory.match:
         names += attributes_of(rule)
+    for name, made in project.directory.attributes.items():
+        names += made.inputs(name)
+    for text in project.directory.exclude:
+        names += sorted(ldap_filter.attributes_in(ldap_filter.parse(text)))
     return list({name.lower(): name for name in names}.values())

@@ -53,7 +53,7 @@ def compare(
     reasons: Counter[str] = Counter()
     taking_part: list[DirectoryObject] = []
     for obj in source_index:
-        if reason := left_out(obj, project.directory.scope):
+        if reason := left_out(obj, project.directory):
             reasons[reason] += 1
         else:
             taking_part.append(obj)

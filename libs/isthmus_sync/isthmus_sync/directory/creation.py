@@ -12,7 +12,7 @@ from isthmus_sync.directory.objects import DirectoryObject, Kind, Values, as_val
 from isthmus_sync.directory.recipients import SECURITY_ENABLED
 
 if TYPE_CHECKING:
-    from isthmus_project import Project
+    from isthmus_project import Create, Project
 
     from isthmus_sync.directory.index import Index
 
@@ -44,7 +44,7 @@ def naming(source: DirectoryObject, target: Index, project: Project) -> tuple[st
     """
     assert project.target.create is not None  # the project's own check
     create, base, kind = project.target.create, project.target.directory.base, source.kind
-    where = {Kind.GROUP: create.groups_ou, Kind.CONTACT: create.contacts_ou}.get(kind, create.users_ou)
+    where = _ou(source, create)
     stems = dict(naming_stems(source))
     wanted = stems["cn"]
     short = wanted[: max(_LONGEST_CN - len(alias(source)) - 3, 8)]
@@ -91,13 +91,23 @@ def free_alias(source: DirectoryObject, target: Index, own: frozenset[bytes]) ->
     return _free(_numbered(alias(source)), lambda name: target.taken("mailNickname", name, own) is None)
 
 
-def enabled(source: DirectoryObject) -> bool:
+def _ou(source: DirectoryObject, create: Create) -> str:
+    """The OU for the new object: the mapping of the deepest OU above its original, else the one for its kind."""
+    above = [mapped for mapped in create.ous if names.is_below(source.dn, mapped.source)]
+    if above:
+        return max(above, key=lambda mapped: len(names.split(mapped.source))).target
+    return {Kind.GROUP: create.groups_ou, Kind.CONTACT: create.contacts_ou}.get(source.kind, create.users_ou)
+
+
+def enabled(source: DirectoryObject, project: Project) -> bool:
     """Whether the new account is one to log on with.
 
     A mailbox of Exchange that is opened by its owner needs an enabled account; one of a room, or of somebody whose
-    source account is disabled (a shared mailbox, a person on leave), does not.
+    source account is disabled (a shared mailbox, a person on leave), does not, and a linked one is opened by another.
     """
-    return source.kind is Kind.USER and not source.number("userAccountControl") & _DISABLED
+    assert project.target.create is not None  # the project's own check
+    owner = source.kind is Kind.USER and not source.number("userAccountControl") & _DISABLED
+    return owner and project.target.create.accounts == "full"
 
 
 def object_class(kind: Kind) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isthmus_sync.directory.addresses import ProxyAddress, in_domain, primary_smtp
-from isthmus_sync.directory.attributes import SINGLE_LINKS, linked_attributes, owner_of, plain_attributes
+from isthmus_sync.directory.attributes import SINGLE_LINKS, linked_attributes, owner_of, plain_attributes, rule_of
 from isthmus_sync.directory.creation import Creation, enabled, free_alias, naming, object_class
 from isthmus_sync.directory.difference import Modification, applied, difference
 from isthmus_sync.directory.linking import Linking, link_value, link_values
@@ -19,9 +19,10 @@ from isthmus_sync.directory.objects import DirectoryObject, Kind, Side, Values
 from isthmus_sync.directory.pairs import Agreed, Pair, Twins, fingerprint
 from isthmus_sync.directory.proxying import NAME as PROXY_ADDRESSES
 from isthmus_sync.directory.proxying import merge_addresses
-from isthmus_sync.directory.recipients import ExchangeFacts, gets_mailbox, recipient_attributes
+from isthmus_sync.directory.recipients import ExchangeFacts, gets_mailbox, is_linked, logged_on_to, recipient_attributes
 from isthmus_sync.directory.redirection import carried, redirection
 from isthmus_sync.directory.settling import settle
+from isthmus_sync.directory.transforming import transformed
 
 if TYPE_CHECKING:
     from isthmus_project import Project
@@ -98,21 +99,30 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
     values_agreed: dict[str, tuple[str, str]] = {}
     sets_agreed: dict[str, frozenset[str]] = {}
 
+    offered: dict[str, dict[Side, Values]] = {}
     for attribute in plain_attributes(source.kind, project):
+        rule = rule_of(attribute, project)
+        values = offered[attribute] = {side: objects[side].raw(attribute) for side in Side}
+        giver = Side.TARGET if rule.owner == "target" else Side.SOURCE
+        if rule.transforms:
+            values[giver] = transformed(rule, attribute, objects[giver])
         side = settle(
-            owner_of(attribute, project),
-            source.raw(attribute),
-            current.raw(attribute),
+            rule.owner,
+            values[Side.SOURCE],
+            values[Side.TARGET],
             _agreed_before(pair, attribute, source, current),
             _newer(source, current, attribute),
         )
-        if side is not None:
-            wanted[side.other][attribute] = objects[side].raw(attribute)
+        if side is giver or (side is not None and not rule.transforms):
+            wanted[side.other][attribute] = values[side]
 
     own = frozenset(guid for guid in (pair.id, source.guid, current.guid))
     target_alias = current.text("mailNickname") or free_alias(source, around.target, own)
     mailbox = gets_mailbox(source, current, around.facts)
-    wanted[Side.TARGET] |= recipient_attributes(pair, source, current, around.facts, target_alias)
+    linked = is_linked(source, current, project)
+    wanted[Side.TARGET] |= recipient_attributes(pair, source, current, around.facts, target_alias, linked=linked)
+    if mailbox and not linked and logged_on_to(current) and is_linked(source, DirectoryObject(b"", ""), project):
+        problems.append(f"{current.dn} is enabled, so it gets a mailbox of its own; disable it first to have it linked")
     mail_goes = redirection(source, current, pair.active, target_alias, project)
     if mail_goes and pair.active is Side.TARGET and not (current.has_mailbox or mailbox):
         problems.append(f"the target is the active side, but {current.dn} has no mailbox: mail stays in the source")
@@ -154,10 +164,13 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
             sets_agreed[name.lower()] = kept
     after = {side: applied(objects[side], modifications[side]) for side in Side}
     for attribute in (*plain_attributes(source.kind, project), "targetAddress"):
-        values_agreed[attribute.lower()] = (
-            fingerprint(after[Side.SOURCE].raw(attribute)),
-            fingerprint(after[Side.TARGET].raw(attribute)),
-        )
+        held = {side: after[side].raw(attribute) for side in Side}
+        rule = rule_of(attribute, project)
+        if rule.transforms:
+            # What was made of the owner's values, not those themselves: it is what a later decision compares with.
+            giver = Side.TARGET if rule.owner == "target" else Side.SOURCE
+            held[giver] = offered[attribute][giver]
+        values_agreed[attribute.lower()] = (fingerprint(held[Side.SOURCE]), fingerprint(held[Side.TARGET]))
     creation = None
     if target is None:
         first = {change.attribute: change.added for change in modifications[Side.TARGET]}
@@ -165,7 +178,7 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
             current.dn,
             object_class(source.kind),
             new_names | {name: tuple(v for v in vs if isinstance(v, bytes)) for name, vs in first.items()},
-            enabled(source),
+            enabled(source, project),
         )
         modifications[Side.TARGET] = ()
     return Decision(
@@ -187,7 +200,7 @@ def _links(
 ) -> dict[str, Linking]:
     """Every linked attribute of the pair; of a target that does not exist yet, only what waits for it."""
     found: dict[str, Linking] = {}
-    for attribute in linked_attributes(source.kind):
+    for attribute in linked_attributes(source.kind, around.project):
         if target is None:
             if links := source.linked(attribute):
                 held = tuple(f"{attribute} {link.dn}" for link in links if around.twins.by_guid(Side.SOURCE, link.guid))

@@ -49,17 +49,6 @@ class Link:
     dn: str
 
 
-LINKED_ATTRIBUTES = frozenset(
-    name.lower()
-    for name in (
-        "member", "memberOf", "manager", "managedBy", "directReports", "assistant", "homeMDB", "altRecipient",
-        "publicDelegates", "authOrig", "unauthOrig", "dLMemSubmitPerms", "dLMemRejectPerms", "msExchCoManagedByLink",
-        "msExchDelegateListLink", "msExchModeratedByLink", "msExchOwningServer", "msExchArchiveDatabaseLink",
-    )
-)  # fmt: skip
-"""Attributes whose values are distinguished names, in lower case; they are kept as Links."""
-
-
 @dataclass(frozen=True, slots=True)
 class DirectoryObject:
     """One object of a forest with the attributes that were read.

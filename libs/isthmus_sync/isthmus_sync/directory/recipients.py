@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
-from isthmus_sync.directory.objects import DirectoryObject, Kind, Values, as_values
+from isthmus_sync.directory.objects import DirectoryObject, Kind, Values, as_values, sid_text
 
 if TYPE_CHECKING:
+    from isthmus_project import Project
+
     from isthmus_sync.directory.pairs import Pair
 
 
@@ -27,10 +29,18 @@ class ExchangeFacts:
 
 # msExchRecipientTypeDetails and msExchRecipientDisplayType: of a mailbox, and of a mail user that stands for one.
 _MAILBOX = {Kind.USER: (1, 1073741824), Kind.ROOM: (16, 7), Kind.EQUIPMENT: (32, 8)}
+_LINKED_MAILBOX, _SHARED_MAILBOX = (2, 1073741824), (4, 0)
 _MAIL_USER = {Kind.USER: (128, -2147483642), Kind.ROOM: (128, -2147481850), Kind.EQUIPMENT: (128, -2147481594)}
+_LINKED_MAIL_USER = (128, -1073741818)
 _MAIL_CONTACT = (64, 6)
 _DISTRIBUTION_GROUP, _SECURITY_GROUP = 1, 1073741833
 SECURITY_ENABLED = 0x80000000
+_DISABLED = 0x2
+_SELF = "S-1-5-10"
+"""Master account of a mailbox that nobody logs on to: shared, room, equipment."""
+_RESOURCE = {Kind.ROOM: "Room", Kind.EQUIPMENT: "Equipment"}
+_TEXT_AND_HTML = "1310720"
+"""internetEncoding of recipients elsewhere: MIME, plain text and HTML, what Exchange gives new ones."""
 
 # The oldest version that all servers since Exchange 2010 take. A server upgrades an older object when it changes it,
 # and refuses to change one that is newer than itself.
@@ -40,12 +50,12 @@ _NO_ADDRESS_POLICY = "{26491cfc-9e50-4857-861b-0cb8df22b5d7}"
 
 
 def recipient_attributes(
-    pair: Pair, source: DirectoryObject, target: DirectoryObject, facts: ExchangeFacts, alias: str
+    pair: Pair, source: DirectoryObject, target: DirectoryObject, facts: ExchangeFacts, alias: str, *, linked: bool
 ) -> dict[str, Values]:
     """The attributes that the target object lacks to be a recipient like the source's, or to have a mailbox.
 
-    Nothing that is there is changed, but for the two type attributes of a mail user that becomes a mailbox. The
-    target gets a mailbox when the project names a database and the source has one.
+    Nothing that is there is changed, but for what a mail user that becomes a mailbox must lose. The target gets a
+    mailbox when the project names a database and the source has one; `linked`: one that the source's account opens.
     """
     kind = source.kind
     wanted: dict[str, str | bytes] = {
@@ -58,25 +68,75 @@ def recipient_attributes(
         security = (source.number("groupType") & SECURITY_ENABLED) != 0
         wanted["msExchRecipientDisplayType"] = str(_SECURITY_GROUP if security else _DISTRIBUTION_GROUP)
     elif kind is Kind.CONTACT:
-        wanted |= _types(_MAIL_CONTACT)
+        wanted |= {"internetEncoding": _TEXT_AND_HTML, **_types(_MAIL_CONTACT)}
     elif gets_mailbox(source, target, facts):
-        wanted |= {
-            "homeMDB": facts.database,
-            # Made from the pair's id: a second attempt after a crash asks for the same mailbox.
-            "msExchMailboxGuid": uuid5(UUID(bytes=pair.id), "mailbox").bytes_le,
-            "msExchUserAccountControl": "0",
-            "mDBUseDefaults": "TRUE",
-            "msExchUserCulture": source.text("msExchUserCulture") or "en-US",
-        }
-        if facts.home_server:
-            wanted["msExchHomeServerName"] = facts.home_server
-        changes = _types(_MAILBOX[kind])
+        wanted |= _mailbox(pair, source, facts)
+        changes = _types(_mailbox_types(source, linked=linked))
+        if source.raw("msExchArchiveGUID") and target.raw("msExchArchiveGUID") == source.raw("msExchArchiveGUID"):
+            # As a mail user it named the source's archive; the new mailbox has none.
+            changes |= {"msExchArchiveGUID": "", "msExchArchiveName": ""}
     elif not target.has_mailbox:
-        wanted |= _types(_MAIL_USER[kind])
+        # A mail user for a mailbox carries that mailbox's GUID, by which Exchange moves and finds it.
+        wanted |= {"internetEncoding": _TEXT_AND_HTML, **_types(_LINKED_MAIL_USER if linked else _MAIL_USER[kind])}
+        if source.has_mailbox:
+            carried = ("msExchMailboxGuid", "msExchArchiveGUID", "msExchArchiveName", "msExchUserCulture")
+            wanted |= {name: source.raw(name)[0] for name in carried if source.raw(name)}
+    if linked and not target.has_mailbox:
+        wanted["msExchMasterAccountSid"] = master_account(source)
+    if kind in _RESOURCE and not source.raw("msExchResourceMetaData"):
+        what = _RESOURCE[kind]
+        wanted |= {
+            "msExchResourceMetaData": f"ResourceType:{what}",
+            "msExchResourceSearchProperties": what,
+            "msExchResourceDisplay": what,
+        }
     if not target.raw("proxyAddresses"):
         wanted["msExchPoliciesExcluded"] = _NO_ADDRESS_POLICY
     missing = {name: as_values(value) for name, value in wanted.items() if not _has(target, name)}
-    return missing | {name: as_values(value) for name, value in changes.items()}
+    return missing | {name: as_values(value) if value else () for name, value in changes.items()}
+
+
+def _mailbox(pair: Pair, source: DirectoryObject, facts: ExchangeFacts) -> dict[str, str | bytes]:
+    wanted: dict[str, str | bytes] = {
+        "homeMDB": facts.database,
+        # Made from the pair's id: a second attempt after a crash asks for the same mailbox.
+        "msExchMailboxGuid": uuid5(UUID(bytes=pair.id), "mailbox").bytes_le,
+        "msExchUserAccountControl": "0",
+        "mDBUseDefaults": "TRUE",
+        "msExchUserCulture": source.text("msExchUserCulture") or "en-US",
+    }
+    return wanted | ({"msExchHomeServerName": facts.home_server} if facts.home_server else {})
+
+
+def _mailbox_types(source: DirectoryObject, *, linked: bool) -> tuple[int, int]:
+    if linked:
+        return _LINKED_MAILBOX
+    if source.number("msExchRecipientTypeDetails") == _SHARED_MAILBOX[0]:
+        return _SHARED_MAILBOX
+    return _MAILBOX[source.kind]
+
+
+def master_account(source: DirectoryObject) -> bytes:
+    """The SID of the account that opens the source's mailbox: itself, or the one it is linked to."""
+    master = source.raw("msExchMasterAccountSid")
+    return master[0] if master and sid_text(master[0]) != _SELF else source.raw("objectSid")[0]
+
+
+def is_linked(source: DirectoryObject, target: DirectoryObject, project: Project) -> bool:
+    """Whether the target's mailbox is to be opened by the source's account (resource forest): the project says so,
+    somebody logs on to the source's mailbox, and nobody does to the target's account."""
+    if project.target.create is None or project.target.create.accounts == "full":
+        return False
+    opened = source.kind is Kind.USER and source.has_mailbox and bool(source.raw("objectSid"))
+    master = source.raw("msExchMasterAccountSid")
+    by_itself = not source.number("userAccountControl") & _DISABLED
+    by_another = bool(master) and sid_text(master[0]) != _SELF
+    return opened and (by_itself or by_another) and not logged_on_to(target)
+
+
+def logged_on_to(target: DirectoryObject) -> bool:
+    """Whether this account of the target is there and enabled."""
+    return bool(target.raw("userAccountControl")) and not target.number("userAccountControl") & _DISABLED
 
 
 def made_for(pair: Pair, target: DirectoryObject | None) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from isthmus_project import ldap_filter
+
 from isthmus_sync.directory import names
 from isthmus_sync.directory.addresses import smtp_addresses
 
 if TYPE_CHECKING:
-    from isthmus_project import Project
+    from isthmus_project import DirectorySync, Project
 
     from isthmus_sync.directory.objects import DirectoryObject
 
@@ -18,16 +20,18 @@ if TYPE_CHECKING:
 _EXCHANGE_OWN = {0x4000, 0x20000000, 0x800000, 0x8000000000, 0x1000000000, 0x40000000000}
 
 
-def left_out(obj: DirectoryObject, scope: list[str]) -> str | None:
+def left_out(obj: DirectoryObject, directory: DirectorySync) -> str | None:
     """Why an object of the source takes no part; None when it does.
 
-    `scope` are the OUs of the project file, empty for the whole domain. Only recipients take part: what has no mail
-    address is in no address list and receives nothing.
+    Only recipients take part: what has no mail address is in no address list and receives nothing.
     """
     if obj.deleted:
         return "it is deleted"
-    if scope and not any(names.is_below(obj.dn, base) for base in scope):
+    if directory.scope and not any(names.is_below(obj.dn, base) for base in directory.scope):
         return "it is outside the scope"
+    for text in directory.exclude:
+        if ldap_filter.applies(ldap_filter.parse(text), obj.raw):
+            return f"it is excluded by {text}"
     if obj.text("isCriticalSystemObject").upper() == "TRUE":
         return "it belongs to the domain itself"
     if obj.number("msExchRecipientTypeDetails") in _EXCHANGE_OWN:

@@ -1,0 +1,149 @@
+"""Recipients of every kind, rules and linked attributes, by dirsync between two real forests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from isthmus_directory import plan_directory
+
+from tests.conftest import Broker
+from tests.lab.directories import apply, eventually, values
+from tests.lab.test_dirsync import System
+from tests.plugins.forests import Forests, Units
+from tests.processes import Process
+
+LINKS = ("manager", "assistant", "publicDelegates", "altRecipient", "authOrig", "unauthOrig", "dLMemSubmitPerms",
+         "dLMemRejectPerms")  # fmt: skip
+
+
+@pytest.fixture
+def system(
+    forests: Forests,
+    units: Units,
+    broker: Broker,
+    database_url: str,
+    start: Callable[..., Process],
+    tmp_path: Path,
+) -> Iterator[System]:
+    system = System((forests, units, tmp_path), broker.bootstrap, database_url, start)
+    yield system
+    for process in (system.dirsync, system.accounts_process):
+        print(process.tail(60))
+
+
+async def test_rules_links_and_newest_wins_between_two_forests(system: System) -> None:
+    alpha, beta = system.alpha, system.beta
+    sales, sales_there = alpha.add_unit("Sales"), beta.add_unit("Vertrieb")
+    anna = alpha.add_mailbox("anna", "Anna Berg", sn="Berg", givenName="Anna", telephoneNumber="+49 30 1", pager="1")
+    bert = alpha.move(alpha.add_mailbox("bert", "Bert"), sales)
+    alpha.add_mailbox("carl", "Carl", extensionAttribute1="NoSync")
+    project = system.project(
+        create={"ous": [{"source": sales, "target": sales_there}]},
+        exclude=["(extensionAttribute1=nosync)"],
+        attributes={
+            "displayName": {"template": "{sn}, {givenName}"},
+            "telephoneNumber": {"replace": [{"pattern": r"^\+49 ?", "to": "0"}]},
+            "company": {"constant": "Beta"},
+            "info": "exclude",
+            "pager": "newest",
+        },
+    )
+    await apply(system.kafka, project)
+    await system.status(lambda status: status.state == "in step" and status.pairs == 2)
+    twin = system.beta_object("anna") or {}
+    assert [values(twin, name) for name in ("displayName", "telephoneNumber", "company")] == [
+        ["Berg, Anna"], ["030 1"], ["Beta"],
+    ]  # fmt: skip
+    assert values(system.beta_object("bert"), "dn")[0].endswith(sales_there)
+    assert system.beta_object("carl") is None
+    assert (await plan_directory(project, system.secrets)).left_out[
+        "it is excluded by (extensionAttribute1=nosync)"
+    ] == 1
+
+    # Links are set when both ends are there, whatever kind they are, and go when they go.
+    alpha.change(anna, **dict.fromkeys(LINKS, bert), deliverAndRedirect="TRUE")
+    bert_there = values(system.beta_object("bert"), "dn")
+    for name in LINKS:
+        eventually(lambda name=name: values(system.beta_object("anna"), name) == bert_there, name)  # type: ignore[misc]
+    assert values(system.beta_object("anna"), "deliverAndRedirect") == ["TRUE"]
+    alpha.change(anna, **{name: [] for name in LINKS}, deliverAndRedirect="FALSE", info="not for them")
+    for name in LINKS:
+        eventually(lambda name=name: not values(system.beta_object("anna"), name), f"{name} gone")  # type: ignore[misc]
+    eventually(lambda: values(system.beta_object("anna"), "deliverAndRedirect") == ["FALSE"], "deliver and redirect")
+    assert not values(system.beta_object("anna"), "info")
+    # One that waits: the other end comes later.
+    dora = alpha.add("Dora", "contact", displayName="Dora")
+    alpha.change(anna, manager=dora)
+    alpha.change(dora, mail=f"dora@{alpha.domain}", proxyAddresses=[f"SMTP:dora@{alpha.domain}"])
+    dora_there = values(eventually(lambda: system.beta_object("dora"), "dora"), "dn")
+    eventually(lambda: values(system.beta_object("anna"), "manager") == dora_there, "manager that was waited for")
+
+    # Both sides change while nobody looks: the later one wins, by the second in which it was written.
+    os.kill(system.dirsync.pid, signal.SIGSTOP)
+    alpha.change(anna, pager="2")
+    await asyncio.sleep(1.1)  # replication metadata count whole seconds
+    beta.change(values(twin, "dn")[0], pager="3")
+    os.kill(system.dirsync.pid, signal.SIGCONT)
+    eventually(lambda: values(system.alpha_object("anna"), "pager") == ["3"], "the later change")
+    assert values(system.beta_object("anna"), "pager") == ["3"]
+
+
+async def test_a_resource_forest_gets_linked_mailboxes_rooms_and_equipment(system: System) -> None:
+    alpha = system.alpha
+    anna = alpha.add_mailbox("anna", "Anna Berg")
+    for alias, details, display, what in (("room", "16", "7", "Room"), ("beamer", "32", "8", "Equipment")):
+        alpha.add_mailbox(
+            alias, alias.capitalize(), userAccountControl="514", msExchRecipientTypeDetails=details,
+            msExchRecipientDisplayType=display, msExchResourceMetaData=f"ResourceType:{what}",
+            msExchResourceSearchProperties=what, msExchResourceDisplay=what, msExchResourceCapacity="12",
+            msExchHideFromAddressLists="TRUE",
+        )  # fmt: skip
+    names = [f"m{number}" for number in range(60)]
+    people = [
+        alpha.add(name, "contact", mail=f"{name}@{alpha.domain}", proxyAddresses=[f"SMTP:{name}@{alpha.domain}"])
+        for name in names
+    ]
+    group = alpha.add_group("everybody", [anna, *people[1:]], hideDLMembership="TRUE")
+    project = system.project(create={"accounts": "linked"})
+    await apply(system.kafka, project)
+    await system.status(lambda status: status.state == "in step" and status.pairs == 64)
+    twin = system.beta_object("anna") or {}
+    original = system.alpha_object("anna") or {}
+    assert values(twin, "msExchMasterAccountSid") == values(original, "objectSid")
+    assert [values(twin, name) for name in
+            ("userAccountControl", "msExchRecipientTypeDetails", "msExchRecipientDisplayType")] == [
+        ["514"], ["2"], ["1073741824"],
+    ]  # fmt: skip
+    assert values(twin, "homeMDB")
+    for alias, details, display, what in (("room", "16", "7", "Room"), ("beamer", "32", "8", "Equipment")):
+        made = system.beta_object(alias)
+        assert values(made, "msExchRecipientTypeDetails") == [details]
+        assert values(made, "msExchRecipientDisplayType") == [display]
+        assert values(made, "msExchResourceMetaData") == [f"ResourceType:{what}"]
+        assert values(made, "msExchResourceCapacity") == ["12"]
+        assert values(made, "msExchHideFromAddressLists") == ["TRUE"]
+        assert values(made, "userAccountControl") == ["514"]
+        assert not values(made, "msExchMasterAccountSid")
+    there = system.beta_object("everybody")
+    assert len(values(there, "member")) == 60
+    assert values(there, "hideDLMembership") == ["TRUE"]
+
+    # A large group is changed by its difference: one value goes, one comes, and the others are not written again.
+    before = system.beta.written(values(there, "dn")[0], "member")
+    alpha.add_values(group, member=[people[0]])
+    alpha.remove_values(group, member=[people[5]])
+    wanted = sorted(values(system.beta_object(name), "dn")[0] for name in ["anna", *names[:5], *names[6:]])
+    eventually(lambda: values(system.beta_object("everybody"), "member") == wanted, "members")
+    after = system.beta.written(values(there, "dn")[0], "member")
+    print(list(after.items())[:2])
+    assert len([dn for dn in before.keys() & after.keys() if before[dn] == after[dn]]) == 59
+    alpha.change(
+        values(system.alpha_object("room"), "dn")[0], msExchHideFromAddressLists=[], msExchResourceCapacity="20"
+    )
+    eventually(lambda: not values(system.beta_object("room"), "msExchHideFromAddressLists"), "shown again")
+    eventually(lambda: values(system.beta_object("room"), "msExchResourceCapacity") == ["20"], "capacity")
