@@ -104,7 +104,7 @@ class Reverter:
         pair = replace(record.pair, active=self._active(record.pair))
         objects = {side: around.index(side).get(pair.guid(side)) for side in Side}
         source = objects[Side.SOURCE]
-        if source is not None and left_out(source, self._project.directory.scope) is not None:
+        if source is not None and left_out(source, self._project.directory) is not None:
             objects[entry.side.other] = None  # the pair is not kept in step
         back = put_back(pair, objects, entry.side, entry.modifications, around)
         reversion.refused.extend(back.refused)

@@ -21,7 +21,7 @@ def reason(attribute: str, decision: Decision, project: Project) -> str:
         return f"mail goes to {active.name}, the active side"
     if name == "proxyaddresses":
         return "the addresses of both sides, and their old names"
-    copied = (*plain_attributes(decision.kind, project), *linked_attributes(decision.kind), "targetAddress")
+    copied = (*plain_attributes(decision.kind, project), *linked_attributes(decision.kind, project), "targetAddress")
     if name in {each.lower() for each in copied}:
         owner = owner_of(attribute, project)
         names = {"source": project.source.name, "target": project.target.name}
