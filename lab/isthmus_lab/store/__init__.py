@@ -1,4 +1,6 @@
-"""The information store of an organisation: mailboxes with folders and items, each mailbox one SQLite file.
+"""The information store of an organisation: mailboxes with folders and items.
+
+Each mailbox is a SQLite file and, beside it, a file of large contents; a copy of both is a copy of the mailbox.
 
 store = Store(Path("data/alpha"))
 mailbox = store.mailbox(guid, locale="de")

@@ -7,7 +7,7 @@ from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.store.columns import COMPUTED
 
-# Content begins with this, so that the flags are bytes 4 to 8 and the read flag changes without writing the rest anew.
+# Content begins with this, so that the flags are bytes 4 to 8: kept with the item, where the read flag changes alone.
 _FIRST = struct.pack("<I", tags.PidTagMessageFlags)
 _NEEDED = (
     tags.PidTagMessageClass,
@@ -49,9 +49,9 @@ def uploaded(content: bytes, now: int, *, associated: bool) -> tuple[Bag, bytes]
     return bag, fasttransfer.encode(bag)
 
 
-def flags_in_content(flags: int) -> bytes:
-    """PidTagMessageFlags as it stands in content."""
-    return struct.pack("<i", flags)
+def with_flags(content: bytes, flags: int) -> bytes:
+    """The content that an item has with these PidTagMessageFlags."""
+    return b"".join((_FIRST, struct.pack("<i", flags), memoryview(content)[8:]))
 
 
 def _number_attachments(bag: Bag) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Attachment, Bag, Properties, Value, filetime
 from isthmus_lab.mapi.tags import PropertyKey
-from isthmus_lab.store import columns, completion
+from isthmus_lab.store import columns, completion, contents
 from isthmus_lab.store.errors import NotFoundError
 from isthmus_lab.store.model import Delete, Event, EventKind, Item, Page, Row
 from isthmus_lab.store.restriction import Restriction, order, where
@@ -27,10 +27,10 @@ _COPY = (
     f" SELECT ?, ?, ?, ?, ?, associated, {columns.VALUES} FROM item WHERE number = ?"
 )
 _UPDATE = (
-    f"UPDATE item SET (change, content_change, {columns.VALUES})"
-    f" = ({', '.join('?' * (2 + columns.VALUE_COUNT))}) WHERE number = ?"
+    f"UPDATE item SET (change, content_change, content, {columns.VALUES})"
+    f" = ({', '.join('?' * (3 + columns.VALUE_COUNT))}) WHERE number = ?"
 )
-_CONTENT = "SELECT data FROM content JOIN item ON item.content = content.number WHERE item.number = ? AND folder = ?"
+_CONTENT = "SELECT content, message_flags FROM item WHERE number = ? AND folder = ?"
 
 
 class Items:
@@ -86,8 +86,9 @@ class Items:
     def content(self, item_id: bytes) -> bytes:
         """The item's FastTransfer stream, as ExportItems gives it."""
         folder, number = self._ids.item_numbers(item_id)
-        for (data,) in self._mailbox.sql(_CONTENT, (number, folder)):
-            return bytes(data)
+        with self._mailbox.lock:
+            for content, flags in self._mailbox.sql(_CONTENT, (number, folder)):
+                return completion.with_flags(self._mailbox.contents.get(content), flags)
         raise NotFoundError(f"item {number} does not exist in folder {folder} of mailbox {self._mailbox.guid}")
 
     def contents(self, item_ids: Iterable[bytes]) -> Iterator[bytes | None]:
@@ -152,8 +153,7 @@ class Items:
 
     def holding(self, folder_id: bytes, data: bytes) -> list[Row]:
         """Normal items of a folder in whose content these bytes stand somewhere: a quick choice before reading them."""
-        content = "(SELECT data FROM content WHERE content.number = item.content)"
-        statement = f"{SELECT} WHERE folder = ? AND associated = 0 AND instr({content}, ?) > 0"
+        statement = f"{SELECT} WHERE folder = ? AND associated = 0 AND instr({contents.OF_ITEM}, ?) > 0"
         records = self._mailbox.sql(statement, (self._ids.folder_number(folder_id), data))
         return [self.from_record(record) for record in records]
 
@@ -257,7 +257,7 @@ class Items:
         described = columns.values(bag, len(content))
         with self._mailbox.transaction():
             folder, number = self._folder(folder_id), self._mailbox.next_number()
-            self._mailbox.sql("INSERT INTO content VALUES (?, ?)", (number, content))
+            self._mailbox.contents.add(number, content)
             self._mailbox.sql(_INSERT, (number, number, number, number, folder, associated, *described))
             row = self.from_record((number, number, folder, associated, *described))
             self._tell(EventKind.CREATED, row)
@@ -268,11 +268,9 @@ class Items:
     def _replace(self, row: Row, bag: Bag, content: bytes) -> Row:
         described = columns.values(bag, len(content))
         change, folder = self._mailbox.next_number(), self._ids.folder_number(row.folder_id)
-        self._mailbox.sql(
-            "UPDATE content SET data = ? WHERE number = (SELECT content FROM item WHERE number = ?)",
-            (content, row.number),
-        )
-        self._mailbox.sql(_UPDATE, (change, change, *described, row.number))
+        self._mailbox.contents.delete(self._content(row))
+        self._mailbox.contents.add(change, content)
+        self._mailbox.sql(_UPDATE, (change, change, change, *described, row.number))
         changed = self.from_record((row.number, change, folder, row.associated, *described))
         self._tell(EventKind.MODIFIED, changed)
         return changed
@@ -281,13 +279,7 @@ class Items:
         if row.is_read == read:
             return row
         flags, change = row.message_flags ^ tags.MSGFLAG_READ, self._mailbox.next_number()
-        [(content,)] = self._mailbox.sql(
-            "UPDATE item SET change = ?, message_flags = ? WHERE number = ? RETURNING content",
-            (change, flags, row.number),
-        )
-        with self._mailbox.connection().blobopen("content", "data", content) as blob:
-            blob.seek(4)
-            blob.write(completion.flags_in_content(flags))
+        self._mailbox.sql("UPDATE item SET change = ?, message_flags = ? WHERE number = ?", (change, flags, row.number))
         changed = row._replace(change_key=self._ids.xid(change), message_flags=flags)
         self._tell(EventKind.MODIFIED, changed)
         return changed
@@ -305,11 +297,7 @@ class Items:
 
     def _copy(self, row: Row, target: int) -> Row:
         number = self._mailbox.next_number()
-        self._mailbox.sql(
-            "INSERT INTO content SELECT ?, data FROM content JOIN item ON item.content = content.number"
-            " WHERE item.number = ?",
-            (number, row.number),
-        )
+        self._mailbox.contents.add(number, self._mailbox.contents.get(self._content(row)))
         self._mailbox.sql(_COPY, (number, number, number, number, target, row.number))
         copied = self._elsewhere(row, target, number)
         self._tell(EventKind.COPIED, copied, row)
@@ -332,6 +320,9 @@ class Items:
             return self._role("deleteditems")
         return self._role("recoverableitemsdeletions")
 
+    def _content(self, row: Row) -> int:
+        return int(self._mailbox.sql("SELECT content FROM item WHERE number = ?", (row.number,))[0][0])
+
     def _role(self, role: str) -> int:
         return int(self._mailbox.sql("SELECT number FROM folder WHERE role = ?", (role,))[0][0])
 
@@ -339,8 +330,8 @@ class Items:
         if place is not None:
             return self._move(row, place)
         self._bury(row)
-        [(content,)] = self._mailbox.sql("DELETE FROM item WHERE number = ? RETURNING content", (row.number,))
-        self._mailbox.sql("DELETE FROM content WHERE number = ?", (content,))
+        self._mailbox.contents.delete(self._content(row))
+        self._mailbox.sql("DELETE FROM item WHERE number = ?", (row.number,))
         self._tell(EventKind.DELETED, row)
         return None
 

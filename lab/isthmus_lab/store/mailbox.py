@@ -1,4 +1,4 @@
-"""One mailbox: a SQLite file with folders and items."""
+"""One mailbox: a SQLite file with folders and items, and beside it a file of large contents."""
 
 import os
 import sqlite3
@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Bag, Properties, filetime
-from isthmus_lab.store import restriction, roles
+from isthmus_lab.store import contents, restriction, roles
 from isthmus_lab.store.errors import StoreError
 from isthmus_lab.store.folders import Folders
 from isthmus_lab.store.ids import Ids
@@ -57,6 +57,7 @@ class Mailbox:
         self._changed = False
         self._events: list[Event] = []
         self._counter: int
+        self.contents = contents.Contents(self)
         [record] = self.sql("SELECT guid, replica, locale, public, counter FROM mailbox")
         guid, replica, self.locale, public, self._counter = record
         self.guid, self.public = UUID(bytes=guid), public == 1
@@ -65,6 +66,7 @@ class Mailbox:
         self.items = Items(self)
         self.sync = Sync(self)
         self.permissions = Permissions(self)
+        self.contents.recover()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -73,7 +75,7 @@ class Mailbox:
         """
         with self.lock:
             begin, commit, undo = _STATEMENTS[self._depth > 0]
-            told = len(self._events)
+            told, kept = len(self._events), self.contents.mark()
             self.sql(begin)
             self._depth += 1
             try:
@@ -86,11 +88,13 @@ class Mailbox:
                     for statement in undo:
                         self.sql(statement)
                 del self._events[told:]
+                self.contents.undo(kept)
                 raise
             finally:
                 self._depth -= 1
             if self._depth == 0:
                 self._changed = False
+                self.contents.committed()
                 events, self._events = self._events, []
                 if events:
                     self._publish(events + self.folders.counted(events))
@@ -112,6 +116,7 @@ class Mailbox:
         if self._connection is None:
             self._connection = _connect(self.path)
             restriction.register(self._connection)
+            self.contents.register(self._connection)
             self._used(self)
         return self._connection
 
@@ -125,6 +130,7 @@ class Mailbox:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+            self.contents.release()
             return True
         finally:
             self.lock.release()
@@ -165,7 +171,8 @@ def create(path: Path, guid: UUID, locale: str, replica: UUID | None = None) -> 
     draft.unlink(missing_ok=True)
     connection = sqlite3.connect(draft, isolation_level=None)
     try:
-        connection.executescript("PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
+        connection.executescript(f"PRAGMA page_size = {contents.PAGE}; PRAGMA journal_mode = OFF")
+        connection.executescript("PRAGMA synchronous = OFF")
         connection.executescript(files("isthmus_lab.store").joinpath("schema.sql").read_text())
         now = filetime(datetime.now(UTC))
         born = roles.ROLES if replica is None else roles.PUBLIC_ROLES

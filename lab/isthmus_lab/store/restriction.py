@@ -16,6 +16,7 @@ from uuid import UUID
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Bag, Properties, Value
 from isthmus_lab.mapi.tags import PropertyKey, property_type
+from isthmus_lab.store import contents
 from isthmus_lab.store.columns import COLUMNS
 from isthmus_lab.store.words import Mentions, body_of, folded, has_phrase, has_word_beginning, mentions
 
@@ -82,7 +83,6 @@ PropertyLeaf = Compare | Contains | Exists | Bitmask
 Leaf = Compare | Contains | Exists | Bitmask | Mentions
 Restriction = And | Or | Not | Leaf
 
-_CONTENT = "(SELECT data FROM content WHERE content.number = item.content)"
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -125,7 +125,7 @@ def order(key: PropertyKey, values: list[object]) -> str:
     if column := COLUMNS.get(key):
         return f"{column} COLLATE NOCASE" if column in _TEXTS else column
     values.append(_remember(key))
-    return f"property_of({_CONTENT}, ?)"
+    return f"property_of({contents.OF_ITEM}, ?)"
 
 
 def _leaf(leaf: Leaf, values: list[object]) -> str:
@@ -148,7 +148,7 @@ def _leaf(leaf: Leaf, values: list[object]) -> str:
                 collation = " COLLATE NOCASE" if column in _TEXTS else ""
                 return f"({present} AND {column} {sign} ?{collation})"
     values.append(_remember(leaf))
-    return f"leaf_matches({_CONTENT}, ?)"
+    return f"leaf_matches({contents.OF_ITEM}, ?)"
 
 
 # What the database asks of us: functions over an item's content.

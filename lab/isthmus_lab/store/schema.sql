@@ -38,9 +38,10 @@ CREATE TABLE permission (
     PRIMARY KEY (folder, member)
 ) WITHOUT ROWID;
 
+-- What is larger than a page is in a file beside this one: tables large and freed, contents.py.
 CREATE TABLE content (
     number INTEGER PRIMARY KEY,
-    data BLOB NOT NULL       -- FastTransfer stream that begins with PidTagMessageFlags, so that bytes 4 to 8 are the flags
+    data BLOB NOT NULL       -- FastTransfer stream that begins with PidTagMessageFlags; which flags, the item's column says
 );
 
 CREATE TABLE item (
@@ -77,7 +78,7 @@ CREATE TABLE item (
     has_attachments INTEGER NOT NULL,
     recurring INTEGER NOT NULL,
     content_change INTEGER NOT NULL, -- the last change other than of the read flag
-    content INTEGER NOT NULL REFERENCES content
+    content INTEGER NOT NULL         -- number in table content or large
 );
 CREATE INDEX item_by_number ON item (folder, associated, number);
 CREATE INDEX item_by_change ON item (folder, associated, change);
