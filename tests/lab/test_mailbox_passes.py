@@ -77,6 +77,8 @@ async def test_folders_that_did_not_change_are_not_asked(box: Copying) -> None:
     class Later:
         """Alpha a minute on, so that marks are believed at once; what is done here shows in their counts."""
 
+        address = ""
+
         def now(self) -> float:
             return box.alpha.now() + 60
 
@@ -174,6 +176,8 @@ async def test_what_cannot_be_copied_is_set_aside_and_stops_nothing(box: Copying
     class Choosy:
         """Beta, with a rule of its own: no item called Letter 7."""
 
+        address = ""
+
         def __init__(self) -> None:
             self.refusing = True
 
@@ -207,6 +211,8 @@ def _strange(upload: Upload) -> bool:
 
 class Silent:
     """Beta, of which some answers do not come: the write was made, or half of it, or it is made a little later."""
+
+    address = ""
 
     def __init__(self, box: Copying) -> None:
         self._box = box

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from isthmus.accounts.v1.accounts_pb2 import RECIPIENT_KIND_USER, SIDE_SOURCE, SIDE_TARGET, Account, Pair
 from isthmus_accounts import AmbiguousIdentity, Batch, Cache, UnknownIdentity
 from isthmus_exchange.client import Mailbox
 from isthmus_exchange.errors import EwsError
-from isthmus_exchange.operations import CreateFolder, FolderUpdate, GetFolderSettings, SetFolderSettings
-from isthmus_exchange.values import FolderSettings, Member, Permission
+from isthmus_exchange.operations import (
+    AddDelegates,
+    CreateFolder,
+    DeleteFolder,
+    FolderUpdate,
+    GetDelegation,
+    GetFolderSettings,
+    GetInboxRules,
+    GetOutOfOffice,
+    RemoveDelegates,
+    SetFolderSettings,
+    SetOutOfOffice,
+    UpdateInboxRules,
+)
+from isthmus_exchange.values import Delegate, FolderSettings, InboxRule, Member, OutOfOffice, Permission
 from isthmus_mailbox import people
 from isthmus_mailbox.database_kept import DatabaseKept
 from isthmus_mailbox.passing import Pass
+from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
 from isthmus_mailbox.surroundings import Around
 from isthmus_project import Surroundings
@@ -22,6 +37,7 @@ from isthmus_sync.mailbox.folder_settings import Counterparts
 
 from tests.lab.copying import Copying, copying, role
 from tests.plugins.exchange import Exchanges, Office, Person
+from tests.waiting import eventually
 
 
 @dataclass
@@ -80,8 +96,8 @@ class Surrounded:
         self.known.pair(here, counterpart)
         return here, counterpart
 
-    async def look(self, *, eager: bool = True, **wanted: bool) -> Pass:
-        this = await self.box.new_pass(eager=eager)
+    async def look(self, *, eager: bool = True, heal: bool = True, **wanted: bool) -> Pass:
+        this = await self.box.new_pass(eager=eager, heal=heal)
         this.around = Around(
             Surroundings(**wanted),
             self.known,
@@ -214,3 +230,123 @@ async def test_rights_are_left_alone_when_the_project_says_so(around: Surrounded
     await change(alpha, FolderUpdate(await role(alpha, "inbox"), "Folder", [entry(bert, "Editor")]))
     await around.look(permissions=False)
     assert await levels(beta, await role(beta, "inbox")) == {"Default": "None", "Anonymous": "None"}
+
+
+async def rules_of(mailbox: Mailbox) -> list[InboxRule]:
+    return await mailbox.call(GetInboxRules())
+
+
+def rule(name: str, actions: str, *folders: str, conditions: str = "") -> InboxRule:
+    content = f"<t:Conditions>{conditions}</t:Conditions>" if conditions else ""
+    return InboxRule("", name, 1, True, True, False, f"{content}<t:Actions>{actions}</t:Actions>", folders, ())
+
+
+def moving(name: str, folder: str) -> InboxRule:
+    return rule(name, f'<t:MoveToFolder><t:FolderId Id="{folder}"/></t:MoveToFolder>', folder)
+
+
+_URGENT = "<t:ContainsSubjectStrings><t:String>Größe &amp; Preis</t:String></t:ContainsSubjectStrings>"
+
+
+async def test_rules_work_on_the_other_side(around: Surrounded) -> None:
+    alpha, beta = around.box.alpha, around.box.beta
+    inbox = await role(alpha, "inbox")
+    travel = await alpha.call(CreateFolder(inbox, "Travel", "IPF.Note"))
+    lost = await alpha.call(CreateFolder(inbox, "Lost", "IPF.Note"))
+    own = rule("Mine", "<t:MarkAsRead>true</t:MarkAsRead>")
+    assert await beta.call(UpdateInboxRules((), (own,))) == {}
+    urgent = rule("Urgent", "<t:MarkImportance>High</t:MarkImportance>", conditions=_URGENT)
+    assert await alpha.call(UpdateInboxRules((), (moving("Travel", travel), urgent, moving("Lost", lost)))) == {}
+    await alpha.call(DeleteFolder(lost))
+
+    await around.look()
+    there = {each.name: each for each in await rules_of(beta)}
+    assert there.keys() == {"Mine", "Travel", "Urgent"}
+    assert there["Travel"].folders == (await beta_folder(around, travel),)
+    assert not there["Travel"].in_error
+    assert there["Urgent"].content == urgent.content
+    ((_, _, what, reason),) = await around.aside("rules")
+    assert (what, "its folder is gone" in reason) == ("Lost", True)
+
+    # The same rules are not made again; one that is taken away goes, what its owner made stays.
+    await around.look()
+    assert {each.name: each.id for each in await rules_of(beta)} == {name: each.id for name, each in there.items()}
+    gone = [each.id for each in await rules_of(alpha) if each.name != "Urgent"]
+    assert await alpha.call(UpdateInboxRules(tuple(gone), ())) == {}
+    await around.look()
+    assert {each.name for each in await rules_of(beta)} == {"Mine", "Urgent"}
+    assert await around.aside("rules") == set()
+
+
+async def test_rules_are_no_items_to_be_proven(around: Surrounded) -> None:
+    alpha = around.box.alpha
+    urgent = rule("Urgent", "<t:MarkImportance>High</t:MarkImportance>", conditions=_URGENT)
+    assert await alpha.call(UpdateInboxRules((), (urgent,))) == {}
+    this = await around.look()
+    assert not this.counts
+    assert (await prove(this)).equal
+
+
+async def test_delegates_come_over_when_they_exist(around: Surrounded) -> None:
+    alpha, beta = around.box.alpha, around.box.beta
+    (bert, bert_there), (carl, _) = around.hire("bert"), around.hire("carl", there=False)
+    assert bert_there is not None
+    deputies = tuple(
+        Delegate(Member(address=each.smtp), (("CalendarFolderPermissionLevel", "Editor"),), True, True)
+        for each in (bert, carl)
+    )
+    assert await alpha.call(AddDelegates(alpha.address, deputies, "DelegatesAndMe")) == [None, None]
+    await around.look()
+    there = await beta.call(GetDelegation(beta.address))
+    (deputy,) = there.delegates
+    assert (deputy.member.address, deputy.gets_copies, deputy.sees_private) == (bert_there.smtp, True, True)
+    assert dict(deputy.levels)["CalendarFolderPermissionLevel"] == "Editor"
+    assert there.delivery == "DelegatesAndMe"
+    assert await around.aside("delegates") == {("", carl.smtp, "delegate", "has no account on the other side yet")}
+
+    around.known.pair(carl, carl_there := around.office.beta("carl"))
+    assert await alpha.call(RemoveDelegates(alpha.address, (Member(address=bert.smtp),))) == [None]
+    await around.look(eager=False)
+    there = await beta.call(GetDelegation(beta.address))
+    assert [each.member.address for each in there.delegates] == [carl_there.smtp]
+    assert await around.aside("delegates") == set()
+
+
+async def test_automatic_replies_go_over_at_the_switch_and_back_with_an_undo(around: Surrounded) -> None:
+    alpha, beta = around.box.alpha, around.box.beta
+    away = OutOfOffice("Enabled", "All", "", "", "<p>Back on Monday</p>", "<p>Away</p>")
+
+    async def settings_of(mailbox: Mailbox) -> tuple[str, str | None]:
+        told = await mailbox.call(GetOutOfOffice(mailbox.address))
+        return told.state, told.internal
+
+    await alpha.call(SetOutOfOffice(alpha.address, away))
+    await around.look()
+    assert (await settings_of(beta))[0] == "Disabled"
+    await around.look(heal=False)
+    assert await settings_of(beta) == ("Enabled", "<p>Back on Monday</p>")
+    assert await settings_of(alpha) == ("Enabled", "<p>Back on Monday</p>")
+    # Its owner is back, and nobody turns it on again.
+    await beta.call(SetOutOfOffice(beta.address, away._replace(state="Disabled")))
+    await around.look(heal=False)
+    assert (await settings_of(beta))[0] == "Disabled"
+    await beta.call(SetOutOfOffice(beta.address, away))
+    await around.look()
+    assert (await settings_of(beta))[0] == "Disabled"
+
+
+async def test_an_absence_that_is_over_is_not_announced_again(around: Surrounded) -> None:
+    beta = around.box.beta
+    begun = datetime.now(UTC) - timedelta(hours=1)
+    soon = begun + timedelta(hours=1, seconds=2)
+    away = OutOfOffice("Scheduled", "None", f"{begun:%FT%TZ}", f"{soon:%FT%TZ}", "Back soon", None)
+    await around.box.alpha.call(SetOutOfOffice(around.box.alpha.address, away))
+
+    async def over() -> bool:
+        return datetime.now(UTC) > soon + timedelta(seconds=1)
+
+    await eventually(over, 10)
+    await around.look(heal=False)
+    told = await beta.call(GetOutOfOffice(beta.address))
+    assert (told.state, told.internal) == ("Disabled", "Back soon")
+    assert await around.aside("out of office") == set()

@@ -116,7 +116,7 @@ class ModelMailbox:
 
     def __init__(self, world: World, name: str, roles: dict[str, str]) -> None:
         self.world = world
-        self.name = name
+        self.name = self.address = name
         self._numbers = itertools.count(1)
         self.items: dict[str, Content] = {}
         self.folders: dict[str, Folder] = {}

@@ -17,9 +17,10 @@ ITEM_SHAPE = (
     '<t:ExtendedFieldURI PropertyTag="0x0E07" PropertyType="Integer"/>'
     '<t:ExtendedFieldURI PropertyTag="0x67AA" PropertyType="Boolean"/>'
     '<t:ExtendedFieldURI PropertyTag="0x3008" PropertyType="SystemTime"/>'
+    '<t:ExtendedFieldURI PropertyTag="0x001A" PropertyType="String"/>'
     "</t:AdditionalProperties></m:ItemShape>"
 )
-_SEARCH_KEY, _SIZE, _FLAGS, _MODIFIED, _IS_ASSOCIATED = 0x300B, 0x0E08, 0x0E07, 0x3008, 0x67AA
+_SEARCH_KEY, _SIZE, _FLAGS, _MODIFIED, _IS_ASSOCIATED, _CLASS = 0x300B, 0x0E08, 0x0E07, 0x3008, 0x67AA, 0x001A
 _READ, _ASSOCIATED = 0x1, 0x40
 """mfRead and mfFAI of PidTagMessageFlags, [MS-OXCMSG] 2.2.1.6."""
 
@@ -76,6 +77,7 @@ def read_item(element: Element) -> Item:
         associated=bool(flags & _ASSOCIATED) or found.get(_IS_ASSOCIATED) == "true",
         is_read=bool(flags & _READ),
         modified=found.get(_MODIFIED, ""),
+        item_class=found.get(_CLASS, ""),
     )
 
 

@@ -70,9 +70,17 @@ def major_version(root: Element) -> int:
 
 
 def response_messages(root: Element) -> Iterator[Element]:
-    """The response message of each item of a batch, successful or not, in order."""
-    for messages in root.iterfind(f"{S}Body/*/{M}ResponseMessages"):
-        yield from messages
+    """The response message of each item of a batch, successful or not, in order.
+
+    An operation that is about one thing answers with a message that is the response itself (rules, delegates) or lies
+    in it beside the content (automatic replies); then the response is given.
+    """
+    for response in root.iterfind(f"{S}Body/*"):
+        messages = response.find(f"{M}ResponseMessages")
+        if messages is not None and response.get("ResponseClass") is None:
+            yield from messages
+        else:
+            yield response
 
 
 def check(message: Element) -> EwsError | None:
@@ -80,6 +88,8 @@ def check(message: Element) -> EwsError | None:
 
     What a server leaves out after a failure comes as a warning (ErrorBatchProcessingStopped).
     """
+    beside = message.find(f"{M}ResponseMessage")
+    message = message if beside is None else beside
     if message.get("ResponseClass") == "Success":
         return None
     code = message.findtext(f"{M}ResponseCode") or "ErrorInternalServerError"

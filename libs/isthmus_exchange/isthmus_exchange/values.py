@@ -27,6 +27,8 @@ class Item(NamedTuple):
     is_read: bool
     # PidTagLastModificationTime; moves and the read flag leave it as it is.
     modified: str
+    # PidTagMessageClass: "IPM.Note".
+    item_class: str = ""
 
 
 class ItemChange(NamedTuple):
@@ -110,6 +112,51 @@ class FolderSettings(NamedTuple):
     unknown: list[str]
     # By name of folder_properties.PROPERTIES, as the server writes it.
     properties: dict[str, str]
+
+
+class Delegate(NamedTuple):
+    """Somebody who acts for a mailbox's owner. `levels`: of the six folders, by the element's name."""
+
+    member: Member
+    levels: tuple[tuple[str, str], ...]
+    gets_copies: bool
+    sees_private: bool
+
+
+class Delegation(NamedTuple):
+    """Delegates, and who gets meeting messages (DeliverMeetingRequests; empty where the server tells none)."""
+
+    delegates: list[Delegate]
+    delivery: str
+
+
+class OutOfOffice(NamedTuple):
+    """Automatic replies ([MS-OXWSOOF] 2.2.4.5). Replies are HTML; None: there is none."""
+
+    state: str
+    audience: str
+    start: str
+    end: str
+    internal: str | None
+    external: str | None
+
+
+class InboxRule(NamedTuple):
+    """A rule as GetInboxRules shows it."""
+
+    id: str
+    name: str
+    priority: int
+    enabled: bool
+    # EWS can express all of it.
+    supported: bool
+    # A folder that it names is gone.
+    in_error: bool
+    # <t:Conditions>, <t:Exceptions> and <t:Actions>, without change keys; equal texts mean the same.
+    content: str
+    # Ids of folders and items in the actions.
+    folders: tuple[str, ...]
+    items: tuple[str, ...]
 
 
 class FolderChanges(NamedTuple):

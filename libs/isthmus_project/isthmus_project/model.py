@@ -274,6 +274,9 @@ class Surroundings(_Strict):
     """What is brought over beside the mail itself."""
 
     permissions: bool = Field(default=True, description="who may do what in folders, translated by the account map")
+    rules: bool = Field(default=True, description="inbox rules, with the folders that they name on the other side")
+    delegates: bool = Field(default=True, description="delegates and what they get, once they exist on the other side")
+    out_of_office: bool = Field(default=True, description="automatic replies, at the switch")
 
 
 class MailboxSync(_Strict):

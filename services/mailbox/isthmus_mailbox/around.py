@@ -8,21 +8,36 @@ from __future__ import annotations
 
 from isthmus_exchange.errors import InDoubtError
 
-from isthmus_mailbox import folder_settings
+from isthmus_mailbox import delegates, folder_settings, inbox_rules, out_of_office
 from isthmus_mailbox.passing import Pass
-from isthmus_mailbox.surroundings import PeopleAwayError
+from isthmus_mailbox.surroundings import Around, PeopleAwayError
 
 
 async def follow(p: Pass) -> None:
     """Bring the surroundings over, when it is time."""
     around = p.around
-    if around is None or not p.heal or not p.marks.around_due:
+    if around is None or not (p.marks.around_due or not p.heal):
         return
     try:
-        await folder_settings.follow(p, around)
+        if p.heal:
+            await _follow(p, around)
+        elif around.wanted.out_of_office:
+            await out_of_office.hand_over(p, around)
     except PeopleAwayError as error:
         p.log.info("what surrounds the mail waits", reason=str(error))
     except InDoubtError as error:
         p.log.info("a setting got no answer; it is made again", reason=str(error))
     else:
         p.marks.around_due = False
+
+
+async def _follow(p: Pass, around: Around) -> None:
+    wanted = around.wanted
+    if wanted.out_of_office:
+        await out_of_office.take_back(p, around)
+    if wanted.rules:
+        await inbox_rules.follow(p, around)
+    if wanted.delegates:
+        await delegates.follow(p, around)
+    # After the delegates, who are given rights in folders: here are all of them, as they are.
+    await folder_settings.follow(p, around)

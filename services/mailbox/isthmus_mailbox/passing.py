@@ -5,7 +5,7 @@
     3. listing    what changed in each folder is written down as work, in one transaction with the sync state
     4. working    the work is done in batches; each takes its rows off the list in one transaction with the ledger's
     5. tree       folders that the from side has no more are deleted on the to side
-    6. around     what surrounds the mail: rights and properties of folders
+    6. around     what surrounds the mail: rules, delegates, rights and properties of folders
 
 A process may die between any two lines. What is written down is done by the next pass; what was under way is in doubt
 and looked up first. Proof (proving.py) asks both servers and believes neither list.
@@ -41,6 +41,8 @@ NOT_DONE = (EwsError, TransientError, AccessError)
 
 class Side(Protocol):
     """A mailbox at its server; isthmus_exchange.mailbox.Mailbox is one."""
+
+    address: str
 
     def now(self) -> float: ...
 

@@ -102,7 +102,7 @@ async def _contents(side: Side, folder: str | None) -> list[Item]:
                 if error.kind is Kind.GONE:
                     return []
                 raise
-            items += page.items
+            items += filter(staging.is_content, page.items)
             offset, last = page.next, page.last
     return items
 

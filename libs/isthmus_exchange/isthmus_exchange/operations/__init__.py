@@ -1,6 +1,7 @@
 """The operations of EWS that the per-item path needs: one small file each, named after it."""
 
 from .create_folder import CreateFolder
+from .delegates import AddDelegates, GetDelegation, RemoveDelegates, UpdateDelegates
 from .delete_folder import DeleteFolder
 from .delete_item import DeleteItems
 from .export_items import ExportItems
@@ -9,9 +10,11 @@ from .find_item import FindItem
 from .get_folder import GetDistinguishedFolders
 from .get_folder_settings import GetFolderSettings
 from .get_item import GetItemLabels, Label
+from .inbox_rules import GetInboxRules, UpdateInboxRules
 from .move_folder import MoveFolder
 from .move_item import MoveItems
 from .operation import Operation
+from .out_of_office import GetOutOfOffice, SetOutOfOffice
 from .set_folder_settings import FolderUpdate, SetFolderSettings
 from .subscribe import SubscribeToAll
 from .sync_folder_hierarchy import SyncFolderHierarchy
@@ -21,6 +24,7 @@ from .update_item import SetReadFlags
 from .upload_items import UploadItems
 
 __all__ = [
+    "AddDelegates",
     "CreateFolder",
     "DeleteFolder",
     "DeleteItems",
@@ -29,19 +33,26 @@ __all__ = [
     "FindFolders",
     "FindItem",
     "FolderUpdate",
+    "GetDelegation",
     "GetDistinguishedFolders",
     "GetFolderSettings",
+    "GetInboxRules",
     "GetItemLabels",
+    "GetOutOfOffice",
     "Label",
     "MoveFolder",
     "MoveItems",
     "Operation",
+    "RemoveDelegates",
     "RenameFolder",
     "SetFolderSettings",
+    "SetOutOfOffice",
     "SetReadFlags",
     "SubscribeToAll",
     "SyncFolderHierarchy",
     "SyncFolderItems",
     "TreePage",
+    "UpdateDelegates",
+    "UpdateInboxRules",
     "UploadItems",
 ]

@@ -7,6 +7,8 @@ moves.py       a creation and a deletion that are one move
 batches.py     work in requests, by bytes first
 doubt.py       what a look at the other side says about writes that got no answer
 folder_settings.py  rights and properties of folders
+rules.py       inbox rules
+delegation.py  delegates
 proof.py       two sides compared by what their servers say
 retry.py       when to try again
 

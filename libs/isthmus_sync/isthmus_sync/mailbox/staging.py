@@ -15,6 +15,9 @@ from isthmus_exchange.values import Item, ItemChange
 from isthmus_sync.mailbox.model import ItemRow, LedgerChange, Staged, Work
 
 _UNSURE_SECONDS = 2.0
+_NOT_ITEMS = ("ipm.rule.", "ipm.ruleorganizer", "ipm.note.rules.ooftemplate.")
+"""Classes of associated items that are how a server keeps rules and automatic replies. They name folders and people by
+ids of their own server, and are brought over as what they mean (decision 0008)."""
 
 
 def stage(
@@ -58,6 +61,11 @@ def reconcile(
     return stage(folder, [*present, *absent], known, staged, seen_at)
 
 
+def is_content(item: Item) -> bool:
+    """Whether an item is copied as an item."""
+    return not (item.associated and item.item_class.casefold().startswith(_NOT_ITEMS))
+
+
 def trusted(modified: str, seen_at: float) -> str:
     """The modification time when a later one would differ from it, else "". Servers tell it to the second."""
     try:
@@ -84,6 +92,8 @@ def creation(folder: int, item: Item, seen_at: float) -> Staged:
 
 
 def _seen(folder: int, item: Item, row: ItemRow | None, seen_at: float) -> Staged | None:
+    if not is_content(item):
+        return None
     now = creation(folder, item, seen_at)
     if row is None or row.from_change_key != item.change_key:
         return now
