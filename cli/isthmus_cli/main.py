@@ -27,6 +27,8 @@ _COMMANDS = {
     "directory": _Command("directory", _MIGRATION, "Who belongs to whom, and what was written to the forests."),
     "apply": _Command("project", _MIGRATION, "Carry the project file out, or a change of it."),
     "status": _Command("status", _MIGRATION, "Show how every mailbox stands, once or live."),
+    "mailbox": _Command("mailbox", _MIGRATION, "One mailbox and everything that is known of it."),
+    "certificate": _Command("certificate", _MIGRATION, "Signed proofs of completeness: their key, and checking them."),
     "switch": _Command("switch", _MIGRATION, "Switch people to the target, or back."),
     "up": _Command("system", _SYSTEM, "Start Isthmus on this machine, with --lab two organisations to try it with."),
     "down": _Command("system", _SYSTEM, "Stop everything that 'isthmus up' started."),

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from isthmus.accounts.v1 import accounts_pb2
 from isthmus.accounts.v1.accounts_pb2_grpc import AccountMapServiceStub
 from isthmus.events.v1 import directory_pb2, mailbox_pb2, project_pb2, switch_pb2
 from isthmus_cli.runner.ports import free_ports
+from isthmus_cli.signing import make_keys
 from isthmus_events import Topic, ensure_topics, send
 from isthmus_events.event import decode
 from isthmus_events.topics import (
@@ -40,6 +42,7 @@ from isthmus_events.topics import (
     SWITCH_REQUESTS,
 )
 from isthmus_project import Project
+from isthmus_sync.mailbox import certificate
 
 from tests.conftest import Broker
 from tests.plugins.clients import account_of
@@ -63,6 +66,8 @@ class Mover:
     orders: list[bytes] = field(default_factory=list)
     progress: list[switch_pb2.SwitchProgress] = field(default_factory=list)
     requests: list[bytes] = field(default_factory=list)
+    # Whether the mailbox service signs what it proved.
+    certified: bool = True
     # The proofs of the next passes; the last one stands for all that follow.
     proofs: list[mailbox_pb2.Proof] = field(default_factory=lambda: [EQUAL])
 
@@ -75,8 +80,9 @@ class Mover:
 class World:
     """The other services, as far as switch hears of them."""
 
-    def __init__(self, bootstrap: str, exchanges: Exchanges) -> None:
+    def __init__(self, bootstrap: str, exchanges: Exchanges, secrets: Path) -> None:
         self.bootstrap = bootstrap
+        self._secrets = secrets
         self.exchanges = exchanges
         self.movers: dict[bytes, Mover] = {}
         self._active: dict[bytes, int] = {}
@@ -111,12 +117,24 @@ class World:
                 proof = mover.proofs.pop(0) if len(mover.proofs) > 1 else mover.proofs[0]
                 mover.orders.append(said.request_id)
                 done = mailbox_pb2.PassCompleted(pair_id=mover.id, request_id=said.request_id, proof=proof)
+                if proof.equal and mover.certified:
+                    done.proof.certificate = self.certificate(mover)
                 await self.say(MAILBOX_PASSES, mover.id, done)
             case accounts_pb2.Pair() if self._active.get(mover.id) != said.active_side:
                 self._active[mover.id] = said.active_side
                 await asyncio.to_thread(self._redirect, mover, said.active_side)
                 redirection = directory_pb2.RedirectionSet(pair_id=mover.id, active_side=said.active_side)
                 await self.say(REDIRECTIONS, mover.id, redirection)
+
+    def certificate(self, mover: Mover) -> bytes:
+        key = certificate.signing_key((self._secrets / certificate.KEY_FILE).read_bytes())
+        said = {
+            "kind": certificate.KIND,
+            "pair": mover.id.hex(),
+            "complete": True,
+            "ended_at": f"{datetime.now(UTC):%FT%TZ}",
+        }
+        return certificate.packed(certificate.sealed(said, key))
 
     def _redirect(self, mover: Mover, active: int) -> None:
         for exchange, person, other, here in (
@@ -217,6 +235,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
+    make_keys(secrets)
     for exchange in (exchanges.alpha, exchanges.beta):
         (secrets / exchange.organisation.name).write_text(exchange.service_account[1])
         shutil.copy(exchange.authority, secrets / f"{exchange.organisation.name}.pem")
@@ -231,7 +250,7 @@ async def running(
     }
     start("accountmap", str(BIN / "isthmus-accountmap"), ISTHMUS_GRPC_PORT=str(port), **settings)
     switch = start("switch", str(BIN / "isthmus-switch"), **settings)
-    world = World(broker.bootstrap, exchanges)
+    world = World(broker.bootstrap, exchanges, secrets)
     listening = asyncio.create_task(world.listen())
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Running(world, switch, AccountMapServiceStub(channel), database_url)
@@ -298,9 +317,10 @@ async def test_a_switch_that_is_killed_at_every_step(running: Running, office: O
 
 async def test_differences_refusals_and_switches_of_their_own_accord(running: Running, office: Office) -> None:
     world = running.world
-    carl, dora, emil, fred = (Mover(office.alpha(name), office.beta(name)) for name in ("carl", "dora", "emil", "fred"))
+    names = ("carl", "dora", "emil", "fred", "gina")
+    carl, dora, emil, fred, gina = (Mover(office.alpha(name), office.beta(name)) for name in names)
     await world.apply(
-        {"name": "Everybody", "mailboxes": [carl.alpha.smtp, dora.alpha.smtp]},
+        {"name": "Everybody", "mailboxes": [carl.alpha.smtp, dora.alpha.smtp, gina.alpha.smtp]},
         {"name": "Quick", "mailboxes": [emil.alpha.smtp, fred.alpha.smtp], "switch": "when-in-step"},
     )
 
@@ -309,6 +329,14 @@ async def test_differences_refusals_and_switches_of_their_own_accord(running: Ru
     await world.pair(carl)
     assert (await running.ended(carl, await world.request(carl))).step == STEP.SWITCH_STEP_DONE
     assert len(carl.orders) == 3
+
+    # Proven, but nobody signed it: refused with what to do, and nothing was changed.
+    gina.certified = False
+    await world.pair(gina)
+    refused = await running.ended(gina, await world.request(gina))
+    assert refused.step == STEP.SWITCH_STEP_REFUSED
+    assert "isthmus certificate key" in refused.problem
+    assert (len(gina.orders), await running.active(gina)) == (1, SOURCE)
 
     # Without a mailbox on the target nothing is begun.
     await world.pair(dora, with_target=False)

@@ -65,7 +65,7 @@ async def test_the_first_pass_brings_everything_and_the_proof_says_so(box: Copyi
     assert counts(first) == {"added": 140}
     proof = await prove(first)
     assert (proof.equal, proof.from_items, proof.to_items, proof.missing, proof.surplus) == (True, 140, 140, 0, 0)
-    folders = proof.folders
+    folders = len(proof.folders)
     before = box.alpha.round_trips, box.beta.round_trips
     second = await done_without_looking(box)
     assert counts(second) == {}
@@ -154,6 +154,33 @@ async def test_the_folder_tree_is_followed(box: Copying) -> None:
     await alpha.call(MoveFolder(plans, root))
     await alpha.call(MoveFolder(drawer, plans))
     assert counts(await done(box)) == {}
+
+
+async def test_what_others_changed_on_the_target_is_found_by_item_and_mended(box: Copying) -> None:
+    await done(box)
+    beta, there = box.beta, await role(box.beta, "inbox")
+    letters = await listing(beta, there)
+    await rewrite(beta, there, letters[0], "Somebody else was here")
+    await beta.call(DeleteItems((letters[1],)))
+    rows = await (await box.new_pass()).ledger.folders()
+    travel, team = (next(row.to_id or "" for row in rows if row.name == name) for name in ("Travel", "Team"))
+    await beta.call(RenameFolder(travel, "Trips"))
+    await beta.call(DeleteFolder(team))
+    this = await box.new_pass()
+    proof = await prove(this)
+    assert (proof.equal, proof.missing, proof.removed, proof.different) == (False, 1, 1, 1)
+    assert proof.missing_folders == 1
+    found = sorted((kept.folder.rpartition("/")[2], kept.what, kept.instead) for kept in proof.listed)
+    assert found == [
+        ("Inbox", "different", ""),
+        ("Inbox", "removed", ""),
+        ("Team", "folder", ""),
+        ("Travel", "elsewhere", "Inbox/Trips"),
+    ]
+    this = await done(box)
+    proof = await prove(this)
+    assert (proof.equal, proof.healed, proof.listed) == (True, False, [])
+    assert proof.digest == proof.to_digest
 
 
 async def test_a_lost_sync_state_copies_nothing_again(box: Copying) -> None:

@@ -29,12 +29,21 @@ from isthmus.events.v1.mailbox_pb2 import (
     PassCompleted,
 )
 from isthmus.events.v1.project_pb2 import ProjectApplied
-from isthmus_events import Topic, ensure_topics, send
+from isthmus_cli.signing import make_keys
+from isthmus_events import Topic, ensure_topics, read_all, send
 from isthmus_events.event import decode
-from isthmus_events.topics import ACCOUNT_PAIRS, MAILBOX_ORDERS, MAILBOX_PASSES, MAILBOX_PROGRESS, PROJECTS
+from isthmus_events.topics import (
+    ACCOUNT_PAIRS,
+    MAILBOX_CERTIFICATES,
+    MAILBOX_ORDERS,
+    MAILBOX_PASSES,
+    MAILBOX_PROGRESS,
+    PROJECTS,
+)
 from isthmus_exchange.client import Client, Mailbox
 from isthmus_exchange.operations import CreateFolder, DeleteItems, MoveItems, RenameFolder, SetReadFlags
 from isthmus_project import Project
+from isthmus_sync.mailbox.certificate import PUBLIC_FILE, opened, public_key, unpacked
 
 from tests.conftest import Broker
 from tests.lab.copying import client, contents, listing, put, rewrite, role, stream
@@ -87,6 +96,7 @@ class Running:
     office: Office
     clients: tuple[Client, Client]
     service: Process
+    secrets: Path
     movers: dict[bytes, Mover] = field(default_factory=dict)
 
     async def say(self, topic: Topic[Any], key: bytes, message: Any) -> None:
@@ -161,6 +171,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
+    make_keys(secrets)
     for exchange in (exchanges.alpha, exchanges.beta):
         (secrets / exchange.organisation.name).write_text(exchange.service_account[1])
         shutil.copy(exchange.authority, secrets / f"{exchange.organisation.name}.pem")
@@ -194,6 +205,7 @@ async def running(
             office,
             clients,
             service,
+            secrets,
         )
         await running.say(PROJECTS, b"merge", applied)
         listening = asyncio.create_task(running.listen())
@@ -243,6 +255,12 @@ async def test_killed_ten_times_it_ends_equal(running: Running) -> None:
         answer = await running.answer(mover, request)
         assert answer.proof.equal, answer
         assert answer.proof.surplus == 0
+        said = opened(unpacked(answer.proof.certificate), public_key((running.secrets / PUBLIC_FILE).read_bytes()))
+        assert (said["pair"], said["complete"], said["differences"]) == (mover.id.hex(), True, [])
+        assert said["source"]["items"] == said["target"]["items"] == answer.proof.source_items
+        assert said["source"]["digest"] == said["target"]["digest"]
+        issued = (await read_all(running.bootstrap, MAILBOX_CERTIFICATES))[mover.id].data
+        assert (issued.certificate, list(issued.request_ids)) == (answer.proof.certificate, [request])
         assert answer.proof.source_items == answer.proof.target_items > 300
         assert await contents(mover.beta) == await contents(mover.alpha)
         last = mover.progress[-1]

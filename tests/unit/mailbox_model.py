@@ -23,6 +23,7 @@ from isthmus_exchange.operations import (
     DeleteFolder,
     DeleteItems,
     ExportItems,
+    FindEntries,
     FindFolderMarks,
     FindFolders,
     FindItem,
@@ -40,6 +41,8 @@ from isthmus_exchange.operations import (
     UploadItems,
 )
 from isthmus_exchange.values import (
+    Entry,
+    EntryPage,
     Exported,
     Folder,
     FolderChanges,
@@ -241,6 +244,9 @@ class ModelMailbox:
                     if item.associated == associated and (not keys or item.search_key in keys)
                 ]
                 return Page(listed[offset : offset + _PAGE], offset + _PAGE >= len(listed), offset + _PAGE)
+            case FindEntries(folder, associated, offset):
+                page = self._answer(FindItem(folder, associated, offset))
+                return EntryPage([self._entry(item) for item in page.items], page.last, page.next)
             case GetItemLabels(ids):
                 return [Label(self.items[each].text, "IPM.Note") for each in ids]
             case CreateFolder(parent, name, _):
@@ -270,6 +276,9 @@ class ModelMailbox:
             case DeleteItems(ids):
                 return [None if each in self.items and self._take(each) else _gone() for each in ids]
         raise AssertionError(operation)
+
+    def _entry(self, item: Item) -> Entry:
+        return Entry(*item, content=self.items[item.id].text.encode())
 
     def _export(self, item: str) -> Exported | EwsError:
         content = self.items.get(item)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from isthmus_switch.saga import (
+    CERTIFICATE_AGE,
     PASS_PATIENCE,
     PROBE_PATIENCE,
     PROOF_ROUNDS,
@@ -49,7 +51,7 @@ def after(saga: Saga, *seen: Seen) -> Saga:
 
 
 def equal(saga: Saga) -> PassAnswered:
-    return PassAnswered(saga.order_id, proven=True, equal=True)
+    return PassAnswered(saga.order_id, proven=True, equal=True, certified_at=NOW)
 
 
 def differing(saga: Saga, missing: int = 2, surplus: int = 0) -> PassAnswered:
@@ -126,6 +128,27 @@ def test_people_at_work_make_another_round_and_too_many_of_them_a_refusal() -> N
     assert "'Tickets' is missing" in saga.problem
     assert "nothing was changed" in saga.problem
     assert len(orders) == PROOF_ROUNDS, "every round has an order of its own"
+
+
+def test_proof_without_a_certificate_is_refused_with_the_reason() -> None:
+    saga = proving()
+    doubt = "the mailbox service has no key"
+    saga = after(saga, PassAnswered(saga.order_id, proven=True, equal=True, doubt=doubt))
+    assert saga.step is Step.REFUSED
+    assert doubt in saga.problem
+
+
+def test_a_stale_certificate_is_not_believed() -> None:
+    saga = proving()
+    for _ in range(PROOF_ROUNDS):
+        assert saga.step is Step.PROOF
+        stale = replace(equal(saga), certified_at=NOW - CERTIFICATE_AGE - timedelta(seconds=1))
+        saga = after(saga, stale)
+        if not saga.finished:
+            assert saga.due is not None
+            saga, _ = next_action(saga, DueCame(), saga.due)
+    assert saga.step is Step.REFUSED
+    assert "too old" in saga.problem
 
 
 def test_who_is_switched_already_needs_no_proof() -> None:
@@ -346,7 +369,7 @@ def test_a_kind_world_always_ends_in_done(
         elif saga.task is Task.LOOK_UP:
             seen = LookedUp(Side.SOURCE)
         elif saga.task is Task.AWAIT_ANSWER:
-            seen = differing(saga) if differences else equal(saga)
+            seen = differing(saga) if differences else replace(equal(saga), certified_at=now)
             differences = max(0, differences - 1)
         elif saga.task is Task.FLIP:
             seen = Flipped(side)

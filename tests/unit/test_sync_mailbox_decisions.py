@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
-from isthmus_exchange.values import Folder, Item
+from isthmus_exchange.values import Entry, Folder
 from isthmus_mailbox.ids import pack, unpack
 from isthmus_sync.mailbox import batches, hierarchy, proof, retry, staging
 from isthmus_sync.mailbox.hierarchy import Adopt, Create, Move, Rename
@@ -81,25 +83,59 @@ def test_a_time_of_the_same_second_proves_nothing() -> None:
     assert staging.trusted("soon", 0) == ""
 
 
-def _item(identity: str, key: bytes, *, is_read: bool = False) -> Item:
-    return Item(identity, "", key, 1, False, is_read, "")
+def _entry(
+    identity: str, key: bytes, *, is_read: bool = False, content: bytes = b"", at: str = "2024-01-01T00:00:00Z"
+) -> Entry:
+    return Entry(identity, "", key, 1, False, is_read, at, "IPM.Note", content)
 
 
 def test_sides_are_compared_as_multisets() -> None:
-    ours = [_item("a", b"1"), _item("b", b"1"), _item("c", b"2")]
-    different, flags = proof.compare(ours, [_item("x", b"1"), _item("y", b"2", is_read=True), _item("z", b"3")])
-    assert [(each.missing, each.surplus) for each in different] == [(1, 0), (0, 1)]
-    assert [item.id for item in flags] == ["c"]
+    ours = [_entry("a", b"1"), _entry("b", b"1"), _entry("c", b"2")]
+    found = proof.compare(ours, [_entry("x", b"1"), _entry("y", b"2", is_read=True), _entry("z", b"3")])
+    assert [(each.missing, each.surplus) for each in found.numbers] == [(1, 0), (0, 1)]
+    assert [item.id for item in found.flags] == ["c"]
+    assert not found.different
+
+
+def test_a_copy_of_other_content_or_of_an_earlier_state_is_a_difference_and_a_later_copy_is_none() -> None:
+    ours = [_entry("a", b"1", content=b"old"), _entry("b", b"2", at="2024-01-01T00:00:05Z"), _entry("c", b"3")]
+    theirs = [_entry("x", b"1", content=b"new"), _entry("y", b"2"), _entry("z", b"3", at="2024-02-01T00:00:00Z")]
+    assert [item.id for item in proof.compare(ours, theirs).different] == ["a", "b"]
+
+
+def test_copies_of_one_item_are_compared_by_what_they_hold() -> None:
+    ours = [_entry("a", b"1", content=b"draft"), _entry("b", b"1", content=b"final")]
+    assert not proof.compare(ours, [ours[1], ours[0]]).different
+    theirs = [_entry("x", b"1", content=b"draft"), _entry("y", b"1", content=b"draft")]
+    assert [item.id for item in proof.compare(ours, theirs).different] == ["b"]
+
+
+def test_every_folder_of_the_server_has_a_place_whatever_the_ledger_knows() -> None:
+    ours = [ROOT_FOLDER, _folder("from 1", "root", "Posteingang", "inbox"), _folder("new", "from 1", "Travel")]
+    ours[0] = ours[0]._replace(id="from 0")
+    ours[1] = ours[1]._replace(parent="from 0")
+    theirs = [ROOT_FOLDER, _folder("in", "root", "Inbox", "inbox"), _folder("moved", "root", "Old")]
+    rows = [_row(ROOT, None, "Top", "root", "msgfolderroot"), _row(1, ROOT, "Posteingang", "in", "inbox")]
+    found = proof.places(rows, ours, theirs)
+    assert [(place.path, place.to_id, place.instead) for place in found] == [
+        ("/", "root", ""),
+        ("Posteingang", "in", ""),
+        ("Posteingang/Travel", None, ""),
+    ]
+    rows.append(replace(_row(2, 1, "Travel", "moved"), from_id="new"))
+    assert proof.places(rows, ours, theirs)[-1].instead == "Old"
+    theirs[-1] = _folder("moved", "in", "travel (2)")
+    assert proof.places(rows, ours, theirs)[-1].instead == ""
 
 
 def test_a_manifest_does_not_depend_on_the_order() -> None:
     one, other = proof.Manifest(), proof.Manifest()
-    one.add("Inbox", [_item("a", b"1"), _item("b", b"2")])
+    one.add("Inbox", [_entry("a", b"1"), _entry("b", b"2")])
     one.add("Sent", [])
     other.add("Sent", [])
-    other.add("Inbox", [_item("q", b"2"), _item("p", b"1")])
+    other.add("Inbox", [_entry("q", b"2"), _entry("p", b"1")])
     assert one.digest == other.digest
-    other.add("Sent", [_item("r", b"3")])
+    other.add("Sent", [_entry("r", b"3")])
     assert one.digest != other.digest
 
 

@@ -19,6 +19,7 @@ from rich.table import Table
 from ..differences import Difference, differences
 from ..endpoints import endpoints
 from ..output import Exit, console, fail, print_json
+from ..signing import make_keys
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, DryRun, Json, ProjectFile, read_project, secrets_folder
 
 
@@ -28,13 +29,14 @@ def init(
     """Write a commented project file to fill in.
 
     An existing file is never overwritten. The folder 'secrets' beside it is made, readable by you alone, for the
-    passwords and certificates that the file names.
+    passwords and certificates that the file names; the key that signs certificates of completeness is in it.
     """
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE)
         secrets = secrets_folder(path)
         secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_keys(secrets)
     except FileExistsError:
         fail(f"{path} exists already; name another file, or remove it first", Exit.WRONG_INPUT)
     except OSError as error:

@@ -19,6 +19,7 @@ from isthmus_lab.lab import Lab, LabOptions
 from isthmus_lab.program import Program
 
 from ..endpoints import Endpoints, endpoints_of
+from ..signing import make_keys
 from . import kafka, postgres
 from .ports import free_ports
 from .services import service_programs
@@ -109,6 +110,7 @@ class System:
         """Make everything that programs need, in parallel where it does not depend on each other. ``say`` gets a line
         for each thing done. What is there already is kept."""
         self.secrets.mkdir(mode=0o700, exist_ok=True)
+        make_keys(self.secrets)
         lab = self.lab()
 
         def timed(what: str, work: Callable[[], list[Program]]) -> list[Program]:

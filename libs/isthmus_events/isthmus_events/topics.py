@@ -12,7 +12,14 @@ from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 from google.protobuf.message import Message
 from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus.events.v1.directory_pb2 import DirectoryChanged, DirectoryStatus, PairObserved, RedirectionSet
-from isthmus.events.v1.mailbox_pb2 import ItemSetAside, KeptAside, MailboxOrdered, MailboxProgress, PassCompleted
+from isthmus.events.v1.mailbox_pb2 import (
+    CertificateIssued,
+    ItemSetAside,
+    KeptAside,
+    MailboxOrdered,
+    MailboxProgress,
+    PassCompleted,
+)
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus.events.v1.switch_pb2 import SwitchProgress, SwitchRequested
 from isthmus_service import ConfigurationError
@@ -107,6 +114,12 @@ MAILBOX_KEPT_ASIDE: Final = Topic(
     compacted=False,
     about="A right, a rule or a setting that could not be brought over, from mailbox.",
 )
+MAILBOX_CERTIFICATES: Final = Topic(
+    "isthmus.mailbox.certificates.v1",
+    CertificateIssued,
+    compacted=True,
+    about="What the last comparison of both sides of a mailbox found, signed, from mailbox to operators and auditors.",
+)
 SWITCH_REQUESTS: Final = Topic(
     "isthmus.switch.requests.v1",
     SwitchRequested,
@@ -132,6 +145,7 @@ ALL_TOPICS: Final[tuple[Topic[Any], ...]] = (
     MAILBOX_PASSES,
     MAILBOX_SET_ASIDE,
     MAILBOX_KEPT_ASIDE,
+    MAILBOX_CERTIFICATES,
     SWITCH_REQUESTS,
     SWITCH_PROGRESS,
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable
 
 from .errors import EwsError
 from .names import MESSAGES, SEARCH_KEY, TYPES, M, T
 from .soap import Element, attribute, check
-from .values import Folder, FolderMark, Item, ItemId
+from .values import Entry, Folder, FolderMark, Item, ItemId
 
 # Every item has these as properties of its row, whatever its class; a server need not open the item to tell them.
 ITEM_SHAPE = (
@@ -23,6 +24,23 @@ ITEM_SHAPE = (
 _SEARCH_KEY, _SIZE, _FLAGS, _MODIFIED, _IS_ASSOCIATED, _CLASS = 0x300B, 0x0E08, 0x0E07, 0x3008, 0x67AA, 0x001A
 _READ, _ASSOCIATED = 0x1, 0x40
 """mfRead and mfFAI of PidTagMessageFlags, [MS-OXCMSG] 2.2.1.6."""
+
+# What a row tells of an item's content beside its class: subject, times of sending and delivery, Internet message
+# id, importance, sensitivity, flag ([MS-OXPROPS]). Servers compute none of these: a copy has them as its original does.
+_CONTENT = {
+    0x0037: "String",
+    0x0039: "SystemTime",
+    0x0E06: "SystemTime",
+    0x1035: "String",
+    0x0017: "Integer",
+    0x0036: "Integer",
+    0x1090: "Integer",
+}
+ENTRY_SHAPE = ITEM_SHAPE.replace(
+    "</t:AdditionalProperties>",
+    "".join(f'<t:ExtendedFieldURI PropertyTag="{tag:#06x}" PropertyType="{kind}"/>' for tag, kind in _CONTENT.items())
+    + "</t:AdditionalProperties>",
+)
 
 FOLDER_SHAPE = (
     "<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
@@ -64,10 +82,10 @@ def read_item_id(element: Element | None) -> ItemId:
     return ItemId(element.get("Id", ""), element.get("ChangeKey", ""))
 
 
-def read_item(element: Element) -> Item:
-    """An item that was asked for with ITEM_SHAPE, of whatever class."""
+def read_item(element: Element, told: dict[int, str] | None = None) -> Item:
+    """An item that was asked for with ITEM_SHAPE, of whatever class; `told`: its extended properties, if read."""
     identity = read_item_id(element.find(f"{T}ItemId"))
-    found = read_extended(element)
+    found = read_extended(element) if told is None else told
     flags = int(found.get(_FLAGS) or 0)
     return Item(
         id=identity.id,
@@ -79,6 +97,16 @@ def read_item(element: Element) -> Item:
         modified=found.get(_MODIFIED, ""),
         item_class=found.get(_CLASS, ""),
     )
+
+
+def read_entry(element: Element) -> Entry:
+    """An item that was asked for with ENTRY_SHAPE, of whatever class."""
+    found = read_extended(element)
+    content = hashlib.blake2b(digest_size=16)
+    for tag in (_CLASS, *_CONTENT):
+        content.update(found.get(tag, "").encode() + b"\0")
+    item = read_item(element, found)
+    return Entry(*item, content=content.digest())
 
 
 def read_folder(element: Element, role: str = "") -> Folder:

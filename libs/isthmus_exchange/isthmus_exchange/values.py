@@ -31,6 +31,21 @@ class Item(NamedTuple):
     item_class: str = ""
 
 
+class Entry(NamedTuple):
+    """An item as a comparison of two servers sees it: what lists tell of it, and one field more."""
+
+    id: str
+    change_key: str
+    search_key: bytes
+    size: int
+    associated: bool
+    is_read: bool
+    modified: str
+    item_class: str
+    # A digest of what the item's row tells of its content, 16 bytes; the same wherever the item is.
+    content: bytes
+
+
 class ItemChange(NamedTuple):
     """Create or update when `item` is given, a read flag when `is_read` is, else a deletion."""
 
@@ -182,6 +197,15 @@ class Upload(NamedTuple):
     data: str
     associated: bool
     over: str | None = None
+
+
+class EntryPage(NamedTuple):
+    """A part of a folder's contents, as a comparison sees them."""
+
+    entries: list[Entry]
+    last: bool
+    # Offset of the next page.
+    next: int
 
 
 class Page(NamedTuple):

@@ -1,128 +1,194 @@
 """Both sides compared by what their servers say, and what is wrong put right where that is ours to do.
 
-Nothing of the ledger enters the counts. It only tells differences apart: what was never copied, what was on the other
-side and is there no more, what Isthmus brought twice, and what the other side has of its own.
+Nothing of the ledger enters the counts: folders and items are those that the servers list now. The ledger only tells
+which folder is the counterpart of which, and differences apart: what was never copied, what was on the other side and
+is there no more, what Isthmus brought twice, and what the other side has of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from isthmus_exchange.errors import EwsError, Kind
-from isthmus_exchange.operations import DeleteItems, FindItem, GetItemLabels
-from isthmus_exchange.values import Item
-from isthmus_sync.mailbox import hierarchy, staging
+from isthmus_exchange.operations import DeleteItems, FindEntries, GetItemLabels, Label
+from isthmus_exchange.values import Entry, Item
+from isthmus_sync.mailbox import staging
 from isthmus_sync.mailbox.batches import by_count
-from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange
-from isthmus_sync.mailbox.proof import Difference, Manifest, compare
+from isthmus_sync.mailbox.model import FolderRow, LedgerChange, Staged
+from isthmus_sync.mailbox.proof import Difference, Manifest, Place, compare, places
 
+from isthmus_mailbox import trees
 from isthmus_mailbox.passing import Pass, Side, in_parallel
 
 _FOLDERS_AT_ONCE = 3
-_NAMED = 20
+_LISTED = 2000
+"""Differences that are listed one by one; a mailbox with more has one cause, and its folders' counts show where."""
+_LABELLED = 200
+_IN_WORDS = 20
 _LABELS = 10
 _DELETIONS = 100
+_ENTRY_BYTES = 500
+"""What an entry takes in memory."""
+
+
+class Kept(NamedTuple):
+    """A difference, as it is listed."""
+
+    folder: str
+    # "missing", "removed" (missing, and once there), "different", "surplus" (brought, and its original is gone),
+    # "twice" (brought twice), "folder" (no counterpart), "elsewhere" (a counterpart in another place).
+    what: str
+    # Of the side that has it; None for a folder.
+    entry: Entry | None = None
+    on_from_side: bool = True
+    # For a folder that is elsewhere, where.
+    instead: str = ""
+    label: Label | None = None
+
+
+@dataclass(frozen=True)
+class FolderProof:
+    """One folder: items, their bytes, and the SHA-256 of its manifest, from side first."""
+
+    path: str
+    items: tuple[int, int]
+    sizes: tuple[int, int]
+    digests: tuple[bytes, bytes]
 
 
 @dataclass
 class Proof:
     """How both sides compare."""
 
-    folders: int = 0
+    # Seconds since 1970, by our clock, before the first question was asked.
+    began_at: float = 0.0
+    folders: list[FolderProof] = field(default_factory=list)
     from_items: int = 0
     to_items: int = 0
     missing: int = 0
     # Of the missing ones, those that were on the to side and were removed there.
     removed: int = 0
+    # Copies that are older than the source, or tell something else of themselves.
+    different: int = 0
     surplus: int = 0
     # Of the surplus ones, those that Isthmus did not bring.
     own: int = 0
     # Read flags that differed, and will be set by the next pass.
     flags: int = 0
-    # In words, at most 20.
-    differences: list[str] = field(default_factory=list)
+    missing_folders: int = 0
+    listed: list[Kept] = field(default_factory=list)
+    # SHA-256 of both manifests.
     digest: bytes = b""
+    to_digest: bytes = b""
     # Work was staged, or surplus of ours deleted: another pass will bring another proof.
     healed: bool = False
 
     @property
     def equal(self) -> bool:
-        """Everything of the from side is on the to side, and nothing of it twice."""
-        return self.missing == 0 and self.surplus == self.own
+        """Everything of the from side is on the to side as it is, and nothing of it twice."""
+        return not (self.missing or self.different or self.missing_folders) and self.surplus == self.own
 
+    @property
+    def differences(self) -> list[str]:
+        """In words, at most 20."""
+        return [_words(each) for each in self.listed[:_IN_WORDS]]
 
-@dataclass
-class _Named:
-    """Differences to be told, by the side that has the items."""
-
-    missing: list[tuple[str, Item]] = field(default_factory=list)
-    surplus: list[tuple[str, Item]] = field(default_factory=list)
+    def keep(self, difference: Kept) -> None:
+        if len(self.listed) < _LISTED:
+            self.listed.append(difference)
 
 
 async def prove(p: Pass) -> Proof:
     """Compare every folder of the from side with its counterpart."""
-    rows = [row for row in await p.ledger.folders() if row.from_id and not row.gone]
-    proof, manifest, named = Proof(folders=len(rows)), Manifest(), _Named()
+    proof = Proof(began_at=p.clock())
+    from_tree, to_tree = await trees.read(p.from_side), await trees.read(p.to_side)
+    rows = await p.ledger.folders()
+    found = places(rows, from_tree, to_tree)
+    marks = await trees.marks(p.from_side)
+    sizes = {folder: _count(mark.total) + _count(mark.associated) for folder, mark in marks.items()}
+    ours, theirs = Manifest(), Manifest()
 
-    async def each() -> AsyncIterator[FolderRow]:
-        for row in rows:
+    async def each() -> AsyncIterator[Place]:
+        for place in found:
             await p.breathe()
-            yield row
+            yield place
 
-    async def one(row: FolderRow) -> None:
-        from_items = await _contents(p.from_side, row.from_id)
-        to_items = await _contents(p.to_side, row.to_id)
-        path = hierarchy.path(rows, row.number)
-        manifest.add(path, from_items)
-        proof.to_items += len(to_items)
-        different, flags = compare(from_items, to_items)
-        if different:
-            await _judge(p, row, path, different, {item.id for item in to_items}, proof, named)
-        if flags and p.heal:
-            await _set_flags(p, flags, proof)
+    async def one(place: Place) -> None:
+        # Both sides of the folder are held until they are compared.
+        async with p.memory.hold(2 * sizes.get(place.from_id, 0) * _ENTRY_BYTES):
+            from_items = await _contents(p.from_side, place.from_id)
+            to_items = await _contents(p.to_side, place.to_id)
+            proof.folders.append(_sums(place.path, (ours, theirs), (from_items, to_items)))
+            comparison = compare(from_items, to_items)
+            if comparison.numbers:
+                await _judge(p, place, comparison.numbers, {item.id for item in to_items}, proof)
+            if comparison.different:
+                await _renew(p, place, comparison.different, proof)
+            if comparison.flags and p.heal:
+                await _set_flags(p, comparison.flags, proof)
 
     await in_parallel(each(), _FOLDERS_AT_ONCE, one)
-    proof.from_items, proof.digest = manifest.items, manifest.digest
-    proof.differences += await _words(p.from_side, named.missing[:_NAMED], "is missing")
-    room = _NAMED - len(proof.differences)
-    proof.differences += await _words(p.to_side, named.surplus[:room], "is there without a counterpart")
+    await _folders(p, found, rows, proof)
+    proof.folders.sort(key=lambda folder: folder.path)
+    proof.listed.sort(key=lambda kept: kept.folder)
+    proof.from_items, proof.digest = ours.items, ours.digest
+    proof.to_items, proof.to_digest = theirs.items, theirs.digest
+    await _label(p, proof)
     return proof
 
 
-async def _contents(side: Side, folder: str | None) -> list[Item]:
+def _count(told: str) -> int:
+    return int(told) if told.isdigit() else 0
+
+
+async def _contents(side: Side, folder: str | None) -> list[Entry]:
     """All items of a folder, normal and associated; none of one that does not exist."""
-    items: list[Item] = []
+    entries: list[Entry] = []
     for associated in (False, True) if folder else ():
         offset, last = 0, False
         while not last:
             try:
-                page = await side.call(FindItem(folder or "", associated, offset))
+                page = await side.call(FindEntries(folder or "", associated, offset))
             except EwsError as error:
                 if error.kind is Kind.GONE:
                     return []
                 raise
-            items += filter(staging.is_content, page.items)
+            entries += [entry for entry in page.entries if staging.is_content(entry)]
             offset, last = page.next, page.last
-    return items
+    # While people work, a page may tell an item that another page told already.
+    return list({entry.id: entry for entry in entries}.values())
 
 
-async def _judge(
-    p: Pass,
-    row: FolderRow,
-    path: str,
-    different: list[Difference],
-    present: set[str],
-    proof: Proof,
-    named: _Named,
-) -> None:
-    """Count a folder's differences, say what each is, and heal what can be healed."""
+def _sums(path: str, manifests: tuple[Manifest, Manifest], sides: tuple[list[Entry], list[Entry]]) -> FolderProof:
+    digests = [manifest.add(path, entries) for manifest, entries in zip(manifests, sides, strict=True)]
+    counts = [len(entries) for entries in sides]
+    sums = [sum(entry.size for entry in entries) for entries in sides]
+    return FolderProof(path, (counts[0], counts[1]), (sums[0], sums[1]), (digests[0], digests[1]))
+
+
+async def _folders(p: Pass, found: list[Place], rows: list[FolderRow], proof: Proof) -> None:
+    """Folders that are not where they should be; the next pass puts them there."""
+    wrong = [place for place in found if place.to_id is None or place.instead]
+    for place in wrong:
+        proof.missing_folders += place.to_id is None
+        proof.keep(Kept(place.path, "folder" if place.to_id is None else "elsewhere", instead=place.instead))
+    numbers = {place.number for place in wrong}
+    unsettled = [replace(row, settled=False) for row in rows if row.number in numbers]
+    if unsettled and p.heal:
+        proof.healed = True
+        await p.write(LedgerChange(folders=unsettled))
+
+
+async def _judge(p: Pass, place: Place, different: list[Difference], present: set[str], proof: Proof) -> None:
+    """Count where the sides have other numbers of an item, say what each is, and heal what can be healed."""
     missing = [item for each in different if each.missing for item in each.from_items]
     surplus = [item for each in different if each.surplus for item in each.to_items]
     known = await p.ledger.known([item.id for item in missing])
     staged = await p.ledger.staged([item.id for item in missing])
     claimed = await p.ledger.claimed([item.id for item in surplus])
-    resent = await p.ledger.resent(row.number) if surplus else set()
+    resent = await p.ledger.resent(place.number) if surplus and place.number is not None else set()
     change = LedgerChange()
     twice: list[str] = []
     for each in different:
@@ -132,19 +198,21 @@ async def _judge(
             lost = [*removed, *never, *each.from_items][: each.missing]
             proof.missing += each.missing
             proof.removed += min(each.missing, len(removed))
-            named.missing += [(path, item) for item in lost]
-            for item in lost if p.heal else ():
-                if item.id not in staged:
-                    _restage(p, change, row, item, known.get(item.id))
+            for item in lost:
+                proof.keep(Kept(place.path, "removed" if item in removed else "missing", item))
+                if p.heal and place.number is not None and item.id not in staged:
+                    # It is copied as if it were new.
+                    change.forget += [item.id] if item.id in known else []
+                    change.stage.append(_creation(p, place.number, item))
         else:
             # What the ledger does not know is surplus before what it knows.
             extra = sorted(each.to_items, key=lambda item: item.id in claimed)[: each.surplus]
             proof.surplus += each.surplus
             for item in extra:
                 if item.id in claimed:
-                    named.surplus.append((path, item))
+                    proof.keep(Kept(place.path, "surplus", item, on_from_side=False))
                 elif item.search_key in resent and each.from_items:
-                    named.surplus.append((path, item))
+                    proof.keep(Kept(place.path, "twice", item, on_from_side=False))
                     twice.append(item.id)
                 else:
                     proof.own += 1
@@ -158,7 +226,19 @@ async def _judge(
             await p.to_side.call(DeleteItems(tuple(some)))
 
 
-async def _set_flags(p: Pass, items: list[Item], proof: Proof) -> None:
+async def _renew(p: Pass, place: Place, items: list[Entry], proof: Proof) -> None:
+    """Copies that are not what their originals are: those are copied over them."""
+    proof.different += len(items)
+    for item in items:
+        proof.keep(Kept(place.path, "different", item))
+    if p.heal and place.number is not None:
+        staged = await p.ledger.staged([item.id for item in items])
+        rows = [_creation(p, place.number, item) for item in items if item.id not in staged]
+        proof.healed |= bool(rows)
+        await p.write(LedgerChange(stage=rows))
+
+
+async def _set_flags(p: Pass, items: list[Entry], proof: Proof) -> None:
     """Read flags that differ are set by the next pass; no reason to doubt a copy."""
     ids = [item.id for item in items]
     known, staged = await p.ledger.known(ids), await p.ledger.staged(ids)
@@ -171,19 +251,39 @@ async def _set_flags(p: Pass, items: list[Item], proof: Proof) -> None:
     await p.write(LedgerChange(stage=rows))
 
 
-def _restage(p: Pass, change: LedgerChange, row: FolderRow, item: Item, known: ItemRow | None) -> None:
-    """An item that ought to be on the to side and is not: it is copied as if it were new."""
-    if known is not None:
-        change.forget.append(known.from_id)
-    change.stage.append(staging.creation(row.number, item, p.from_side.now()))
+def _creation(p: Pass, folder: int, entry: Entry) -> Staged:
+    """The work of an item whose present content is to be on the to side."""
+    return staging.creation(folder, Item(*entry[:-1]), p.from_side.now())
 
 
-async def _words(side: Side, items: list[tuple[str, Item]], what: str) -> list[str]:
-    """Differences for people: "Inbox/Travel: 'Tickets' (3f1c…) is missing"."""
-    words = []
-    for some in by_count(items, _LABELS):
-        labels = await side.call(GetItemLabels(tuple(item.id for _, item in some)))
-        for (path, item), label in zip(some, labels, strict=True):
-            subject = "an item" if isinstance(label, EwsError) else repr(label.subject or label.item_class)
-            words.append(f"{path}: {subject} ({item.search_key.hex()[:8]}…) {what}")
-    return words
+async def _label(p: Pass, proof: Proof) -> None:
+    """Subjects and classes of the first differences."""
+    for on_from_side, side in ((True, p.from_side), (False, p.to_side)):
+        named = [
+            place
+            for place, each in enumerate(proof.listed[:_LABELLED])
+            if each.entry is not None and each.on_from_side == on_from_side
+        ]
+        for some in by_count(named, _LABELS):
+            ids = [entry.id for place in some if (entry := proof.listed[place].entry)]
+            labels = await side.call(GetItemLabels(tuple(ids)))
+            for place, label in zip(some, labels, strict=True):
+                if not isinstance(label, EwsError):
+                    proof.listed[place] = proof.listed[place]._replace(label=label)
+
+
+_IN_OTHER_WORDS = {
+    "missing": "is missing",
+    "removed": "is missing",
+    "different": "is there with other content, or an earlier one",
+    "surplus": "is there without a counterpart",
+    "twice": "is there without a counterpart",
+}
+
+
+def _words(kept: Kept) -> str:
+    """A difference for people: "Inbox/Travel: 'Tickets' (3f1c…) is missing"."""
+    if kept.entry is None:
+        return f"{kept.folder}: the folder is {f'at {kept.instead}' if kept.instead else 'missing'}"
+    subject = repr(kept.label.subject or kept.label.item_class) if kept.label else "an item"
+    return f"{kept.folder}: {subject} ({kept.entry.search_key.hex()[:8]}…) {_IN_OTHER_WORDS[kept.what]}"

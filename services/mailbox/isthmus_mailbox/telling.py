@@ -66,7 +66,7 @@ def completed(
 def _proof(proof: Proof) -> mailbox_pb2.Proof:
     return mailbox_pb2.Proof(
         equal=proof.equal,
-        folders=proof.folders,
+        folders=len(proof.folders),
         source_items=proof.from_items,
         target_items=proof.to_items,
         missing=proof.missing,
@@ -74,4 +74,6 @@ def _proof(proof: Proof) -> mailbox_pb2.Proof:
         removed_on_target=proof.removed,
         differences=proof.differences,
         digest=proof.digest,
+        different=proof.different,
+        missing_folders=proof.missing_folders,
     )

@@ -22,18 +22,26 @@ from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_STATE_IN_STEP,
     MAILBOX_STATE_PASS,
     MAILBOX_STATE_SWITCHED,
+    CertificateIssued,
     MailboxProgress,
     MailboxState,
 )
 from isthmus_events import Event, Lease, Ownership, OwnershipLost, publish
-from isthmus_events.topics import ACCOUNT_PAIRS, MAILBOX_ORDERS, MAILBOX_PASSES, MAILBOX_PROGRESS
+from isthmus_events.topics import (
+    ACCOUNT_PAIRS,
+    MAILBOX_CERTIFICATES,
+    MAILBOX_ORDERS,
+    MAILBOX_PASSES,
+    MAILBOX_PROGRESS,
+)
 from isthmus_exchange.client import Client
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, TransientError
 from isthmus_service import DATABASE_AWAY, Connection, Pool, Service, ServiceSettings
+from isthmus_sync.mailbox.certificate import CertificateError
 from isthmus_sync.mailbox.model import Outcome
 from pydantic import Field
 
-from isthmus_mailbox import boxes, metrics, telling
+from isthmus_mailbox import boxes, certifying, metrics, telling
 from isthmus_mailbox.boxes import Box
 from isthmus_mailbox.database_kept import DatabaseKept
 from isthmus_mailbox.database_ledger import DatabaseLedger
@@ -288,6 +296,7 @@ class Worker:
         counts = await boxes.counts(self._pool, box.id)
         state = MAILBOX_STATE_SWITCHED if box.switched else MAILBOX_STATE_IN_STEP
         problem = "; ".join(made.problems[:3])
+        certificate = self._certify(box, way, proof, counts.set_aside) if proof else None
         requests = [order.request_id for order in box.orders]
         if not requests and (box.passes == 0 or made.counts):
             requests = [b""]
@@ -296,12 +305,31 @@ class Worker:
             await boxes.finished(connection, box, self._rest(box, way))
             for request in requests:
                 message = telling.completed(box, made, counts, started_at, round_trips, proof, request)
+                if proof and proof.equal and certificate:
+                    message.proof.certificate = certificate
                 await publish(connection, MAILBOX_PASSES, box.id, message)
+            if certificate:
+                issued = CertificateIssued(
+                    pair_id=box.id,
+                    certificate=certificate,
+                    request_ids=[order.request_id for order in box.orders],
+                    source_address=box.pair.source.primary_smtp_address,
+                    target_address=box.pair.target.primary_smtp_address,
+                )
+                await publish(connection, MAILBOX_CERTIFICATES, box.id, issued)
             await self._tell(connection, telling.progress(box, counts, state, problem))
         for outcome in Outcome:
             metrics.ITEMS.labels(outcome.value).inc(made.counts[outcome])
         metrics.BYTES.inc(made.bytes_copied)
         metrics.PASSES.labels("done").inc()
+
+    def _certify(self, box: Box, way: Way, proof: Proof, set_aside: int) -> bytes | None:
+        secrets = self._service.settings.secrets_dir
+        try:
+            return certifying.certify(box, way, proof, secrets, passes=box.passes + 1, set_aside=set_aside)
+        except CertificateError as error:
+            self._service.log.error("no certificate: make a key with 'isthmus certificate key'", reason=str(error))
+            return None
 
     def _rest(self, box: Box, way: Way) -> float:
         """How long the mailbox rests after a pass, in seconds, unless something happens in it."""

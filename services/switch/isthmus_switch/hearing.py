@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,11 +11,16 @@ from isthmus.events.v1.directory_pb2 import RedirectionSet
 from isthmus.events.v1.mailbox_pb2 import MailboxProgress, MailboxState, PassCompleted
 from isthmus.events.v1.switch_pb2 import SwitchRequested
 from isthmus_events.topics import MAILBOX_PASSES, MAILBOX_PROGRESS, REDIRECTIONS, SWITCH_REQUESTS
+from isthmus_sync.mailbox.certificate import CertificateError
 
 from . import store
+from .certificates import certified_at
 from .saga import PassAnswered, Redirected, Side, begin
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
     from isthmus_events import Event
     from isthmus_service import Connection
 
@@ -25,13 +31,18 @@ _SIDES = frozenset(int(side) for side in Side)
 TOPICS = (SWITCH_REQUESTS, MAILBOX_PASSES, REDIRECTIONS, MAILBOX_PROGRESS)
 
 
-async def hear(connection: Connection, event: Event) -> None:
+def hearing(secrets: Path) -> Callable[[Connection, Event], Awaitable[None]]:
+    """What takes an event down; ``secrets`` is the folder of the key that certificates are checked with."""
+    return partial(_hear, secrets)
+
+
+async def _hear(secrets: Path, connection: Connection, event: Event) -> None:
     now = datetime.now(UTC)
     match event.data:
         case SwitchRequested():
             await _requested(connection, event.data, now)
         case PassCompleted():
-            await _passed(connection, event.data, now)
+            await _passed(connection, event.data, now, secrets)
         case RedirectionSet():
             await _redirected(connection, event.data, now)
         case MailboxProgress():
@@ -57,11 +68,17 @@ async def _requested(connection: Connection, request: SwitchRequested, now: date
     await store.write(connection, saga, actions, now)
 
 
-async def _passed(connection: Connection, done: PassCompleted, now: datetime) -> None:
+async def _passed(connection: Connection, done: PassCompleted, now: datetime, secrets: Path) -> None:
     if not done.request_id:
         return
     set_aside = await connection.fetchval("SELECT set_aside FROM mailbox WHERE pair_id = $1", done.pair_id)
     proof = done.proof
+    certified, doubt = None, ""
+    if proof.equal:
+        try:
+            certified = certified_at(proof.certificate, done.pair_id, secrets)
+        except CertificateError as error:
+            doubt = str(error)
     answer = PassAnswered(
         order_id=done.request_id,
         proven=done.HasField("proof"),
@@ -71,6 +88,10 @@ async def _passed(connection: Connection, done: PassCompleted, now: datetime) ->
         removed_on_target=proof.removed_on_target,
         set_aside=max(set_aside or 0, done.set_aside),
         differences=tuple(proof.differences),
+        certified_at=certified,
+        doubt=doubt,
+        different=proof.different,
+        missing_folders=proof.missing_folders,
     )
     await store.go_on(connection, done.pair_id, answer, now)
 

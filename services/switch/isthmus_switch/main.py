@@ -12,7 +12,7 @@ from isthmus_service import Service, ServiceSettings, run
 
 from .asking import ask_for_switches
 from .effects import World
-from .hearing import TOPICS, hear
+from .hearing import TOPICS, hearing
 from .run import Runner
 
 
@@ -31,6 +31,7 @@ async def serve(service: Service[SwitchSettings]) -> None:
     world = World(service, accounts, projects)
     stack.push_async_callback(world.close)
     service.spawn("relay", Relay(service, pool).run())
+    hear = hearing(service.settings.secrets_dir)
     service.spawn("events", Consumer(service, pool, "switch", TOPICS, hear, batch=100).run())
     service.spawn("switches", Runner(service, pool, world).run())
     service.spawn("requests", ask_for_switches(service, pool, projects))

@@ -4,7 +4,7 @@
 (``run.py``) stores the saga it returns, in one transaction with the events it wants said, and carries out the saga's
 task. Any process may die between any two lines: the task is still written down, and every task may be done twice.
 
-    PROOF         look up the pair; order a pass with proof until both sides are equal
+    PROOF         look up the pair; order a pass with proof until a certificate says that both sides are equal
     ACTIVE_SIDE   the account map makes the new side the active one
     REDIRECTION   directory synchronisation says that both forests redirect mail there
     LAST_PASS     order passes until nothing of the source is missing on the target
@@ -69,6 +69,8 @@ class Task(Enum):
 
 PROOF_ROUNDS = 8
 """Passes with proof before a switch is refused: people are at work, so the first ones may see a difference."""
+CERTIFICATE_AGE = timedelta(minutes=15)
+"""A certificate of an older comparison says too little about now; another pass is ordered."""
 PASS_PATIENCE = timedelta(minutes=2)
 """After this long without the answer to an order, the problem says so."""
 ORDER_AGAIN = timedelta(minutes=10)
@@ -148,6 +150,13 @@ class PassAnswered:
     removed_on_target: int = 0
     set_aside: int = 0
     differences: tuple[str, ...] = ()
+    # When the comparison was finished that a certificate is about which this switch believes; None without one, and
+    # then ``doubt`` says what is wrong.
+    certified_at: datetime | None = None
+    doubt: str = ""
+    # Items whose copies are not what their originals are, and folders without a counterpart.
+    different: int = 0
+    missing_folders: int = 0
 
 
 @dataclass(frozen=True)
@@ -287,7 +296,10 @@ def _decide(saga: Saga, seen: Seen, now: datetime) -> tuple[Saga, list[Action]]:
 
 def _proof(saga: Saga, answer: PassAnswered, now: datetime) -> tuple[Saga, list[Action]]:
     if answer.proven and answer.equal:
-        return _enter(saga, Step.ACTIVE_SIDE, Task.FLIP, now), []
+        if answer.certified_at is None:
+            return _finish(saga, Step.REFUSED, words.uncertified(answer.doubt), now)
+        if now - answer.certified_at <= CERTIFICATE_AGE:
+            return _enter(saga, Step.ACTIVE_SIDE, Task.FLIP, now), []
     if saga.round >= PROOF_ROUNDS:
         return _finish(saga, Step.REFUSED, words.refused(saga.round, answer), now)
     return _task(saga, Task.PAUSE, now, due=now + _pause(saga.round)), []

@@ -32,10 +32,27 @@ def refused(rounds: int, answer: PassAnswered) -> str:
     set_aside = ""
     if answer.set_aside:
         set_aside = f" {count(answer.set_aside, 'item is', 'items are')} set aside and cannot be copied as they are."
+    if answer.equal:
+        return (
+            f"After {rounds} passes every certificate was too old when it arrived: compare the clocks of the machines, "
+            "and see 'isthmus logs mailbox'; nothing was changed."
+        )
+    other = ""
+    if answer.different:
+        other += f", {answer.different} there with other content"
+    if answer.missing_folders:
+        other += f", {count(answer.missing_folders, 'folder', 'folders')} missing"
     return (
         f"After {rounds} passes both sides still differ: {answer.missing} missing on the target, {answer.surplus} only "
-        f"there.{set_aside} {_differences(answer.differences)}Mend these, or wait for a quieter hour, "
+        f"there{other}.{set_aside} {_differences(answer.differences)}Mend these, or wait for a quieter hour, "
         "and request the switch again; nothing was changed."
+    )
+
+
+def uncertified(doubt: str) -> str:
+    return (
+        f"Both sides are equal, but there is no certificate that says so: {doubt}. Then request the switch again; "
+        "nothing was changed."
     )
 
 

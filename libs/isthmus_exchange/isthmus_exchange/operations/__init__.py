@@ -6,7 +6,7 @@ from .delete_folder import DeleteFolder
 from .delete_item import DeleteItems
 from .export_items import ExportItems
 from .find_folder import FindFolderMarks, FindFolders, TreePage
-from .find_item import FindItem
+from .find_item import FindEntries, FindItem
 from .get_folder import GetDistinguishedFolders
 from .get_folder_settings import GetFolderSettings
 from .get_item import GetItemLabels, Label
@@ -29,6 +29,7 @@ __all__ = [
     "DeleteFolder",
     "DeleteItems",
     "ExportItems",
+    "FindEntries",
     "FindFolderMarks",
     "FindFolders",
     "FindItem",

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..names import SEARCH_KEY, M, T
-from ..shapes import ITEM_SHAPE, folder_id, read_item
+from ..shapes import ENTRY_SHAPE, ITEM_SHAPE, folder_id, read_entry, read_item
 from ..soap import Element
-from ..values import Page
+from ..values import EntryPage, Page
 from .operation import Operation, only
 
 PAGE = 1000
@@ -27,14 +27,8 @@ class FindItem(Operation[Page]):
     name = "FindItem"
 
     def body(self, _newer: bool, /) -> str:
-        traversal = "Associated" if self.associated else "Shallow"
         page = 250 if self.search_keys else PAGE
-        return (
-            f'<m:FindItem Traversal="{traversal}">{ITEM_SHAPE}'
-            f'<m:IndexedPageItemView MaxEntriesReturned="{page}" Offset="{self.offset}" BasePoint="Beginning"/>'
-            f"{self._restriction()}"
-            f"<m:ParentFolderIds>{folder_id(self.folder)}</m:ParentFolderIds></m:FindItem>"
-        )
+        return _request(ITEM_SHAPE, self.folder, self.associated, self.offset, page, self._restriction())
 
     def _restriction(self) -> str:
         if not self.search_keys:
@@ -47,11 +41,41 @@ class FindItem(Operation[Page]):
         return f"<m:Restriction>{tests if len(self.search_keys) == 1 else f'<t:Or>{tests}</t:Or>'}</m:Restriction>"
 
     def answer(self, messages: Sequence[Element]) -> Page:
-        root = only(messages).find(f"{M}RootFolder")
-        if root is None:
-            return Page([], True, self.offset)
-        items = [read_item(each) for each in root.iterfind(f"{T}Items/*")]
-        after = int(root.get("IndexedPagingOffset") or self.offset + len(items))
-        # An empty page that is not the last would be asked for ever.
-        last = root.get("IncludesLastItemInRange") != "false" or not items
-        return Page(items, last, after)
+        items, last, after = _answered(messages, self.offset)
+        return Page([read_item(each) for each in items], last, after)
+
+
+@dataclass(frozen=True)
+class FindEntries(Operation[EntryPage]):
+    """A page of a folder's contents for a comparison with another server's."""
+
+    folder: str
+    associated: bool
+    offset: int = 0
+    name = "FindItem"
+
+    def body(self, _newer: bool, /) -> str:
+        return _request(ENTRY_SHAPE, self.folder, self.associated, self.offset, PAGE)
+
+    def answer(self, messages: Sequence[Element]) -> EntryPage:
+        items, last, after = _answered(messages, self.offset)
+        return EntryPage([read_entry(each) for each in items], last, after)
+
+
+def _request(shape: str, folder: str, associated: bool, offset: int, page: int, restriction: str = "") -> str:
+    return (
+        f'<m:FindItem Traversal="{"Associated" if associated else "Shallow"}">{shape}'
+        f'<m:IndexedPageItemView MaxEntriesReturned="{page}" Offset="{offset}" BasePoint="Beginning"/>'
+        f"{restriction}<m:ParentFolderIds>{folder_id(folder)}</m:ParentFolderIds></m:FindItem>"
+    )
+
+
+def _answered(messages: Sequence[Element], offset: int) -> tuple[list[Element], bool, int]:
+    """The items of a page, whether it is the last one, and the offset of the next."""
+    root = only(messages).find(f"{M}RootFolder")
+    if root is None:
+        return [], True, offset
+    items = list(root.iterfind(f"{T}Items/*"))
+    after = int(root.get("IndexedPagingOffset") or offset + len(items))
+    # An empty page that is not the last would be asked for ever.
+    return items, root.get("IncludesLastItemInRange") != "false" or not items, after

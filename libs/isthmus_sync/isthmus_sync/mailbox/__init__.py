@@ -10,6 +10,7 @@ folder_settings.py  rights and properties of folders
 rules.py       inbox rules
 delegation.py  delegates
 proof.py       two sides compared by what their servers say
+certificate.py what a comparison found, signed, and checking it
 retry.py       when to try again
 
 "From" and "to" are the two sides of a pass; either may be the source organisation.

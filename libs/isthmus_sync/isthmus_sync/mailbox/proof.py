@@ -1,19 +1,39 @@
-"""Two sides compared by what their servers say: counts and search keys, folder by folder."""
+"""Two sides compared by what their servers say, folder by folder, item by item.
+
+What is compared, and why it is enough:
+
+place, kind, search key   which items there are. A search key (PidTagSearchKey) is made once for each item and stays
+                          through export, upload, copy and move; two sides with the same keys as often in the same
+                          folders have the same items.
+content                   that a copy is of the item it should be of: a digest of what its row tells (Entry.content).
+modified                  that a copy is not of an earlier state. A server keeps the original's modification time at an
+                          upload or gives the time of the upload; a source newer than its copy is right in neither.
+read                      the read flag, which changes none of the others.
+
+A stream is copied whole and opaque or not at all (a server takes in an item or refuses it), so what one row tells of
+an item stands for all of it. Sizes are written down and not compared: each server counts its own overhead.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from isthmus_exchange.values import Item
+from isthmus_exchange.values import Entry, Folder
+
+from isthmus_sync.mailbox import hierarchy
+from isthmus_sync.mailbox.model import ROOT, FolderRow
 
 
 class Difference(NamedTuple):
     """The items of one folder that share a search key, when the sides have different numbers of them."""
 
-    from_items: list[Item]
-    to_items: list[Item]
+    from_items: list[Entry]
+    to_items: list[Entry]
 
     @property
     def missing(self) -> int:
@@ -24,28 +44,73 @@ class Difference(NamedTuple):
         return max(0, len(self.to_items) - len(self.from_items))
 
 
-def compare(from_items: Iterable[Item], to_items: Iterable[Item]) -> tuple[list[Difference], list[Item]]:
-    """As multisets: an item that is twice on one side and once on the other is a difference of one.
+@dataclass
+class Comparison:
+    """What a folder's two sides differ in."""
 
-    Also the from side's items whose only counterpart has another read flag.
-    """
+    # As multisets: an item that is twice on one side and once on the other is a difference of one.
+    numbers: list[Difference] = field(default_factory=list)
+    # Of the from side: those whose copies are older, or tell something else of themselves.
+    different: list[Entry] = field(default_factory=list)
+    # Of the from side: those whose only counterpart has another read flag.
+    flags: list[Entry] = field(default_factory=list)
+
+
+def compare(from_items: Iterable[Entry], to_items: Iterable[Entry]) -> Comparison:
+    """A folder's two sides."""
     sides: dict[tuple[bool, bytes, int], Difference] = {}
     for item in from_items:
         sides.setdefault(_key(item), Difference([], [])).from_items.append(item)
     for item in to_items:
         sides.setdefault(_key(item), Difference([], [])).to_items.append(item)
-    different = [each for each in sides.values() if len(each.from_items) != len(each.to_items)]
-    flags = [
-        each.from_items[0]
-        for each in sides.values()
-        if len(each.from_items) == len(each.to_items) == 1 and each.from_items[0].is_read != each.to_items[0].is_read
-    ]
-    return different, flags
+    found = Comparison()
+    for each in sides.values():
+        if len(each.from_items) != len(each.to_items):
+            found.numbers.append(each)
+        elif len(each.from_items) == 1:
+            ours, theirs = each.from_items[0], each.to_items[0]
+            if ours.content != theirs.content or _newer(ours, theirs):
+                found.different.append(ours)
+            elif ours.is_read != theirs.is_read:
+                found.flags.append(ours)
+        else:
+            found.different += _unmatched(each)
+    return found
 
 
-def line(folder: str, item: Item) -> bytes:
-    """An item in a manifest: place, kind, key."""
-    return f"{folder}\t{'associated' if item.associated else 'item'}\t{item.search_key.hex()}\n".encode()
+class Place(NamedTuple):
+    """A folder of the from side and its counterpart. `to_id` is None where the to side has none."""
+
+    path: str
+    from_id: str
+    to_id: str | None
+    # Of the ledger; None when the ledger does not know the folder.
+    number: int | None
+    # Where the counterpart is instead, when it is elsewhere or has another name.
+    instead: str
+
+
+def places(rows: Sequence[FolderRow], from_tree: Sequence[Folder], to_tree: Sequence[Folder]) -> list[Place]:
+    """Every folder of the from side that holds items of its own, the root included.
+
+    The trees are the servers'; of the ledger's `rows` comes only which folder is the counterpart of which. Rows of
+    folders outside of these trees (an archive's) are places too.
+    """
+    known = {row.from_id: row for row in rows if row.from_id and not row.gone}
+    ours, theirs = _Paths(from_tree), _Paths(to_tree)
+    found = []
+    for folder in from_tree:
+        row = known.pop(folder.id, None)
+        to_id = row.to_id if row and row.to_id in theirs.folders else None
+        instead = ""
+        if to_id is not None and not _same(ours.steps(folder.id), theirs.steps(to_id)):
+            instead = theirs.words(to_id)
+        if not folder.search:
+            found.append(Place(ours.words(folder.id), folder.id, to_id, row.number if row else None, instead))
+    for from_id, row in known.items():
+        if from_id and row.number != ROOT:
+            found.append(Place(hierarchy.path(rows, row.number), from_id, row.to_id, row.number, ""))
+    return found
 
 
 class Manifest:
@@ -54,23 +119,91 @@ class Manifest:
     def __init__(self) -> None:
         self._folders: dict[str, bytes] = {}
         self.items = 0
+        self.bytes = 0
 
-    def add(self, folder: str, items: Iterable[Item]) -> None:
+    def add(self, folder: str, entries: Iterable[Entry]) -> bytes:
+        """The SHA-256 of the folder's sorted lines."""
         digest = hashlib.sha256()
-        for written in sorted(line(folder, item) for item in items):
-            digest.update(written)
+        lines = []
+        for entry in entries:
+            lines.append(line(folder, entry))
             self.items += 1
+            self.bytes += entry.size
+        for written in sorted(lines):
+            digest.update(written)
         self._folders[folder] = digest.digest()
+        return digest.digest()
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 over the sorted folders, each with the SHA-256 of its sorted lines."""
+        """SHA-256 over the sorted folders, each with its SHA-256."""
         whole = hashlib.sha256()
         for folder in sorted(self._folders):
             whole.update(folder.encode() + b"\0" + self._folders[folder])
         return whole.digest()
 
 
-def _key(item: Item) -> tuple[bool, bytes, int]:
+def line(folder: str, entry: Entry) -> bytes:
+    """An item in a manifest: place, kind, key, content."""
+    kind = "associated" if entry.associated else "item"
+    return f"{folder}\t{kind}\t{entry.search_key.hex()}\t{entry.content.hex()}\n".encode()
+
+
+def _unmatched(same: Difference) -> list[Entry]:
+    """Of several items with one key, those whose content the other side does not have as often."""
+    theirs = Counter(item.content for item in same.to_items)
+    unmatched = []
+    for item in same.from_items:
+        if theirs[item.content] == 0:
+            unmatched.append(item)
+        theirs[item.content] -= 1
+    return unmatched
+
+
+def _newer(ours: Entry, theirs: Entry) -> bool:
+    # Both are times in UTC to the second, written alike: they order as texts.
+    return bool(ours.modified and theirs.modified) and ours.modified > theirs.modified
+
+
+def _key(item: Entry) -> tuple[bool, bytes, int]:
     # An item without a search key is told apart by its size, which is better than not at all.
     return item.associated, item.search_key, 0 if item.search_key else item.size
+
+
+class _Paths:
+    """Where the folders of a tree are."""
+
+    def __init__(self, tree: Sequence[Folder]) -> None:
+        self.folders = {folder.id: folder for folder in tree}
+
+    def steps(self, folder: str) -> list[tuple[str, str]]:
+        """Role and name of each step from the top down."""
+        found: list[tuple[str, str]] = []
+        at = self.folders.get(folder)
+        while at is not None and at.parent in self.folders and len(found) < len(self.folders):
+            found.append((at.role, at.name.casefold()))
+            at = self.folders.get(at.parent)
+        return found[::-1]
+
+    def words(self, folder: str) -> str:
+        """ "Inbox/Travel"; the root is "/"."""
+        names: list[str] = []
+        at = self.folders.get(folder)
+        while at is not None and at.parent in self.folders and len(names) < len(self.folders):
+            names.append(at.name)
+            at = self.folders.get(at.parent)
+        return "/".join(reversed(names)) or "/"
+
+
+def _same(ours: list[tuple[str, str]], theirs: list[tuple[str, str]]) -> bool:
+    """The same place: by role where there is one, whatever its name in the mailbox's language, else by name. A name
+    that was taken there has a number: "Travel (2)".
+    """
+    if len(ours) != len(theirs):
+        return False
+    for (role, name), (other_role, other) in zip(ours, theirs, strict=True):
+        if role and role == other_role:
+            continue
+        if name != other and not re.fullmatch(rf"{re.escape(name)} \(\d+\)", other):
+            return False
+    return True

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from isthmus_exchange.values import Item, ItemChange
+from isthmus_exchange.values import Entry, Item, ItemChange
 
 from isthmus_sync.mailbox.model import ItemRow, LedgerChange, Staged, Work
 
@@ -61,7 +61,7 @@ def reconcile(
     return stage(folder, [*present, *absent], known, staged, seen_at)
 
 
-def is_content(item: Item) -> bool:
+def is_content(item: Item | Entry) -> bool:
     """Whether an item is copied as an item."""
     return not (item.associated and item.item_class.casefold().startswith(_NOT_ITEMS))
 

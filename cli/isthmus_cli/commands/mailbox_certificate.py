@@ -1,0 +1,108 @@
+"""``isthmus mailbox certificate``: the signed proof of a mailbox, the last one or a new one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from aiokafka.errors import KafkaError
+from isthmus.events.v1.mailbox_pb2 import (
+    MAILBOX_ORDER_PASS_AND_PROVE,
+    CertificateIssued,
+    MailboxOrdered,
+    MailboxProgress,
+)
+from isthmus_events.direct import read_all, send
+from isthmus_events.topics import MAILBOX_CERTIFICATES, MAILBOX_ORDERS, MAILBOX_PROGRESS
+from isthmus_sync.mailbox.certificate import unpacked
+
+from ..endpoints import endpoints
+from ..output import Exit, console, fail, print_json
+from .certificate import show
+from .options import DEFAULT_DATA, DataFolder, Json
+
+_LOOK_SECONDS = 1.0
+
+
+def certificate_of(
+    address: Annotated[str, typer.Argument(help="An SMTP address of the mailbox, on either side.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the signed file there.")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Compare both sides now, instead of taking the last one.")] = False,
+    wait: Annotated[float, typer.Option(help="--new: give up after so many seconds.")] = 900.0,
+    data: DataFolder = DEFAULT_DATA,
+    as_json: Json = False,
+) -> None:
+    """Show the certificate of a mailbox, and write it to a file: what both servers hold, compared and signed.
+
+    Every difference is listed by item. The file is checked with [bold]isthmus certificate verify[/]. Exit code 1 when
+    the mailbox is not complete.
+    """
+    kafka = endpoints(data).kafka
+    try:
+        issued = asyncio.run(_issued(kafka, address.lower(), new=new, seconds=wait))
+    except (KafkaError, OSError) as error:
+        fail(f"Kafka at {kafka} does not answer: {error}; is the system up ('isthmus ps')?", Exit.UNREACHABLE)
+    file = unpacked(issued.certificate)
+    said = json.loads(file)["certificate"]
+    if output is not None:
+        try:
+            output.write_bytes(file)
+        except OSError as error:
+            fail(f"{output} cannot be written: {error.strerror}", Exit.WRONG_INPUT)
+    if as_json:
+        print_json(said)
+    else:
+        show(said)
+        if output is not None:
+            console.print(f"Written to [bold]{output}[/]; check it with: isthmus certificate verify {output}")
+    if not said["complete"]:
+        raise typer.Exit(Exit.NOT_AS_IT_SHOULD_BE)
+
+
+async def _issued(kafka: str, address: str, *, new: bool, seconds: float) -> CertificateIssued:
+    if new:
+        request = await _order(kafka, address)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = await _newest(kafka, address)
+            if found is not None and request in found.request_ids:
+                return found
+            await asyncio.sleep(_LOOK_SECONDS)
+        fail(
+            f"no certificate of {address} came within {seconds:.0f} s. A long pass may run ('isthmus status'), "
+            "or the mailbox service has no key ('isthmus certificate key', 'isthmus logs mailbox')"
+        )
+    found = await _newest(kafka, address)
+    if found is None:
+        fail(f"there is no certificate of {address} yet; make one with --new. The addresses: 'isthmus status'")
+    return found
+
+
+async def _newest(kafka: str, address: str) -> CertificateIssued | None:
+    events = await read_all(kafka, MAILBOX_CERTIFICATES)
+    for event in events.values():
+        said = event.data
+        if isinstance(said, CertificateIssued) and address in _addresses(said):
+            return said
+    return None
+
+
+async def _order(kafka: str, address: str) -> bytes:
+    """Order a pass with proof; its request id."""
+    said = [event.data for event in (await read_all(kafka, MAILBOX_PROGRESS)).values()]
+    pairs = [each.pair_id for each in said if isinstance(each, MailboxProgress) and address in _addresses(each)]
+    if not pairs:
+        fail(f"no migrated mailbox has the address {address}; see 'isthmus status'", Exit.WRONG_INPUT)
+    request = uuid.uuid4().bytes
+    order = MailboxOrdered(pair_id=pairs[0], order=MAILBOX_ORDER_PASS_AND_PROVE, request_id=request)
+    await send(kafka, "isthmus", MAILBOX_ORDERS, pairs[0], order)
+    return request
+
+
+def _addresses(said: CertificateIssued | MailboxProgress) -> set[str]:
+    return {said.source_address.lower(), said.target_address.lower()}
