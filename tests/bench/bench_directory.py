@@ -1,0 +1,267 @@
+"""Two forests brought into step, beside what their domain controllers can do at all.
+
+`python -m tests.bench.bench_directory --users 10000` runs it alone; in `make bench` it has fewer. The raw figure is a
+script that adds copies of the objects that dirsync made, over as many connections, and does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import secrets
+import statistics
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ldap3
+from isthmus.events.v1.directory_pb2 import DirectoryStatus
+from isthmus_cli.runner import kafka, postgres
+from isthmus_cli.runner.ports import free_ports
+from isthmus_events import read_all
+from isthmus_events.topics import DIRECTORY_STATUS
+from isthmus_lab.forests import prepare
+from isthmus_lab.forests.objects import Entry
+from isthmus_lab.layout import ServicePasswords, layout
+from isthmus_lab.organisation import ALPHA, BETA, Organisation
+from isthmus_lab.program import running
+
+from tests.bench.report import Row
+from tests.lab.directories import Directories, apply
+from tests.lab.directory_system import BIN
+from tests.plugins.forests import Forests, Units
+from tests.processes import Process
+
+_USERS = 1_000
+_USERS_A_GROUP = 20
+_CONNECTIONS = 4  # as isthmus_directory.Forest has
+_RAW_OBJECTS = 400
+_CHANGES = 50
+_UNIT = "OU=Bench"
+_CREATED_A_SECOND, _COMPARED_SECONDS, _VISIBLE_SECONDS = 120.0, 30.0, 2.0  # what the issue asks for
+_METRIC = re.compile(r"^isthmus_dirsync_pairs_looked_at_total\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
+
+
+def population(organisation: Organisation, users: int) -> Iterator[Entry]:
+    """People with mailboxes, each with a manager, in groups of twenty."""
+    unit = f"{_UNIT},{organisation.root_ou}"
+    yield Entry(unit, {"objectClass": ["organizationalUnit"]})
+    names = [f"CN=Person {number},{unit}" for number in range(users)]
+    for number, dn in enumerate(names):
+        alias = f"person{number}"
+        yield Entry(
+            dn,
+            {
+                "objectClass": ["user"],
+                "sAMAccountName": [alias],
+                "userPrincipalName": [f"{alias}@corp.{organisation.name}.test"],
+                "displayName": [f"Person {number}"],
+                "givenName": ["Person"],
+                "sn": [str(number)],
+                "mail": [f"{alias}@{organisation.mail_domain}"],
+                "mailNickname": [alias],
+                "proxyAddresses": [f"SMTP:{alias}@{organisation.mail_domain}", f"smtp:p.{number}@side.test"],
+                "legacyExchangeDN": [organisation.legacy_exchange_dn(f"{number:032x}-{alias}")],
+                "homeMDB": [organisation.mailbox_database],
+                "msExchMailboxGuid": [secrets.token_bytes(16)],
+                "msExchRecipientTypeDetails": ["1"],
+                "msExchRecipientDisplayType": ["1073741824"],
+                "title": ["Buyer"],
+                "department": [f"Department {number // 100}"],
+                "company": ["Alpha"],
+                "telephoneNumber": [f"+49 30 {number}"],
+                "l": ["Berlin"],
+                **({"manager": [names[number // 10]]} if number >= 10 else {}),
+            },
+        )
+    for number in range(users // _USERS_A_GROUP):
+        members = names[number * _USERS_A_GROUP : (number + 1) * _USERS_A_GROUP]
+        yield Entry(
+            f"CN=Group {number},{unit}",
+            {
+                "objectClass": ["group"],
+                "sAMAccountName": [f"group{number}"],
+                "groupType": ["8"],
+                "displayName": [f"Group {number}"],
+                "mail": [f"group{number}@{organisation.mail_domain}"],
+                "mailNickname": [f"group{number}"],
+                "proxyAddresses": [f"SMTP:group{number}@{organisation.mail_domain}"],
+                "member": members,
+            },
+        )
+
+
+class Bench(Directories):
+    """dirsync as a process between two forests of the given size."""
+
+    def __init__(self, forests: Forests, folder: Path, users: int) -> None:
+        super().__init__(forests, Units(f"{_UNIT},{ALPHA.root_ou}", f"{_UNIT},{BETA.root_ou}"), folder)
+        self.users, self.objects = users, users + users // _USERS_A_GROUP
+        self.folder = folder
+        kafka_port, controller, postgres_port, self.port, directory_port = free_ports(5)
+        self.kafka = f"127.0.0.1:{kafka_port}"
+        self.servers = (
+            kafka.prepare(folder / "kafka", kafka_port, controller),
+            postgres.prepare(folder / "postgres", postgres_port),
+        )
+        environment = {
+            "ISTHMUS_KAFKA": self.kafka,
+            "ISTHMUS_DATABASE_URL": postgres.url(folder / "postgres", postgres_port, "isthmus"),
+            "ISTHMUS_SECRETS_DIR": str(self.secrets),
+            "ISTHMUS_HTTP_PORT": str(self.port),
+            "ISTHMUS_DIRECTORY_PORT": str(directory_port),
+        }
+        self.dirsync = Process((str(BIN / "isthmus-dirsync"),), folder / "dirsync.log", environment)
+
+    def says(self, word: str) -> list[float]:
+        """The seconds that dirsync wrote into its log beside a message."""
+        lines = [line for line in self.dirsync.log.read_text().splitlines() if f'"message": "{word}"' in line]
+        return [float(found[1]) for line in lines if (found := re.search(r'"seconds": ([0-9.]+)', line))]
+
+    def looked_at(self) -> int:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            found = _METRIC.search(answer.read().decode())
+        return int(float(found[1])) if found else 0
+
+    async def in_step(self, runs: int) -> float:
+        """Wait for that many full comparisons; returns the seconds of the last."""
+        while len(found := self.says("in step")) < runs:
+            if not self.dirsync.alive():
+                raise RuntimeError(self.dirsync.tail())
+            await asyncio.sleep(0.2)
+        return found[-1]
+
+    async def status(self) -> DirectoryStatus:
+        while True:
+            event = (await read_all(self.kafka, DIRECTORY_STATUS)).get(self.name.encode())
+            if event is not None and event.data.state == "in step":
+                return event.data  # type: ignore[no-any-return]
+            await asyncio.sleep(0.2)
+
+
+@contextmanager
+def started(folder: Path, users: int) -> Iterator[Bench]:
+    passwords = ServicePasswords(isthmus="isthmus-secret", exchange="exchange-secret")
+    alpha, beta = (prepare(folder / each.name / "forest", each, "administrator-secret") for each in (ALPHA, BETA))
+    alpha.load([*layout(ALPHA, passwords), *population(ALPHA, users)])
+    beta.load([*layout(BETA, passwords), Entry(f"{_UNIT},{BETA.root_ou}", {"objectClass": ["organizationalUnit"]})])
+    with running(alpha.program(), beta.program(), log_folder=folder):
+        bench = Bench(Forests(alpha, beta, passwords), folder, users)
+        with running(*bench.servers, log_folder=folder):
+            bench.dirsync.start()
+            try:
+                yield bench
+            finally:
+                bench.dirsync.kill()
+
+
+def raw_writing(bench: Bench) -> float:
+    """Objects a second that the target's domain controller adds for a script that does nothing else."""
+    forest = bench.beta.forest
+    reader = forest.connect()
+    reader.search(bench.beta.unit, "(objectClass=user)", attributes=["*"], paged_size=_RAW_OBJECTS)
+    made = [each["raw_attributes"] for each in reader.response if each["type"] == "searchResEntry"][:_RAW_OBJECTS]
+    unit = f"OU=Raw,{bench.beta.unit}"
+    reader.add(unit, ["organizationalUnit"])
+    kept = (
+        "displayName", "givenName", "sn", "mail", "mailNickname", "proxyAddresses", "targetAddress", "homeMDB", "title",
+        "department", "company", "telephoneNumber", "l", "legacyExchangeDN", "msExchMailboxGuid", "msExchVersion",
+        "msExchRecipientTypeDetails", "msExchRecipientDisplayType", "msExchUserCulture", "mDBUseDefaults",
+    )  # fmt: skip
+
+    def write(share: list[tuple[int, Mapping[str, list[bytes]]]]) -> None:
+        connection: Any = forest.connect()
+        for number, attributes in share:
+            values = {name: attributes[name] for name in kept if attributes.get(name)}
+            password = f'"{secrets.token_hex(16)}-A"'.encode("utf-16-le")
+            values |= {"sAMAccountName": [f"raw{number}".encode()], "unicodePwd": [password]}
+            values |= {"userPrincipalName": [f"raw{number}@raw.test".encode()], "userAccountControl": [b"512"]}
+            connection.add(f"CN=Raw {number},{unit}", ["user"], values)
+
+    shares = [list(enumerate(made))[each::_CONNECTIONS] for each in range(_CONNECTIONS)]
+    began = time.perf_counter()
+    with ThreadPoolExecutor(_CONNECTIONS) as threads:
+        list(threads.map(write, shares))
+    return len(made) / (time.perf_counter() - began)
+
+
+def visible(change: Callable[[str], None], shown: Callable[[], list[str]]) -> float:
+    """Seconds until a change on one side is seen on the other; the median of a few."""
+    seconds = []
+    for number in range(5):
+        value = f"{secrets.token_hex(3)} {number}"
+        began = time.perf_counter()
+        change(value)
+        while shown() != [value]:
+            time.sleep(0.01)
+        seconds.append(time.perf_counter() - began)
+        time.sleep(1.0)
+    return statistics.median(seconds)
+
+
+async def measure(bench: Bench) -> list[Row]:
+    owners = {"attributes": {"title": "target"}}
+    # Mailboxes, as a migration would make them.
+    await apply(bench.kafka, bench.project(**owners))
+    first = await bench.in_step(1)
+    status = await bench.status()
+    if (status.pairs, status.created, status.errors) != (bench.objects, bench.objects, 0):
+        raise SystemExit(f"{status} where {bench.objects} were to be created\n{bench.dirsync.tail(10)}")
+    await asyncio.sleep(3)
+    await apply(bench.kafka, bench.project(**owners), revision=2)
+    again = await bench.in_step(2)
+    raw = await asyncio.to_thread(raw_writing, bench)
+    await asyncio.sleep(5)
+    alpha_dn = f"CN=Person 7,{bench.alpha.unit}"
+    beta_dn = f"CN=Person 7,{bench.beta.unit}"
+
+    def on(place: Any, dn: str, attribute: str) -> list[str]:
+        connection = place._connection
+        connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=[attribute])
+        return [value.decode() for value in connection.response[0]["raw_attributes"].get(attribute, [])]
+
+    forth = await asyncio.to_thread(
+        visible,
+        lambda value: bench.alpha.change(alpha_dn, company=value),
+        lambda: on(bench.beta, beta_dn, "company"),
+    )
+    back = await asyncio.to_thread(
+        visible, lambda value: bench.beta.change(beta_dn, title=value), lambda: on(bench.alpha, alpha_dn, "title")
+    )
+    await asyncio.sleep(3)
+    before = bench.looked_at()
+    for number in range(_CHANGES):
+        bench.alpha.change(f"CN=Person {number + 20},{bench.alpha.unit}", company="Fifty")
+    while on(bench.beta, f"CN=Person {_CHANGES + 19},{bench.beta.unit}", "company") != ["Fifty"]:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(4)
+    looked_at = bench.looked_at() - before
+    size = f"{bench.users:,} users, {bench.objects - bench.users:,} groups"
+    return [
+        Row(f"directories: first synchronisation, {size}", "objects/s", bench.objects / first, "raw writing", raw),
+        Row("directories: the same beside the aim", "objects/s", bench.objects / first, "aim", _CREATED_A_SECOND),
+        Row("directories: full comparison without changes", "s", again, "aim, at most", _COMPARED_SECONDS),
+        Row("directories: a change of the source visible", "s", forth, "aim, at most", _VISIBLE_SECONDS),
+        Row("directories: a change of the target visible", "s", back, "aim, at most", _VISIBLE_SECONDS),
+        Row(f"directories: pairs decided for {_CHANGES} changes", "pairs", looked_at, "changes, and their echoes",
+            2 * _CHANGES),
+    ]  # fmt: skip
+
+
+def run(users: int = _USERS) -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder, started(Path(folder), users) as bench:
+        return asyncio.run(measure(bench))
+
+
+if __name__ == "__main__":
+    from tests.bench.report import show
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=_USERS)
+    show(run(parser.parse_args().users))
