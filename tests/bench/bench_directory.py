@@ -166,7 +166,7 @@ def raw_writing(bench: Bench) -> float:
     forest = bench.beta.forest
     reader = forest.connect()
     reader.search(bench.beta.unit, "(objectClass=user)", attributes=["*"], paged_size=_RAW_OBJECTS)
-    made = [each["raw_attributes"] for each in reader.response if each["type"] == "searchResEntry"][:_RAW_OBJECTS]
+    made = [each["raw_attributes"] for each in reader.response or [] if each["type"] == "searchResEntry"][:_RAW_OBJECTS]
     unit = f"OU=Raw,{bench.beta.unit}"
     reader.add(unit, ["organizationalUnit"])
     kept = (
@@ -206,7 +206,7 @@ def visible(change: Callable[[str], None], shown: Callable[[], list[str]]) -> fl
 
 
 async def measure(bench: Bench) -> list[Row]:
-    owners = {"attributes": {"title": "target"}}
+    owners: dict[str, Any] = {"attributes": {"title": "target"}}
     # Mailboxes, as a migration would make them.
     await apply(bench.kafka, bench.project(**owners))
     first = await bench.in_step(1)
