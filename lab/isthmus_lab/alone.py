@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from isthmus_lab.exchange.conditions.model import POLICIES, Conditions, Delay, FaultPlan, Throttling
+from isthmus_lab.exchange.conditions.client import ControlError, replace
+from isthmus_lab.exchange.conditions.model import POLICIES, Delay, FaultPlan, Throttling
 from isthmus_lab.exchange.settings import ServerVersion
-from isthmus_lab.keeper import keeper_of, read_serving, write_serving
 from isthmus_lab.lab import Lab, LabError, LabOptions, Serving
+from isthmus_lab.program import Program, wait_ready
+from isthmus_lab.supervise import Supervisor, SupervisorError
 from isthmus_lab.terminal import DEFAULT_DATA, NOT_IN_ORDER, UNREACHABLE, WRONG_INPUT, DataFolder, console, fail
 
 _VERSIONS = {
@@ -29,35 +27,63 @@ _VERSIONS = {
     "2019": "Exchange2019",
     "SE": "ExchangeSE",
 }
+_SERVING = TypeAdapter(Serving)
+_ONCE = {
+    "people": ("--people", "people"),
+    "items": ("--items", "items"),
+    "seed": ("--seed", "seed"),
+    "at_work": ("--at-work", "actions_per_minute"),
+}
+"""Parameters that count when a lab is made, and their names in its record."""
 
 
 def up(
+    context: typer.Context,
     people: Annotated[int, typer.Option(min=1, help="In alpha; beta has a third of that.")] = 25,
     items: Annotated[int, typer.Option(min=0, help="In alpha's mailboxes together.")] = 5000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same people and the same mail.")] = 1,
     at_work: Annotated[
         float, typer.Option("--at-work", min=0, help="What people at work do in a minute, all together; 0: nothing.")
     ] = 0.0,
-    version: Annotated[str, typer.Option(help="2010 (SP2), 2013, 2016, 2019 or SE.")] = "2016",
-    faults: Annotated[
-        Path | None, typer.Option(help="A fault plan, YAML or JSON: what goes wrong, for whom, how often.")
+    version: Annotated[
+        str | None, typer.Option(help="2010 (SP2), 2013, 2016, 2019 or SE.", show_default="2016")
     ] = None,
-    round_trip: Annotated[float, typer.Option("--round-trip", min=0, help="Milliseconds there and back.")] = 0.0,
-    call_time: Annotated[float, typer.Option("--call-time", min=0, help="Milliseconds for each request.")] = 0.0,
-    item_time: Annotated[float, typer.Option("--item-time", min=0, help="Milliseconds for each item of it.")] = 0.0,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            help="none, or a fault plan, YAML or JSON: what goes wrong, for whom, how often.", show_default="none"
+        ),
+    ] = None,
+    round_trip: Annotated[
+        float | None, typer.Option("--round-trip", min=0, help="Milliseconds there and back.", show_default="0")
+    ] = None,
+    call_time: Annotated[
+        float | None, typer.Option("--call-time", min=0, help="Milliseconds for each request.", show_default="0")
+    ] = None,
+    item_time: Annotated[
+        float | None, typer.Option("--item-time", min=0, help="Milliseconds for each item of it.", show_default="0")
+    ] = None,
     throttling: Annotated[
-        str, typer.Option(help="none, default (as installed with that version), or a file: YAML or JSON.")
-    ] = "none",
+        str | None,
+        typer.Option(
+            help="none, default (as installed with that version), or a file: YAML or JSON.", show_default="none"
+        ),
+    ] = None,
     logon: Annotated[
-        str, typer.Option(help="The ways in, in the order in which they are offered: Basic, NTLM or both.")
-    ] = "Basic",
+        str | None,
+        typer.Option(
+            help="The ways in, in the order in which they are offered: Basic, NTLM or both.", show_default="Basic"
+        ),
+    ] = None,
     data: DataFolder = DEFAULT_DATA,
 ) -> None:
     """Start two Exchange organisations in the background, with people and mail, and say where they answer.
 
     The first start in a folder makes the people and their mail; --people, --items, --seed and --at-work count only
-    then. The other options hold for this start. Called again while the lab runs, it changes faults, times and
-    throttling in the running servers.
+    then. A server that dies is started again.
+
+    Called again while the lab runs, it changes what you name and leaves the rest as it is: faults, times and
+    throttling in the running servers; for another version or logon the servers are started again.
 
     \b
     isthmus lab up
@@ -66,6 +92,8 @@ def up(
       as in another data centre, with Exchange's own limits
     isthmus lab up --version 2010 --faults plan.yaml
       an old Exchange on a bad day
+    isthmus lab up --faults none
+      and the day gets better
 
     A fault plan, for example (docs/lab-exchange.md has all of it):
 
@@ -76,39 +104,86 @@ def up(
       - {fault: item-error, operations: [GetItem], probability: 0.01}
       - {fault: busy, back_off_ms: 5000, skip: 100, times: 3}
     """
-    if version not in _VERSIONS:
-        raise fail(f"there is no version {version}; there are {', '.join(_VERSIONS)}", WRONG_INPUT)
-    name: Any = _VERSIONS[version]
-    ways: Any = tuple(each.strip() for each in logon.split(","))
-    if not set(ways) <= {"Basic", "NTLM"}:
-        raise fail(f"{logon} is no list of Basic and NTLM", WRONG_INPUT)
-    conditions = Conditions(
-        faults=FaultPlan() if faults is None else _read(FaultPlan, faults),
-        delay=Delay(round_trip_ms=round_trip, call_ms={"*": call_time}, item_ms={"*": item_time}),
-        throttling=_policy(throttling, name),
-    )
     folder = data.absolute() / "lab"
+    supervisor = Supervisor(folder)
+    before = _SERVING.validate_json(_serving_file(folder).read_bytes()) if supervisor.alive() else None
+    now = before or Serving()
+    name = now.version if version is None else _version(version)
+    delay = {"round_trip_ms": round_trip, "call_ms": _for_all(call_time), "item_ms": _for_all(item_time)}
+    given = {
+        "faults": None if faults is None else _faults(faults),
+        "delay": Delay.model_validate(now.conditions.delay.model_dump() | _named(delay)),
+        "throttling": None if throttling is None else _policy(throttling, name),
+    }
+    conditions = now.conditions.model_copy(update=_named(given))
+    serving = Serving(name, conditions, now.authentication if logon is None else _ways(logon))
     lab = Lab(folder, LabOptions(people, items, seed, at_work))
-    if keeper_of(folder) is None:
-        _start(lab, Serving(name, conditions, ways))
-    elif (serving := read_serving(folder)).version != name or serving.authentication != ways:
-        raise fail("the lab runs with another version or logon; 'isthmus lab down' first", WRONG_INPUT)
-    else:
-        _change(lab, conditions)
+    try:
+        # What is written down is how a server serves that is started again.
+        programs = lab.prepare(lambda line: console.print(f"  [green]✓[/] {escape(line)}"), serving)
+        _serving_file(folder).write_bytes(_SERVING.dump_json(serving, indent=2))
+        if before is None:
+            _start(supervisor, programs)
+        else:
+            _change(lab, supervisor, programs, before, serving)
+    except (LabError, SupervisorError) as error:
+        raise fail(str(error), NOT_IN_ORDER) from None
+    except ControlError as error:
+        raise fail(str(error), UNREACHABLE) from None
     _show(lab)
+    _say_what_is_kept(context, lab)
 
 
 def down(data: DataFolder = DEFAULT_DATA) -> None:
     """Stop the lab that 'isthmus lab up' started; its people and their mail stay."""
-    folder = data.absolute() / "lab"
-    keeper = keeper_of(folder)
-    if keeper is None:
+    supervisor = Supervisor(data.absolute() / "lab")
+    if not supervisor.alive():
         console.print("No lab is running here.")
         return
-    if keeper:
-        os.kill(keeper, signal.SIGTERM)
-    _wait_until(lambda: keeper_of(folder) is None, "the lab does not end", 60)
+    try:
+        supervisor.stop()
+    except SupervisorError as error:
+        raise fail(str(error), NOT_IN_ORDER) from None
     console.print("The lab is down.")
+
+
+def _say_what_is_kept(context: typer.Context, lab: Lab) -> None:
+    for parameter, (option, key) in _ONCE.items():
+        said, made = context.get_parameter_source(parameter), lab.info()["options"][key]
+        if said is not None and said.name == "COMMANDLINE" and made != getattr(lab.options, key):
+            kept = f"{option} is {made} since this lab was made; another folder (--data) can have another lab"
+            console.print(f"[yellow]![/] {kept}")
+
+
+def _serving_file(folder: Path) -> Path:
+    """How the servers of this folder serve, or did last."""
+    return folder / "serving.json"
+
+
+def _named(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _for_all(milliseconds: float | None) -> dict[str, float] | None:
+    return None if milliseconds is None else {"*": milliseconds}
+
+
+def _version(written: str) -> Any:
+    if written not in _VERSIONS:
+        raise fail(f"there is no version {written}; there are {', '.join(_VERSIONS)}", WRONG_INPUT)
+    return _VERSIONS[written]
+
+
+def _ways(written: str) -> Any:
+    ways = tuple(each.strip() for each in written.split(","))
+    if not set(ways) <= {"Basic", "NTLM"}:
+        raise fail(f"{written} is no list of Basic and NTLM", WRONG_INPUT)
+    return ways
+
+
+def _faults(written: Path) -> FaultPlan:
+    plan: FaultPlan = FaultPlan() if str(written) == "none" else _read(FaultPlan, written)
+    return plan
 
 
 def _read(model: Any, path: Path) -> Any:
@@ -132,42 +207,60 @@ def _policy(written: str, version: ServerVersion) -> Throttling:
     return policy
 
 
-def _start(lab: Lab, serving: Serving) -> None:
+def _start(supervisor: Supervisor, programs: Sequence[Program]) -> None:
+    for program in programs:
+        if program.ready() is None:
+            raise LabError(
+                f"{program.name} answers already, though no lab is up in {supervisor.folder}: 'isthmus down' ends a "
+                "system that has it, 'isthmus lab down --data FOLDER' another lab"
+            )
+    supervisor.configure(programs)
+    supervisor.start()
     try:
-        lab.prepare(lambda line: console.print(f"  [green]✓[/] {escape(line)}"), serving)
-    except LabError as error:
-        raise fail(str(error), NOT_IN_ORDER) from None
-    write_serving(lab.folder, serving)
-    log = lab.folder / "log" / "keeper.log"
-    log.parent.mkdir(exist_ok=True)
-    with log.open("wb") as written:
-        keeper = subprocess.Popen(
-            [sys.executable, "-m", "isthmus_lab.keeper", str(lab.folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=written,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    def serves() -> bool:
-        if keeper.poll() is not None:
-            raise fail(f"the lab did not start:\n{log.read_text(errors='replace')[-2000:]}", NOT_IN_ORDER)
-        return bool(keeper_of(lab.folder))
-
-    _wait_until(serves, f"the lab is not ready; {log} says more", 120)
+        _wait(supervisor, programs)
+    except LabError:
+        supervisor.stop()
+        raise
     console.print("  [green]✓[/] Both organisations serve")
 
 
-def _change(lab: Lab, conditions: Conditions) -> None:
-    from isthmus_lab.exchange.conditions.client import ControlError, replace
+def _change(lab: Lab, supervisor: Supervisor, programs: Sequence[Program], before: Serving, serving: Serving) -> None:
+    if serving == before:
+        console.print("The lab runs already, and nothing of it is changed.")
+    elif _outside(serving) == _outside(before) and "Basic" in serving.authentication:
+        for described in lab.info()["organisations"].values():
+            account = described["account"]
+            authority = Path(described["ca_file"])
+            replace(described["ews"], authority, account["user"], account["password"], serving.conditions)
+        console.print("The lab runs already; its faults, times and throttling are changed.")
+    else:  # the page that changes a running server asks for Basic
+        for program in programs:
+            if program.name.startswith("exchange-"):
+                supervisor.restart(program.name)
+        console.print(
+            f"The lab runs already; its servers were started again as {serving.version}, "
+            f"logon {', '.join(serving.authentication)}: connections and subscriptions ended."
+        )
+    _wait(supervisor, programs)
 
-    for described in lab.info()["organisations"].values():
-        account = described["account"]
+
+def _outside(serving: Serving) -> tuple[object, ...]:
+    """What a running server cannot change."""
+    return serving.version, serving.authentication
+
+
+def _wait(supervisor: Supervisor, programs: Sequence[Program]) -> None:
+    for program in programs:
         try:
-            replace(described["ews"], Path(described["ca_file"]), account["user"], account["password"], conditions)
-        except ControlError as error:
-            raise fail(str(error), UNREACHABLE) from None
-    console.print("The lab runs already; its faults, times and throttling are changed.")
+            wait_ready(program, 120, lambda name=program.name: _lives(supervisor, name))  # type: ignore[misc]
+        except (RuntimeError, TimeoutError) as error:
+            log = supervisor.log_of(program.name)
+            raise LabError(f"{error}\n{log} ends:\n{log.read_text(errors='replace')[-2000:]}") from None
+
+
+def _lives(supervisor: Supervisor, name: str) -> bool:
+    states = {status.name: status.state for status in supervisor.status()}
+    return states[name] not in ("BACKOFF", "EXITED", "FATAL")
 
 
 def _show(lab: Lab) -> None:
@@ -178,11 +271,3 @@ def _show(lab: Lab) -> None:
         console.print(f"  somebody: {person['address']}, logs on as {person['user']} with {person['password']}")
         console.print(f"  may impersonate everybody: {each['account']['user']} with {each['account']['password']}")
     console.print("\n'isthmus lab info' lists everybody, 'isthmus lab down' stops it.")
-
-
-def _wait_until(so: Any, otherwise: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not so():
-        if time.monotonic() > deadline:
-            raise fail(otherwise, NOT_IN_ORDER)
-        time.sleep(0.05)

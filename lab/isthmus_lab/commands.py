@@ -26,7 +26,21 @@ if TYPE_CHECKING:
     # The parsers of mail, calendars and PST are read by the commands that need them: the others start sooner.
     from isthmus_lab.importing import Entry, Outcome
 
-app = typer.Typer(no_args_is_help=True, help="The two Exchange organisations on this machine, to try things with.")
+_HELP = """The two Exchange organisations on this machine, to try things with.
+
+'isthmus up --lab' has them as the two sides of a migration. Alone, for a rehearsal or to test other software:
+
+\b
+isthmus lab up                                    start them, with people and mail
+isthmus lab info                                  where they answer, who works there, with which password
+isthmus lab import backup.pst --mailbox ADDRESS   real mail into somebody's mailbox
+isthmus lab populate --items 20000                more believable mail
+isthmus lab up --round-trip 20 --faults plan.yaml the same servers, far away and on a bad day
+isthmus lab down                                  stop; everything is kept for the next 'up'
+
+docs/lab-exchange.md says what the servers can do and where they differ from real ones.
+"""
+app = typer.Typer(no_args_is_help=True, help=_HELP)
 app.command()(up)
 app.command()(down)
 

@@ -226,14 +226,19 @@ class Lab:
         try:
             info: dict[str, Any] = json.loads(self._record.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise LabError(f"there is no lab in {self.folder}; 'isthmus up --lab' makes one") from None
+            raise LabError(
+                f"there is no lab in {self.folder}; 'isthmus lab up' or 'isthmus up --lab' makes one"
+            ) from None
         return info
+
+    def _missing(self) -> LabError:
+        return LabError(f"there is no lab in {self.folder}; 'isthmus lab up' or 'isthmus up --lab' makes one")
 
     def forest(self, organisation: Organisation) -> Forest:
         """The forest of an organisation of this lab."""
         folder = self.folder / organisation.name / "forest"
         if not (folder / "forest.json").exists():
-            raise LabError(f"there is no lab in {self.folder}; 'isthmus up --lab' makes one")
+            raise self._missing()
         return prepare(folder, organisation, "")
 
     @property

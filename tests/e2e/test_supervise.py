@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from isthmus_cli.runner.supervise import Supervisor, SupervisorError
 from isthmus_lab.program import Program
+from isthmus_lab.supervise import Supervisor, SupervisorError
 
 SLEEPER = (sys.executable, "-c", "import sys, time; print('here 100%', flush=True); time.sleep(600)")
 

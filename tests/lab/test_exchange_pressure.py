@@ -69,12 +69,19 @@ def test_a_batch_that_takes_too_long_is_answered_in_part(exchanges: Exchanges, o
     ids = ask(exchanges.alpha, anna, drafts(*"abcde")).ids()
     with conditions(exchanges.alpha, limits={"batch_seconds": 0.7}, delay={"item_ms": {"*": 200}}):
         answer = ask(exchanges.alpha, anna, EXPORT.format(item_ids(ids)))
-        assert answer.codes == ["NoError"] * 3 + ["ErrorTimeoutExpired", "ErrorBatchProcessingStopped"]
-        assert answer.text.count('ResponseClass="Warning"') == 1
-        again = ask(exchanges.alpha, anna, drafts(*"vwxyz"))
-        assert again.codes == answer.codes
+        assert _in_part(answer.codes) <= 3  # fewer where the machine itself needs time
+        assert answer.text.count('ResponseClass="Warning"') == answer.codes.count("ErrorBatchProcessingStopped") > 0
+        done = _in_part(ask(exchanges.alpha, anna, drafts(*"vwxyz")).codes)
+        assert done <= 3
     [total] = re.findall(r'TotalItemsInView="(\d+)"', ask(exchanges.alpha, anna, FIND.format("")).text)
-    assert total == "8"
+    assert int(total) == 5 + done
+
+
+def _in_part(codes: list[str]) -> int:
+    """How many were done before the time was up; with the next it is, and those behind it are left undone."""
+    done = codes.index("ErrorTimeoutExpired")
+    assert codes == ["NoError"] * done + ["ErrorTimeoutExpired"] + ["ErrorBatchProcessingStopped"] * (4 - done)
+    return done
 
 
 def test_more_at_once_than_allowed_is_refused(exchanges: Exchanges, office: Office) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
+from isthmus_lab.supervise import Supervisor
 
 from tests.plugins.conditions import ENVELOPE, GET_INBOX
 
@@ -20,6 +25,13 @@ def isthmus(*arguments: str) -> str:
     done = subprocess.run([ISTHMUS, *arguments], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def until(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_up_changes_and_down(tmp_path: Path) -> None:
@@ -46,15 +58,35 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
                 timeout=30,
             )
 
+        def served() -> bool:
+            try:
+                return bool(ask().status_code)
+            except requests.ConnectionError:
+                return False
+
         answer = ask()
         assert answer.status_code == 200
         assert 'MajorVersion="14" MinorVersion="2"' in answer.text
         offered = requests.post(described["ews"], data="x", verify=described["ca_file"], timeout=30)
         assert offered.headers["WWW-Authenticate"].startswith("NTLM, Basic")
-        assert "runs already" in isthmus("lab", "up", *data, *start, "--faults", str(plan))
+        assert "nothing of it is changed" in isthmus("lab", "up", *data)
+        assert "are changed" in isthmus("lab", "up", *data, "--faults", str(plan))
         assert "ErrorMailboxMoveInProgress" in ask().text
-        isthmus("lab", "up", *data, *start)
-        assert ask().status_code == 200
+        assert "--people is 3" in isthmus("lab", "up", *data, "--people", "5", "--round-trip", "1")
+        assert "ErrorMailboxMoveInProgress" in ask().text
+
+        # A server that dies comes back, as it served.
+        supervisor = Supervisor(tmp_path / "lab")
+        [server] = [each for each in supervisor.status() if each.name == "exchange-alpha"]
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        until(lambda: served() and "ErrorMailboxMoveInProgress" in ask().text)
+
+        # What a running server cannot change is changed all the same.
+        assert "started again as Exchange2016" in isthmus("lab", "up", *data, "--version", "2016", "--faults", "none")
+        answer = ask()
+        assert answer.status_code == 200
+        assert 'MajorVersion="15"' in answer.text
     finally:
         isthmus("lab", "down", *data)
     with pytest.raises(requests.ConnectionError):

@@ -11,6 +11,7 @@ from typing import Annotated
 import psutil
 import typer
 from isthmus_lab.lab import LabError, LabOptions
+from isthmus_lab.supervise import ProcessStatus, SupervisorError
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -19,7 +20,6 @@ from ..portal import PortalError
 from ..runner.kafka import KafkaError
 from ..runner.postgres import PostgresError
 from ..runner.services import readiness
-from ..runner.supervise import ProcessStatus, SupervisorError
 from ..runner.system import RunnerError, System, wait_until_ready
 from .options import DEFAULT_DATA, DataFolder, Json
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from isthmus_lab.lab import Lab, LabOptions
 from isthmus_lab.program import Program
+from isthmus_lab.supervise import Supervisor
 
 from ..endpoints import Endpoints, endpoints_of
 from ..signing import make_keys
 from . import kafka, postgres
 from .ports import free_ports
 from .services import service_programs
-from .supervise import Supervisor
 
 _PORTS = ("kafka", "kafka-controller", "postgres", "grpc", "directory", "accountmap", "dirsync", "switch", "stats")
 

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isthmus_lab.program import Program
 from supervisor.xmlrpc import SupervisorTransport
+
+from isthmus_lab.program import Program
 
 _LONGEST_SOCKET_PATH = 100
 """sockaddr_un holds 108 bytes, and supervisord adds its process id to the name while it binds."""
