@@ -31,6 +31,8 @@ class ServicePasswords:
 def layout(organisation: Organisation, passwords: ServicePasswords) -> list[Entry | Change | Grant]:
     """The steps that furnish an empty forest; carrying them out twice changes nothing."""
     return [
+        # People log on with their mail addresses; NTLM finds only names whose suffix the forest knows.
+        Change(f"CN=Partitions,{organisation.configuration}", {"uPNSuffixes": [organisation.mail_domain]}),
         *_units(organisation),
         *_exchange_objects(organisation),
         *_service_accounts(organisation, passwords),

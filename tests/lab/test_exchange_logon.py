@@ -91,7 +91,10 @@ def account(exchange: Exchange, person: Person, config: Any, access_type: str = 
 
 def test_ntlm_lets_in_whom_the_forest_accepts(exchange: Exchange, units: Units) -> None:
     anna = exchange.hire(units.alpha, "anna")
-    for name in (f"ALPHA\\{anna.account}", anna.principal):
+    # As the lab's people have it: their address, which may be longer than an account's name can be.
+    address = f"somebody.with-a-long-name.{anna.account}@{exchange.organisation.mail_domain}"
+    exchange.change(anna.dn, userPrincipalName=[address])
+    for name in (f"ALPHA\\{anna.account}", address):
         config = configuration(exchange, name, anna.password, auth_type=NTLM, retry_policy=FailFast())
         assert account(exchange, anna, config).inbox.total_count == 0
     for name, password in ((f"ALPHA\\{anna.account}", "wrong"), (f"ALPHA\\nobody-{anna.account}", anna.password)):

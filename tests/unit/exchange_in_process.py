@@ -10,7 +10,6 @@ from uuid import UUID
 from isthmus_lab.exchange.directory import Directory, Recipient
 from isthmus_lab.exchange.ews.answering import Answering
 from isthmus_lab.exchange.ews.call import Services
-from isthmus_lab.exchange.ews.errors import EwsError
 from isthmus_lab.exchange.mail.transport import Transport
 from isthmus_lab.exchange.settings import Forest, Settings
 from isthmus_lab.organisation import ALPHA
@@ -72,7 +71,7 @@ class Answers:
         try:
             asked = self._answering.understand(self._caller, ENVELOPE.format(body).encode())
             return 200, b"".join(self._answering.answer(asked))
-        except EwsError as error:
+        except Exception as error:  # as the web server does
             return 500, b"".join(self._answering.fault(error, ""))
 
     def to(self, body: str) -> bytes:

@@ -62,6 +62,14 @@ class Validation:
             self._note("answer", operation, wrong, etree.tostring(answer, encoding="unicode"))
             raise EwsError("ErrorInternalServerError", f"The answer to {operation} is not valid: {wrong[0]}")
 
+    def envelope(self, operation: str, pieces: list[bytes]) -> None:
+        """Notes an envelope, or a fault in one, that SOAP or EWS do not allow."""
+        if self._record is not None:
+            whole = b"".join(pieces)
+            wrong = schema.problems_of_envelope(whole)
+            if wrong:
+                self._note("answer", operation, wrong, whole.decode("utf-8", "replace"))
+
     def _note(self, what: str, operation: str, wrong: list[str], content: str) -> None:
         _log.error("not valid", what=what, operation=operation, wrong=wrong)
         if self._record is not None:

@@ -51,6 +51,10 @@ _FIXED: dict[int, Struct] = {
 _BYTES = {tags.PtypBinary, tags.PtypObject, tags.PtypServerId}
 
 
+class UnfitValueError(ValueError):
+    """A bag has a value that its property cannot hold."""
+
+
 def encode(bag: Bag) -> bytes:
     """The bag as a messageContent. ValueError names the property whose value does not fit its type."""
     out: list[bytes] = []
@@ -111,7 +115,7 @@ def _write_properties(out: list[bytes], properties: Properties, numbers: dict[tu
                 out.append(_U32.pack(number << 16 | kind) + _named_info(key.guid, key.id))
             _write_value(out, kind, value)
         except (ValueError, TypeError, AttributeError, StructError) as error:
-            raise ValueError(f"property {describe(key)} cannot hold {value!r:.80}: {error}") from error
+            raise UnfitValueError(f"property {describe(key)} cannot hold {value!r:.80}: {error}") from error
 
 
 @lru_cache(maxsize=4096)

@@ -78,6 +78,7 @@ PSETID_Log = UUID("0006200a-0000-0000-c000-000000000046")
 PSETID_Note = UUID("0006200e-0000-0000-c000-000000000046")
 PSETID_Sharing = UUID("00062040-0000-0000-c000-000000000046")
 PSETID_PostRss = UUID("00062041-0000-0000-c000-000000000046")
+PSETID_Attachment = UUID("96357f7f-59e1-47d0-99a7-46515c183b54")
 PSETID_UnifiedMessaging = UUID("4442858e-a9e3-4e80-b900-317a210cc15b")
 PSETID_CalendarAssistant = UUID("11000e07-b51b-40d6-af21-caa85edab1d0")
 PSETID_Messaging = UUID("41f28f13-83f4-4114-a584-eedb5a6b0bff")
@@ -448,6 +449,14 @@ PidNameKeywords = NamedProperty(PS_PUBLIC_STRINGS, "Keywords", PtypMultipleStrin
 PidNameContentClass = NamedProperty(PS_INTERNET_HEADERS, "content-class", PtypString)
 PidNameAcceptLanguage = NamedProperty(PS_INTERNET_HEADERS, "acceptlanguage", PtypString)
 
+# Files that lie elsewhere, [MS-OXCMSG] 2.2.2
+PidNameAttachmentProviderType = NamedProperty(PSETID_Attachment, "AttachmentProviderType", PtypString)
+PidNameAttachmentProviderEndpointUrl = NamedProperty(PSETID_Attachment, "AttachmentProviderEndpointUrl", PtypString)
+PidNameAttachmentThumbnailUrl = NamedProperty(PSETID_Attachment, "AttachmentThumbnailUrl", PtypString)
+PidNameAttachmentPreviewUrl = NamedProperty(PSETID_Attachment, "AttachmentPreviewUrl", PtypString)
+PidNameAttachmentPermissionType = NamedProperty(PSETID_Attachment, "AttachmentPermissionType", PtypInteger32)
+PidNameAttachmentIsFolder = NamedProperty(PSETID_Attachment, "AttachmentIsFolder", PtypBoolean)
+
 # Sticky notes, [MS-OXONOTE], and journal entries, [MS-OXOJRNL]
 PidLidNoteColor = NamedProperty(PSETID_Note, 0x8B00, PtypInteger32)
 PidLidNoteWidth = NamedProperty(PSETID_Note, 0x8B02, PtypInteger32)
@@ -475,4 +484,5 @@ ATTACH_BY_VALUE = 1  # PidTagAttachMethod, [MS-OXCMSG] 2.2.2.9
 ATTACH_BY_REFERENCE = 4
 ATTACH_EMBEDDED = 5
 ATTACH_OLE = 6
+ATTACH_BY_WEB_REFERENCE = 7
 ATTACH_MHTML_REFERENCE = 0x0004  # PidTagAttachFlags: the HTML body shows this attachment

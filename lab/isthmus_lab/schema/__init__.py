@@ -2,6 +2,7 @@
 
 ``messages.xsd`` describes the requests and answers, ``types.xsd`` what they carry; both load as they are published.
 What they lack of inbox rules, availability and automatic replies is in files beside them; ``services.xsd`` has it all.
+``envelope.xsd`` is what SOAP puts around an answer, and a fault.
 The order of elements in an answer comes from here too, so that no second list of it has to be kept right by hand.
 """
 
@@ -15,6 +16,7 @@ from importlib.resources import as_file, files
 from lxml import etree
 
 _XS = "{http://www.w3.org/2001/XMLSchema}"
+# A validator keeps its last errors in itself, so every thread has its own.
 _per_thread = threading.local()
 # The published file declares this answer as its one response message; it has ResponseMessages like the others
 # ([MS-OXWSUSRCFG] 3.1.4.3), which clients rely on.
@@ -27,21 +29,26 @@ def _document(name: str) -> etree._ElementTree:
 
 
 def problems(element: etree._Element) -> list[str]:
-    """What is wrong with a request or an answer (an element of the messages namespace); empty when it validates.
-
-    A validator keeps its last errors in itself, so every thread has its own.
-    """
-    if not hasattr(_per_thread, "schema"):
-        _per_thread.schema = etree.XMLSchema(_document("services.xsd"))
-    schema: etree.XMLSchema = _per_thread.schema
+    """What is wrong with a request or an answer (an element of the messages namespace); empty when it validates."""
     declared = _DECLARED_LIKE.get(etree.QName(element).localname)
     if declared is not None:
         element = copy(element)
         element.tag = f"{{{etree.QName(element).namespace}}}{declared}"
     # A copy on its own: the schema knows nothing of the SOAP envelope around the element.
-    if schema.validate(etree.ElementTree(element)):
-        return []
-    return [str(entry.message) for entry in schema.error_log]  # type: ignore[attr-defined]
+    return _problems("services.xsd", etree.ElementTree(element))
+
+
+def problems_of_envelope(envelope: bytes) -> list[str]:
+    """What is wrong with an answer's envelope, or with the fault in it; what an operation answers is not looked at."""
+    return _problems("envelope.xsd", etree.ElementTree(etree.fromstring(envelope)))
+
+
+def _problems(name: str, tree: etree._ElementTree) -> list[str]:
+    schemas: dict[str, etree.XMLSchema] = vars(_per_thread).setdefault("schemas", {})
+    if name not in schemas:
+        schemas[name] = etree.XMLSchema(_document(name))
+    schema = schemas[name]
+    return [] if schema.validate(tree) else [str(entry.message) for entry in schema.error_log]  # type: ignore[attr-defined]
 
 
 @cache

@@ -16,7 +16,7 @@ from ..validation import Validation
 from . import operations
 from .call import OPERATIONS, Call, Services, Watch, as_ews_error, unwatched
 from .errors import EwsError
-from .names import Element, child, local
+from .names import Element, child, local, m
 from .since import refuse_newer, without_newer
 from .soap import Request, envelope, envelope_of_stream, fault, parse
 from .values import REQUEST_ZONE
@@ -42,6 +42,9 @@ class Answering:
         self._services = services
         self.validation = Validation(services.settings.violations)
         self.version = VERSIONS[services.settings.version]
+        # All answers have the same envelope.
+        self.validation.envelope("", envelope(self.version, m("Answer")))
+        self.validation.envelope("", [envelope_of_stream(self.version, m("Answer"))])
 
     def understand(self, logged_on: Recipient, body: bytes, routing: str | None = None) -> Asked:
         """What is asked and as whom. Raises EwsError when it may not be asked here.
@@ -87,7 +90,9 @@ class Answering:
         """The envelope of a SOAP fault."""
         problem = as_ews_error(error)
         _log.info("fault", operation=operation, code=problem.code, reason=problem.message)
-        return envelope(self.version, fault(problem))
+        pieces = envelope(self.version, fault(problem))
+        self.validation.envelope(operation, pieces)
+        return pieces
 
 
 def _zone(request: Request) -> tzinfo:

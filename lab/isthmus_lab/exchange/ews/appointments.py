@@ -75,7 +75,7 @@ def _complete_occurrence(found: Item, original: int, draft: Draft) -> None:
     if _OF_SERIES & draft.changed.keys():
         raise EwsError("ErrorInvalidPropertySet", "The rule of a series is not changed in one of its occurrences.")
     start, end = draft.bag[tags.PidLidAppointmentStartWhole], draft.bag[tags.PidLidAppointmentEndWhole]
-    calendar.refuse_backwards(start, end)
+    calendar.refuse_span(start, end)
     _stay_in_place(found, original, start)
     draft.set(tags.PidLidAppointmentDuration, (end - start) // 600_000_000)
 

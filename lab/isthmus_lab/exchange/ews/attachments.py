@@ -1,4 +1,4 @@
-"""Attachments: files and items in items ([MS-OXWSATT])."""
+"""Attachments: files, items in items, and references to files elsewhere ([MS-OXWSATT])."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Attachment, Bag
 
 from .errors import EwsError
-from .fields import Draft, Field, View, array
+from .fields import Draft, Field, View, array, parsed
 from .ids import ObjectId
 from .items import attachment_number
-from .names import Element, child, flag, local, t, text
-from .values import parse_base64, show_time
+from .names import Element, child, clean, flag, local, t, text
+from .values import BOOLEAN, INTEGER, TEXT, Text, parse_base64, show_time
 
 
 def numbered(bag: Bag) -> Iterator[tuple[int, Attachment]]:
@@ -44,7 +44,10 @@ def find(bag: Bag, path: tuple[int, ...]) -> Attachment:
 def describe(parent: ObjectId, number: int, attachment: Attachment, change_key: str | None = None) -> Element:
     """An attachment's element without its content; ``change_key`` of the item is given when it was just made."""
     properties = attachment.properties
-    node = t("FileAttachment" if attachment.embedded is None else "ItemAttachment")
+    refers = properties.get(tags.PidTagAttachMethod) == tags.ATTACH_BY_WEB_REFERENCE
+    node = t(
+        "ItemAttachment" if attachment.embedded is not None else "ReferenceAttachment" if refers else "FileAttachment"
+    )
     own = t("AttachmentId", Id=str(parent._replace(path=(*parent.path, number))))
     if change_key is not None:
         own.set("RootItemId", str(parent))
@@ -78,7 +81,11 @@ def describe(parent: ObjectId, number: int, attachment: Attachment, change_key: 
     if modified:
         node.append(t("LastModifiedTime", show_time(modified)))
     node.append(t("IsInline", "true" if inline(attachment) else "false"))
-    if attachment.embedded is None:
+    if refers:
+        for element, key, shape in _REFERENCE:
+            if properties.get(key) is not None:
+                node.append(t(element, clean(shape.show(properties[key]))))
+    elif attachment.embedded is None:
         photo = properties.get(tags.PidTagAttachmentContactPhoto)
         node.append(t("IsContactPhoto", "true" if photo else "false"))
     return node
@@ -88,6 +95,31 @@ def inline(attachment: Attachment) -> bool:
     """Whether the HTML body shows it."""
     flags = attachment.properties.get(tags.PidTagAttachFlags, 0)
     return bool(flags & tags.ATTACH_MHTML_REFERENCE)
+
+
+# What a ReferenceAttachment says of where the file is ([MS-OXWSATT] 2.2.4.11, [MS-OXCMSG] 2.2.2).
+_REFERENCE: Final[tuple[tuple[str, tags.PropertyKey, Text], ...]] = (
+    ("AttachLongPathName", tags.PidTagAttachLongPathname, TEXT),
+    ("ProviderType", tags.PidNameAttachmentProviderType, TEXT),
+    ("ProviderEndpointUrl", tags.PidNameAttachmentProviderEndpointUrl, TEXT),
+    ("AttachmentThumbnailUrl", tags.PidNameAttachmentThumbnailUrl, TEXT),
+    ("AttachmentPreviewUrl", tags.PidNameAttachmentPreviewUrl, TEXT),
+    ("PermissionType", tags.PidNameAttachmentPermissionType, INTEGER),
+    ("AttachmentIsFolder", tags.PidNameAttachmentIsFolder, BOOLEAN),
+)
+
+
+def reference_from(node: Element, now: int) -> Attachment:
+    """A ReferenceAttachment element as an attachment that has a place instead of a content."""
+    if not text(node, "AttachLongPathName"):
+        raise EwsError("ErrorRequiredPropertyMissing", "A reference attachment needs AttachLongPathName.")
+    attachment = Attachment({tags.PidTagAttachMethod: tags.ATTACH_BY_WEB_REFERENCE, tags.PidTagRenderingPosition: -1})
+    for element, key, shape in _REFERENCE:
+        written = child(node, element)
+        if written is not None:
+            attachment.properties[key] = parsed(shape, written)
+    describe_from(attachment, node, now)
+    return attachment
 
 
 def content(attachment: Attachment) -> Element:
@@ -163,6 +195,8 @@ def _store(draft: Draft, node: Element) -> None:
     for each in node:
         if local(each) == "FileAttachment":
             draft.new_attachments.append(file_from(each, draft.now()))
+        elif local(each) == "ReferenceAttachment":
+            draft.new_attachments.append(reference_from(each, draft.now()))
         else:
             draft.new_items.append(each)
 

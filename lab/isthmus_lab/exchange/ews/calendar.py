@@ -142,7 +142,7 @@ def complete(draft: Draft) -> None:
     if end is None:
         end = start + 30 * 60 * 10_000_000
         draft.set(tags.PidLidAppointmentEndWhole, end)
-    refuse_backwards(start, end)
+    refuse_span(start, end)
     draft.set(tags.PidLidCommonStart, start)
     draft.set(tags.PidLidCommonEnd, end)
     draft.set(tags.PidTagStartDate, start)
@@ -173,10 +173,15 @@ def complete(draft: Draft) -> None:
     recurrence.complete(draft)
 
 
-def refuse_backwards(start: int, end: int) -> None:
-    """Raises EwsError for an appointment that would end before it starts."""
+_LONGEST: Final = 5 * 366 * 864_000_000_000
+
+
+def refuse_span(start: int, end: int) -> None:
+    """Raises EwsError for an appointment that would end before it starts, or last more than five years."""
     if end < start:
         raise EwsError("ErrorCalendarEndDateIsEarlierThanStartDate", "End is earlier than Start.")
+    if end - start > _LONGEST:
+        raise EwsError("ErrorCalendarDurationIsTooLong", "An appointment lasts five years at most.")
 
 
 FIELDS: Final = (

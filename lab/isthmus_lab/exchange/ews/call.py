@@ -20,6 +20,7 @@ from lxml import etree
 
 from isthmus_lab.mapi import exceptions, occurrences
 from isthmus_lab.mapi.bag import Bag, Properties, filetime
+from isthmus_lab.mapi.fasttransfer import UnfitValueError
 from isthmus_lab.store import (
     ARCHIVE_ROLES,
     PUBLIC,
@@ -50,6 +51,7 @@ from .ids import ObjectId
 from .names import MESSAGES, TYPES, Element, child, elements, local, m, text
 from .rights import Access
 from .soap import Answer, Request, message_xml
+from .values import WrongValueError
 
 _log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -395,6 +397,10 @@ def as_ews_error(error: Exception) -> EwsError:
     for kind, code in _CODES:
         if isinstance(error, kind):
             return EwsError(code, None if code != "ErrorAccessDenied" else str(error))
+    if isinstance(error, WrongValueError):
+        return EwsError("ErrorInvalidValueForProperty", str(error))
+    if isinstance(error, UnfitValueError):
+        return EwsError("ErrorItemSavePropertyError", str(error))
     if isinstance(error, PublicFolderError):
         return EwsError(error.code, str(error))
     if isinstance(error, DirectoryError):

@@ -11,7 +11,7 @@ from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Attachment
 
 from . import bodies
-from .fields import Draft, Field, View, array, computed, flag_bit, simple, strings
+from .fields import Draft, Field, View, array, computed, flag_bit, parsed, simple, strings
 from .mailboxes import FROM, RECEIVED_BY, RECEIVED_REPRESENTING, SENDER, mailbox, person, recipients
 from .names import Element, clean, elements, flag, t, text
 from .values import BINARY, BOOLEAN, INTEGER, TEXT, TIME, choice, parse_time, show_time
@@ -160,7 +160,7 @@ FIELDS: Final = (
         "item:ReminderMinutesBeforeStart",
         "ReminderMinutesBeforeStart",
         _reminder_minutes,
-        lambda draft, node: draft.set(tags.PidLidReminderDelta, int(node.text or 0)),
+        lambda draft, node: draft.set(tags.PidLidReminderDelta, parsed(INTEGER, node)),
         lambda draft: draft.set(tags.PidLidReminderDelta, None),
         tags.PidLidReminderDelta,
         INTEGER,

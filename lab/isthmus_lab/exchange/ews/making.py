@@ -18,6 +18,7 @@ from .names import Element, child, elements, local, t
 from .shapes import field_for
 
 _IGNORED: Final = frozenset(("MimeContent", "ItemId", "ParentFolderId"))
+_DEEPEST: Final = 10
 CREATED: Final = frozenset((MESSAGE, CALENDAR, CONTACT, TASK, POST, BY_ELEMENT["Item"], BY_ELEMENT["DistributionList"]))
 
 
@@ -76,6 +77,8 @@ def _put_property(draft: Draft, key: PropertyKey, value: Any) -> None:
 
 def attached_item(call: Call, node: Element, now: int) -> Attachment:
     """An ItemAttachment element as an attachment with the item in it."""
+    if sum(1 for _ in node.iterancestors(str(node.tag))) > _DEEPEST:
+        raise EwsError("ErrorAttachmentNestLevelLimitExceeded", f"More than {_DEEPEST} items are within each other.")
     attachment = Attachment({tags.PidTagAttachMethod: tags.ATTACH_EMBEDDED, tags.PidTagRenderingPosition: -1})
     attachments.describe_from(attachment, node, now)
     attachment.embedded = make(call, attachments.item_of(node)).bag

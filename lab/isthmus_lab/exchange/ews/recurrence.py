@@ -118,7 +118,7 @@ def store(draft: Draft, node: Element) -> None:
     pattern, range_ = elements(node)
     try:
         series = _read_range(_read_pattern(pattern), range_)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         raise EwsError("ErrorCalendarInvalidRecurrence", f"The recurrence cannot be read: {error}") from None
     draft.set(tags.PidLidRecurring, True)
     draft.set(tags.PidLidAppointmentRecur, series.normalised().pack())
@@ -164,7 +164,9 @@ def complete(draft: Draft) -> None:
     )
     draft.set(tags.PidLidAppointmentRecur, series.pack())
     draft.set(tags.PidLidRecurrenceType, _TYPES[series.frequency])
-    first_one = next(expand(bag.get, 0, FOR_EVER))
+    first_one = next(expand(bag.get, 0, FOR_EVER), None)
+    if first_one is None:
+        raise EwsError("ErrorRecurrenceHasNoOccurrence", "The series has no occurrence.")
     draft.set(tags.PidLidAppointmentStartWhole, first_one.start)
     draft.set(tags.PidLidAppointmentEndWhole, first_one.end)
     draft.set(tags.PidLidClipStart, filetime(datetime.combine(series.first, datetime.min.time(), UTC)))
@@ -182,12 +184,12 @@ def complete(draft: Draft) -> None:
 
 
 def _read_pattern(node: Element) -> Series:
-    every = int(text(node, "Interval") or 1)
+    every = _within(text(node, "Interval") or "1", 999 if local(node) == "DailyRecurrence" else 99)
     names = (text(node, "DaysOfWeek") or "").split()
     bits = sum(_BITS[name] for name in names)
     week = text(node, "DayOfWeekIndex")
     nth = _WEEKS.index(week) + 1 if week else 0
-    day = int(text(node, "DayOfMonth") or 0)
+    day = _within(text(node, "DayOfMonth") or "1", 31) if local(node).startswith("Absolute") else 0
     today = date.min
     match local(node):
         case "DailyRecurrence":
@@ -216,8 +218,15 @@ def _read_range(series: Series, node: Element) -> Series:
         case "EndDateRecurrence":
             return replace(series, end=End.DATE, last=_date(text(node, "EndDate")))
         case "NumberedRecurrence":
-            return replace(series, end=End.COUNT, count=int(text(node, "NumberOfOccurrences") or 0))
+            return replace(series, end=End.COUNT, count=_within(text(node, "NumberOfOccurrences") or "", 999))
     return series
+
+
+def _within(written: str, most: int) -> int:
+    """A number from 1 on ([MS-OXWSCDATA] 2.2.4, the patterns and ranges of recurrences)."""
+    if not 1 <= int(written) <= most:
+        raise ValueError(f"{written} is not from 1 to {most}")
+    return int(written)
 
 
 def _date(written: str | None) -> date:

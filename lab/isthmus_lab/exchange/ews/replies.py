@@ -1,4 +1,4 @@
-"""Replies and forwards: ReplyToItem, ReplyAllToItem, ForwardItem ([MS-OXWSMSG] 2.2.4, [MS-OXOMSG] 3.2.4.4).
+"""Replies and forwards: ReplyToItem, ReplyAllToItem, ForwardItem, PostReplyItem ([MS-OXWSMSG], [MS-OXOMSG] 3.2.4.4).
 
 They are created as items are. Each is a new message made of another: in its thread, to its people, with its text below
 what was written. Whatever the client says itself comes in the place of that.
@@ -17,14 +17,15 @@ from typing import Final
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Bag, Properties, from_filetime
 from isthmus_lab.mapi.conversation import reply_index, split_subject
-from isthmus_lab.store import Rights
+from isthmus_lab.store import Item, Mailbox, Rights
 from isthmus_lab.store.columns import is_visible
 
 from . import bodies
 from .call import Call
 from .errors import EwsError
 from .fields import Draft, View, array
-from .kinds import MESSAGE
+from .ids import ObjectId
+from .kinds import MESSAGE, POST, kind_of
 from .making import put
 from .names import Element, child, clean, elements, local, t, text
 from .rights import sign
@@ -68,11 +69,7 @@ def answer(call: Call, node: Element, disposition: str | None) -> Iterator[Eleme
     """Makes the message and sends it, or keeps it as a draft; the copy that is kept."""
     if disposition is None:
         raise EwsError("ErrorMessageDispositionRequired", "MessageDisposition is required for messages.")
-    reference = child(node, "ReferenceItemId")
-    if reference is None:
-        raise EwsError("ErrorInvalidRequest", "ReferenceItemId is missing.")
-    there, item = call.item(t("ItemId", Id=reference.get("Id", "")))
-    found = there.items.get(item.entry)
+    there, found = _original(call, node)
     sends = disposition != "SaveOnly"
     mailbox, folder = call.target_folder("SavedItemFolderId", "sentitems" if sends else "drafts", Rights.CREATE)
     original = call.view(there, found.row)
@@ -89,6 +86,30 @@ def answer(call: Call, node: Element, disposition: str | None) -> Iterator[Eleme
         yield bare(mailbox.guid, kept)
 
 
+def post(call: Call, node: Element) -> Iterator[Element]:
+    """PostReplyItem: an answer beside the original, in its folder unless another is named."""
+    there, found = _original(call, node)
+    if kind_of(found.row.item_class) is not POST:
+        raise EwsError("ErrorInvalidOperation", "Only a post can be answered by a post.")
+    if call.children("SavedItemFolderId"):
+        mailbox, folder = call.target_folder("SavedItemFolderId", None, Rights.CREATE)
+    else:
+        mailbox, folder = call.folder_named(str(ObjectId(there.guid, found.row.folder_id)), Rights.CREATE)
+    draft = _draft(call, "PostReplyItem", node, call.view(there, found.row))
+    draft.set(tags.PidTagMessageClass, POST.creates)
+    draft.set(tags.PidTagMessageFlags, tags.MSGFLAG_READ)
+    sign(draft.bag, call.caller)
+    yield bare(mailbox.guid, mailbox.items.add(folder.id, draft.bag))
+
+
+def _original(call: Call, node: Element) -> tuple[Mailbox, Item]:
+    reference = child(node, "ReferenceItemId")
+    if reference is None:
+        raise EwsError("ErrorInvalidRequest", "ReferenceItemId is missing.")
+    mailbox, item = call.item(t("ItemId", Id=reference.get("Id", "")))
+    return mailbox, mailbox.items.get(item.entry)
+
+
 def _draft(call: Call, name: str, node: Element, original: View) -> Draft:
     draft = call.draft(Bag())
     draft.bag.properties = {
@@ -98,7 +119,8 @@ def _draft(call: Call, name: str, node: Element, original: View) -> Draft:
         **_thread(original.bag, draft.now()),
     }
     subject = split_subject(original.value(tags.PidTagSubject) or "")[1]
-    put(draft, MESSAGE, t("Subject", clean(_MANNERS[name].prefix + subject)))
+    prefix = _MANNERS[name].prefix if name in _MANNERS else "RE: "
+    put(draft, MESSAGE, t("Subject", clean(prefix + subject)))
     for field, people in _addressed(name, original, call.caller.addresses):
         put(draft, MESSAGE, array(field, people))
     put(draft, MESSAGE, _body(child(node, "NewBodyContent"), original))
@@ -130,7 +152,7 @@ def _thread(original: Bag, now: int) -> Properties:
 
 def _addressed(name: str, original: View, own: frozenset[str]) -> Iterator[tuple[str, list[Element]]]:
     """To whom a reply goes: who wrote, and for all the other recipients, without oneself and without repetition."""
-    if name == "ForwardItem":
+    if name in ("ForwardItem", "PostReplyItem"):
         return
     to = _people(original, "ReplyTo") or _people(original, "From") or _people(original, "Sender")
     yield "ToRecipients", to + (_others(original, "ToRecipients", to, own) if name == "ReplyAllToItem" else [])

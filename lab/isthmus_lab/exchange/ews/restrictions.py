@@ -76,18 +76,33 @@ _COMPARISONS: Final[dict[str, tuple[bool, bool]]] = {
     "LooseAndIgnoreNonSpace": (True, True),
     "LooseAndIgnoreCaseAndIgnoreNonSpace": (True, True),
 }
+_INSIDE_LEAVES: Final = frozenset(
+    ("FieldURI", "IndexedFieldURI", "ExtendedFieldURI", "Constant", "FieldURIOrConstant", "Bitmask")
+)
 _TEXTUAL: Final = frozenset((tags.PtypString, tags.PtypString8, tags.PtypBinary))
 _NUMBERS: Final = frozenset((tags.PtypInteger16, tags.PtypInteger32, tags.PtypInteger64))
 
 
+_MOST_NODES: Final = 255
+_DEEPEST: Final = 20
+
+
 def read(node: Element) -> Restriction:
-    """A search expression element. Raises EwsError ErrorUnsupportedPathForQuery and others."""
+    """A search expression element. Raises EwsError ErrorRestrictionTooLong, ErrorUnsupportedPathForQuery and others."""
+    if sum(1 for each in node.iter() if local(each) not in _INSIDE_LEAVES) > _MOST_NODES:
+        raise EwsError("ErrorRestrictionTooLong", f"The restriction has more than {_MOST_NODES} nodes.")
+    return _read(node)
+
+
+def _read(node: Element, depth: int = 0) -> Restriction:
+    if depth > _DEEPEST:
+        raise EwsError("ErrorRestrictionTooComplex", f"The restriction is more than {_DEEPEST} levels deep.")
     name, inside = local(node), elements(node)
     if name in ("And", "Or"):
-        parts = tuple(read(each) for each in inside)
+        parts = tuple(_read(each, depth + 1) for each in inside)
         return And(parts) if name == "And" else Or(parts)
     if name == "Not":
-        return Not(read(inside[0]))
+        return Not(_read(inside[0], depth + 1))
     if name in _SIGNS:
         return _comparison(_SIGNS[name], inside[0], elements(inside[1])[0])
     key, _ = key_of(inside[0])
@@ -99,8 +114,7 @@ def read(node: Element) -> Restriction:
         case "Excludes":
             if tags.property_type(key) not in _NUMBERS:
                 raise EwsError("ErrorInvalidExcludesRestriction", "Only integers have bits that can be excluded.")
-            mask = inside[1].get("Value", "0")
-            return Bitmask(key, int(mask, 16 if mask[:2].lower() == "0x" else 10), is_zero=True)
+            return Bitmask(key, _mask(inside[1].get("Value", "0")), is_zero=True)
     raise EwsError("ErrorInvalidRestriction", f"{name} is not supported.")
 
 
@@ -155,6 +169,16 @@ def _comparison(sign: Literal["=", "!=", "<", "<=", ">", ">="], path: Element, o
         raise EwsError("ErrorInvalidValueForProperty", f"{uri or path.attrib}: {error}") from None
     # A real store takes an item without the property as different from every value.
     return Or((compared, Not(Exists(key)))) if sign == "!=" else compared
+
+
+def _mask(written: str) -> int:
+    try:
+        mask = int(written, 16 if written[:2].lower() == "0x" else 10)
+    except ValueError:
+        mask = -1
+    if not 0 <= mask < 1 << 32:
+        raise EwsError("ErrorInvalidExcludesRestriction", f"{written!r} is no mask of 32 bits.")
+    return mask
 
 
 def _contains(node: Element, key: PropertyKey, constant: Element) -> Restriction:

@@ -11,7 +11,7 @@ from uuid import UUID
 from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.store import Folder, Row
 
-from . import attachments, calendar, contacts, extended, items, meeting_fields, native, tasks
+from . import attachments, calendar, contacts, extended, items, meeting_fields, native, response_objects, tasks
 from .errors import EwsError
 from .fields import Field, View
 from .ids import ObjectId, folder_change_key, item_change_key
@@ -24,6 +24,7 @@ ALL: Final[dict[str, Field]] = {
     for each in (
         *items.FIELDS,
         *attachments.FIELDS,
+        *response_objects.FIELDS,
         *calendar.FIELDS,
         *meeting_fields.FIELDS,
         *contacts.FIELDS,

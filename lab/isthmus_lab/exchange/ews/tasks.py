@@ -6,6 +6,7 @@ from typing import Final
 
 from isthmus_lab.mapi import tags
 
+from .errors import EwsError
 from .fields import Draft, Field, View, computed, parsed, simple, strings
 from .names import Element
 from .values import BOOLEAN, DOUBLE, INTEGER, TEXT, TIME, choice
@@ -37,6 +38,8 @@ def _percent(view: View) -> str:
 
 def _set_percent(draft: Draft, node: Element) -> None:
     share = parsed(DOUBLE, node) / 100
+    if not 0 <= share <= 1:
+        raise EwsError("ErrorInvalidPercentCompleteValue", "PercentComplete is from 0 to 100.")
     status = draft.bag.get(tags.PidLidTaskStatus, 0)
     if share >= 1:
         _status(draft, _COMPLETED)

@@ -26,6 +26,10 @@ class Text:
     parse: Callable[[str], Any]
 
 
+class WrongValueError(ValueError):
+    """Something that is not what it shall be, as a client wrote it."""
+
+
 def _show_boolean(value: Any) -> str:
     return "true" if value else "false"
 
@@ -57,16 +61,19 @@ def parse_moment(text: str) -> datetime:
         text += "T00:00:00" if len(text) == 10 else ""
     found = _TIME.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no dateTime")
+        raise WrongValueError(f"{text!r} is no dateTime")
     year, month, day, hour, minute, second, fraction, offset = found.groups()
-    moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))
-    moment += timedelta(microseconds=int((fraction or "0").ljust(7, "0")) // 10)
-    if offset is None:
-        return moment.replace(tzinfo=REQUEST_ZONE.get()).astimezone(UTC)
-    if offset != "Z":
-        sign = -1 if offset[0] == "-" else 1
-        moment -= sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
-    return moment.replace(tzinfo=UTC)
+    try:
+        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))
+        moment += timedelta(microseconds=int((fraction or "0").ljust(7, "0")) // 10)
+        if offset is None:
+            return moment.replace(tzinfo=REQUEST_ZONE.get()).astimezone(UTC)
+        if offset != "Z":
+            sign = -1 if offset[0] == "-" else 1
+            moment -= sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
+        return moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise WrongValueError(f"{text!r} is no time: {error}") from None
 
 
 def floats(text: str) -> bool:
@@ -77,7 +84,10 @@ def floats(text: str) -> bool:
 
 def parse_time(text: str) -> int:
     """An xs:dateTime as a FILETIME."""
-    return filetime(parse_moment(text))
+    ticks = filetime(parse_moment(text))
+    if ticks < 0:
+        raise WrongValueError(f"{text!r} is before 1601")
+    return ticks
 
 
 def _show_double(value: float) -> str:
@@ -93,8 +103,18 @@ def parse_base64(text: str) -> bytes:
     return base64.b64decode("".join(text.split()), validate=True)
 
 
+def _integer(bits: int) -> Text:
+    def parse(text: str) -> int:
+        value = int(text.strip())
+        if not -(1 << bits - 1) <= value < 1 << bits - 1:
+            raise WrongValueError(f"{text.strip()} is more than {bits} bits hold")
+        return value
+
+    return Text(lambda value: str(int(value)), parse)
+
+
 TEXT: Final = Text(str, str)
-INTEGER: Final = Text(lambda value: str(int(value)), lambda text: int(text.strip()))
+SHORT, INTEGER, LONG = _integer(16), _integer(32), _integer(64)
 BOOLEAN: Final = Text(_show_boolean, _parse_boolean)
 TIME: Final = Text(show_time, parse_time)
 DOUBLE: Final = Text(_show_double, lambda text: float(text.strip()))
@@ -123,14 +143,14 @@ _MAPI: Final[dict[str, tuple[int, Text]]] = {
     "Binary": (tags.PtypBinary, BINARY),
     "Boolean": (tags.PtypBoolean, BOOLEAN),
     "CLSID": (tags.PtypGuid, GUID),
-    "Currency": (tags.PtypCurrency, INTEGER),
+    "Currency": (tags.PtypCurrency, LONG),
     "Double": (tags.PtypFloating64, DOUBLE),
     "Error": (tags.PtypErrorCode, INTEGER),
     "Float": (tags.PtypFloating32, DOUBLE),
     "Integer": (tags.PtypInteger32, INTEGER),
-    "Long": (tags.PtypInteger64, INTEGER),
+    "Long": (tags.PtypInteger64, LONG),
     "Object": (tags.PtypObject, BINARY),
-    "Short": (tags.PtypInteger16, INTEGER),
+    "Short": (tags.PtypInteger16, SHORT),
     "String": (tags.PtypString, TEXT),
     "SystemTime": (tags.PtypTime, TIME),
 }

@@ -1,7 +1,8 @@
-"""Reports of non-delivery: multipart/report as RFC 3461 to 3464 describe it, in the words of Exchange."""
+"""Reports of non-delivery (RFC 3461 to 3464) and of reading (RFC 8098), in the words of Exchange."""
 
 from __future__ import annotations
 
+import email.header
 import email.message
 import email.parser
 import email.policy
@@ -66,6 +67,42 @@ def non_delivery(
     quoted.set_payload("".join(f"{name}: {value}\n" for name, value in headers.raw_items()), "utf-8")
 
     report.set_payload([words, delivery_status, quoted])
+    return report.as_bytes(policy=email.policy.SMTP.clone(utf8=False))
+
+
+def read_notice(*, host: str, reader: tuple[str, str], sender: str, subject: str, message_id: str) -> bytes:
+    """A receipt for ``sender``: the ``reader``, a name and an address, has read the message."""
+    name, address = reader
+    now = datetime.now(UTC)
+    report = email.message.Message(policy=email.policy.compat32)
+    report["From"] = email.utils.formataddr((name, address))
+    report["To"] = sender
+    report["Subject"] = email.header.Header(f"Read: {_one_line(subject)}", "utf-8").encode()
+    report["Date"] = email.utils.format_datetime(now)
+    report["Message-ID"] = email.utils.make_msgid(domain=host)
+    if message_id:
+        report["In-Reply-To"] = _one_line(message_id)
+    report["Auto-Submitted"] = "auto-replied"
+    report["MIME-Version"] = "1.0"
+    report["Content-Type"] = "multipart/report; report-type=disposition-notification"
+
+    words = email.message.Message()
+    words["Content-Type"] = "text/plain; charset=utf-8"
+    words.set_payload(
+        f"Your message\n\n   Subject: {_one_line(subject)}\n\nwas read on {email.utils.format_datetime(now)}.\n",
+        "utf-8",
+    )
+    facts = email.message.Message()
+    facts["Reporting-UA"] = host
+    facts["Final-Recipient"] = f"rfc822;{address}"
+    if message_id:
+        facts["Original-Message-ID"] = _one_line(message_id)
+    facts["Disposition"] = "automatic-action/MDN-sent-automatically; displayed"
+    notification = email.message.Message()
+    notification["Content-Type"] = "message/disposition-notification"
+    notification.set_payload([facts])
+
+    report.set_payload([words, notification])
     return report.as_bytes(policy=email.policy.SMTP.clone(utf8=False))
 
 

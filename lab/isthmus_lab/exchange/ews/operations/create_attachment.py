@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from isthmus_lab.store import Rights
 
-from ..attachments import describe, file_from, fix_numbers, numbered
+from ..attachments import describe, file_from, fix_numbers, numbered, reference_from
 from ..call import Call, now, operation
-from ..errors import EwsError
 from ..ids import item_change_key
 from ..making import attached_item
 from ..names import Element, child, local, m
@@ -17,7 +16,7 @@ from ..soap import Answer
 
 @operation
 def create_attachment(call: Call) -> Answer:
-    """Adds files and items to an item, one after the other."""
+    """Adds files, items and references to an item, one after the other."""
     parent = child(call.element, "ParentItemId")
     assert parent is not None  # the schema says so
 
@@ -28,7 +27,7 @@ def create_attachment(call: Call) -> Answer:
         elif local(node) == "ItemAttachment":
             attachment = attached_item(call, node, now())
         else:
-            raise EwsError("ErrorInvalidOperation", f"A {local(node)} cannot be created by this server.")
+            attachment = reference_from(node, now())
         with mailbox.transaction():
             bag = mailbox.items.get(item.entry).bag
             fix_numbers(bag)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from isthmus_lab.store import Rights
 
-from .. import replies, responses
+from .. import receipts, replies, responses
 from ..call import Call, operation
 from ..errors import EwsError
 from ..kinds import BY_ELEMENT, CALENDAR, CONTACT, MESSAGE, TASK
@@ -20,6 +21,14 @@ from ..soap import Answer
 
 _FOLDERS = {CALENDAR: "calendar", CONTACT: "contacts", TASK: "tasks", BY_ELEMENT["DistributionList"]: "contacts"}
 
+# Response objects: what is made of another item, or done to it.
+_RESPONSES: Final[dict[str, Callable[[Call, Element, str | None], Iterator[Element]]]] = {
+    **dict.fromkeys(responses.HANDLERS, responses.respond),
+    **dict.fromkeys(replies.KINDS, replies.answer),
+    "PostReplyItem": lambda call, node, _: replies.post(call, node),
+    "SuppressReadReceipt": lambda call, node, _: receipts.suppress(call, node),
+}
+
 
 @operation
 def create_item(call: Call) -> Answer:
@@ -27,12 +36,12 @@ def create_item(call: Call) -> Answer:
     disposition = call.element.get("MessageDisposition")
 
     def handle(node: Element) -> Iterator[Element]:
-        for respond, names in ((responses.respond, responses.HANDLERS), (replies.answer, replies.KINDS)):
-            if local(node) in names:
-                made = m("Items")
-                made.extend(respond(call, node, disposition))
-                yield made
-                return
+        respond = _RESPONSES.get(local(node))
+        if respond is not None:
+            made = m("Items")
+            made.extend(respond(call, node, disposition))
+            yield made
+            return
         kind = BY_ELEMENT.get(local(node), MESSAGE)
         sends = kind is MESSAGE and disposition in ("SendOnly", "SendAndSaveCopy")
         if kind is MESSAGE and disposition is None:

@@ -10,7 +10,7 @@ from ..attachments import content, describe, find
 from ..call import Call, operation
 from ..fields import View
 from ..ids import ObjectId
-from ..names import Element, child, m
+from ..names import Element, child, local, m
 from ..shapes import Shape, show
 from ..soap import Answer
 
@@ -25,10 +25,10 @@ def get_attachment(call: Call) -> Answer:
         mailbox = call.mailbox_of(item, Rights.READ_ANY)
         attachment = find(mailbox.items.get(item.entry).bag, item.path)
         shown = describe(item._replace(path=item.path[:-1]), item.path[-1], attachment)
-        if attachment.embedded is None:
+        embedded = attachment.embedded
+        if local(shown) == "FileAttachment":
             shown.append(content(attachment))
-        else:
-            embedded = attachment.embedded
+        elif embedded is not None:
             shown.append(show(View(None, lambda: embedded, id=str(item), body=shape.body, smtp_of=call.smtp_of), shape))
         yield m("Attachments", shown)
 

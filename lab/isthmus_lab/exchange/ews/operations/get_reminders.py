@@ -61,30 +61,44 @@ def _appointments(mailbox: Mailbox, first: int, last: int) -> Iterator[_Reminder
     )
     for row in mailbox.items.find(mailbox.folders.role("calendar").id, touching).rows:
         bag, key = mailbox.items.get(row.id).bag, item_change_key(row)
-        own = ObjectId(mailbox.guid, row.id)
+        if not bag.get(tags.PidLidReminderSet):
+            continue
+        signal, own = bag.get(tags.PidLidReminderSignalTime) or 0, ObjectId(mailbox.guid, row.id)
         if not row.recurring:
-            shown = [(row.start, row.end, bag, own)]
+            shown = [_Reminder(signal or _due(row.start, bag), row.start, row.end, bag, own, key, "Calendar")]
         else:
-            shown = [
-                (each.start, each.end, Bag(bag.properties | occurrences.instead(each)), _of(own, each))
-                for each in occurrences.expand(bag.get, first, last + 14 * _DAY)
-            ]
-        for start, end, item, place in shown:
-            when = start - (item.get(tags.PidLidReminderDelta) or 0) * _MINUTE
-            dismissed = row.recurring and when < (bag.get(tags.PidLidReminderSignalTime) or 0)
-            if item.get(tags.PidLidReminderSet) and first <= when < last and not dismissed:
-                yield _Reminder(when, start, end, item, place, key, "Calendar")
+            shown = _occurrences(own, key, bag, signal, last)
+        yield from (each for each in shown if first <= each.when < last)
 
 
-def _of(series: ObjectId, found: occurrences.Occurrence) -> ObjectId:
-    return series._replace(occurrence=found.original)
+def _occurrences(own: ObjectId, key: str, bag: Bag, signal: int, last: int) -> list[_Reminder]:
+    """Those that the series' signal time has not passed, and the one that it puts off."""
+    series: list[_Reminder] = []
+    for each in occurrences.expand(bag.get, max(signal - 14 * _DAY, 0), last + 14 * _DAY):
+        item = Bag(bag.properties | occurrences.instead(each))
+        if item.get(tags.PidLidReminderSet):
+            place = own._replace(occurrence=each.original)
+            series.append(_Reminder(_due(each.start, item), each.start, each.end, item, place, key, "Calendar"))
+    coming = [each for each in series if each.when >= signal]
+    passed = [each for each in series if each.when < signal]
+    if passed and all(each.when != signal for each in coming):
+        coming.insert(0, passed[-1]._replace(when=signal))
+    return coming
+
+
+def _due(start: int, item: Bag) -> int:
+    return start - int(item.get(tags.PidLidReminderDelta) or 0) * _MINUTE
 
 
 def _tasks(mailbox: Mailbox, first: int, last: int) -> Iterator[_Reminder]:
     set_ = Compare(tags.PidLidReminderSet, "=", True)
     for row in mailbox.items.find(mailbox.folders.role("tasks").id, set_).rows:
         bag = mailbox.items.get(row.id).bag
-        when = bag.get(tags.PidLidReminderTime) or bag.get(tags.PidLidTaskDueDate)
+        when = (
+            bag.get(tags.PidLidReminderSignalTime)
+            or bag.get(tags.PidLidReminderTime)
+            or bag.get(tags.PidLidTaskDueDate)
+        )
         if when is not None and first <= when < last:
             start, due = bag.get(tags.PidLidTaskStartDate, when), bag.get(tags.PidLidTaskDueDate, when)
             place = ObjectId(mailbox.guid, row.id)

@@ -16,7 +16,8 @@ from ..kinds import CALENDAR, MESSAGE, POST, Kind, kind_of
 from ..mailboxes import recipient_of, replace
 from ..making import put
 from ..meetings import Dispatch
-from ..names import Element, elements, local, m, t
+from ..names import Element, elements, flag, local, m, t
+from ..receipts import receipt
 from ..sending import Send, ready
 from ..shapes import ALL, bare, uri_of
 from ..soap import Answer
@@ -75,6 +76,10 @@ def _update(call: Call, mailbox: Mailbox, found: Item, kind: Kind, apply: Callab
         raise EwsError("ErrorMessageDispositionRequired", "MessageDisposition is required for messages.")
     draft = call.draft(found.bag)
     apply(draft)
+    tells = bool(draft.read) and kind is MESSAGE and not flag(call.element.get("SuppressReadReceipts"))
+    notice = receipt(call, found) if tells else None
+    if notice is not None:
+        draft.set(tags.PidTagReadReceiptRequested, False)
     send: Send | None = None
     sent = b""
     if disposition in ("SendOnly", "SendAndSaveCopy"):
@@ -97,6 +102,8 @@ def _update(call: Call, mailbox: Mailbox, found: Item, kind: Kind, apply: Callab
             else:
                 row = mailbox.items.move([entry], sent)[0]
             send()
+        if notice is not None:
+            notice()
         return None if disposition == "SendOnly" and send is not None else bare(mailbox.guid, row)
 
     return commit
