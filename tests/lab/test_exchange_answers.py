@@ -131,7 +131,7 @@ def test_a_reference_is_kept_as_one(exchanges: Exchanges, anna: tuple[Person, Ac
 
 def test_reminders_are_put_off_and_dismissed(exchanges: Exchanges, anna: tuple[Person, Account]) -> None:
     person, own = anna
-    start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
+    start = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=2)
 
     def act(kind: str, item: str, when: datetime | None = None) -> etree._Element:
         new = "" if when is None else f"<t:NewReminderTime>{when:%Y-%m-%dT%H:%M:%SZ}</t:NewReminderTime>"
