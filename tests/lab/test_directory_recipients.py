@@ -133,3 +133,56 @@ async def test_a_resource_forest_gets_linked_mailboxes_rooms_and_equipment(syste
     )
     eventually(lambda: not values(system.beta_object("room"), "msExchHideFromAddressLists"), "shown again")
     eventually(lambda: values(system.beta_object("room"), "msExchResourceCapacity") == ["20"], "capacity")
+
+
+async def test_a_contact_is_merged_into_the_user_that_replaces_it_and_brought_back(system: System) -> None:
+    alpha, beta = system.alpha, system.beta
+    anna = alpha.add_mailbox("anna", "Anna Berg")
+    boss = beta.add_mailbox("boss", "The Boss", f"boss@{beta.domain}")
+    own = f"berg@{beta.domain}"
+    card = beta.add(
+        "Anna (Alpha)", "contact", displayName="Anna (Alpha)", mail=f"anna@{alpha.domain}", mailNickname="anna",
+        targetAddress=f"SMTP:anna@{alpha.domain}", proxyAddresses=[f"SMTP:anna@{alpha.domain}", f"smtp:{own}"],
+        legacyExchangeDN=f"/o=beta/cn={beta.domain}-card", manager=boss,
+    )  # fmt: skip
+    staff = beta.add_group("staff", [card, boss], managedBy=card, authOrig=card)
+    aide = beta.add_mailbox(
+        "aide", "Aide", f"aide@{beta.domain}", manager=card, publicDelegates=card, altRecipient=card
+    )
+
+    [refused] = (await plan_directory(system.project(), system.secrets)).objects
+    assert "set directory.contacts to delete or keep" in refused.problems[0]
+    project = system.project(contacts="delete")
+    [planned] = (await plan_directory(project, system.secrets)).objects
+    assert (planned.source, planned.action, planned.merges) == (anna, "create", (f"{card} (deleted)",))
+    changed = {change.attribute for change in planned.changes}
+    assert {f"member of {staff}", f"managedBy of {staff}", f"authOrig of {staff}", f"manager of {aide}",
+            f"publicDelegates of {aide}", f"altRecipient of {aide}"} <= changed  # fmt: skip
+
+    await apply(system.kafka, project)
+    await system.status(lambda status: status.state == "in step" and status.pairs == 1)
+    twin = system.beta_object("anna") or {}
+    assert values(twin, "objectClass")[-1] == "user"
+    there, old = values(twin, "dn"), f"X500:/o=beta/cn={beta.domain}-card"
+    assert {f"SMTP:anna@{alpha.domain}", f"smtp:{own}", old} < set(values(twin, "proxyAddresses"))
+    assert (values(twin, "manager"), values(twin, "mailNickname")) == ([boss], ["anna"])
+    group, helper = beta.find("cn", "staff"), beta.find("cn", "Aide")
+    assert values(group, "member") == sorted([*there, boss])
+    assert (values(group, "managedBy"), values(group, "authOrig")) == (there, there)
+    for name in ("manager", "publicDelegates", "altRecipient"):
+        assert values(helper, name) == there
+    assert beta.find("cn", "Anna (Alpha)") is None
+
+    # All of it is in the journal, and comes back: only once contacts are no longer merged.
+    where = ("directory", "revert", "--object", f"anna@{alpha.domain}", "--json")
+    [gone] = [
+        each for each in json.loads(system.isthmus(*where, "--dry-run", exit_code=1)) if each["action"] == "delete"
+    ]
+    assert "set directory.contacts to report" in gone["refused"][0]
+    await apply(system.kafka, system.project(), revision=2)
+    await system.status(lambda status: status.state == "in step" and status.created == 1)
+    system.isthmus(*where, exit_code=1)
+    back = eventually(lambda: beta.find("cn", "Anna (Alpha)"), "the contact")
+    assert values(back, "targetAddress") == [f"SMTP:anna@{alpha.domain}"]
+    eventually(lambda: values(beta.find("cn", "staff"), "managedBy") == values(back, "dn"), "managedBy")
+    assert values(beta.find("cn", "staff"), "member") == sorted([*values(back, "dn"), boss])

@@ -8,15 +8,20 @@ from dataclasses import replace
 from isthmus_project import Project
 from isthmus_sync.directory import (
     Comparison,
+    Decision,
     DirectoryObject,
     ExchangeFacts,
+    Kind,
     Link,
     Pair,
     Side,
     applied,
     compare,
     decide,
+    handed_over,
+    unaddressed,
 )
+from isthmus_sync.directory.attributes import BACK_LINKS
 
 from tests.unit.directory_values import FACTS, guid, project
 
@@ -67,8 +72,8 @@ class World:
 
     def run(self) -> int:
         """Compare, create, change; returns the number of writes."""
-        sources, targets = (self.objects[side].values() for side in Side)
-        found = compare(list(sources), list(targets), list(self.pairs.values()), self.project, self.facts)
+        sources, targets = ([self._with_back_links(side, o) for o in self.objects[side].values()] for side in Side)
+        found = compare(sources, targets, list(self.pairs.values()), self.project, self.facts)
         self.last, around, writes = found, found.around, 0
         decisions = []
         for decision in found.decisions:
@@ -95,7 +100,34 @@ class World:
                 if decision.modifications[side] and obj_now is not None:
                     self.put(side, _with_database(applied(obj_now, decision.modifications[side])))
                     writes += 1
+            writes += self._merge(decision)
             self.pairs[decision.pair.id] = replace(decision.pair, agreed=decision.agreed)
+        return writes
+
+    def _with_back_links(self, side: Side, obj: DirectoryObject) -> DirectoryObject:
+        """Who names a contact, as a forest says it."""
+        if obj.kind is not Kind.CONTACT:
+            return obj
+        links = dict(obj.links)
+        for back, forward in BACK_LINKS.items():
+            holders = [o for o in self.objects[side].values() if obj.guid in {li.guid for li in o.linked(forward)}]
+            links[back.lower()] = tuple(Link(holder.guid, holder.dn) for holder in holders)
+        return replace(obj, links=links)
+
+    def _merge(self, decision: Decision) -> int:
+        """Contacts merged into the decision's target, as dirsync does it."""
+        writes, target = 0, decision.target
+        assert target is not None
+        for contact in decision.merges:
+            for holder, change in handed_over(contact, Link(target.guid, target.dn)):
+                self.put(Side.TARGET, applied(self.objects[Side.TARGET][holder.guid], [change]))
+                writes += 1
+            if self.project.directory.contacts == "delete":
+                self.delete(Side.TARGET, contact)
+            else:
+                now = self.objects[Side.TARGET][contact.guid]
+                self.put(Side.TARGET, applied(now, unaddressed(now)))
+            writes += 1
         return writes
 
     def settle(self) -> None:

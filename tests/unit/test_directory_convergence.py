@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from isthmus_sync.directory import Link, Side
+from isthmus_sync.directory import Kind, Link, Side
 from isthmus_sync.directory.objects import as_values
 
 from tests.unit.directory_values import guid, mailbox, project, recipient
@@ -16,7 +16,13 @@ GROUPS = [f"g{number}" for number in range(2)]
 people, groups = st.sampled_from(NAMES), st.sampled_from(GROUPS)
 sides = st.sampled_from(list(Side))
 texts = st.sampled_from(["", "a", "b", "c"])
-OWNERS = {"title": "newest", "department": "target", "member": "newest", "manager": "newest"}
+RULES = {
+    "title": "newest",
+    "department": "target",
+    "member": "newest",
+    "manager": "newest",
+    "info": {"template": "{title} {department}"},
+}
 
 
 class Histories(RuleBasedStateMachine):
@@ -24,7 +30,7 @@ class Histories(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(project(attributes=OWNERS))
+        self.world = World(project(attributes=RULES, contacts="delete"))
 
     def _object(self, side: Side, name: str):  # type: ignore[no-untyped-def]
         world = self.world
@@ -46,6 +52,16 @@ class Histories(RuleBasedStateMachine):
             twin = self._object(Side.TARGET, name)
             if twin is None:
                 self.world.put(Side.TARGET, mailbox("beta", name, title="t"))
+
+    @rule(name=people, group=groups)
+    def contact_in_the_target(self, name: str, group: str) -> None:
+        """Somebody of the source is made a contact of the target, perhaps beside an account there, and joins a group."""
+        if guid(f"beta/card {name}") not in self.world.objects[Side.TARGET]:
+            own = {"mail": f"{name}@x.test", "proxyAddresses": [f"SMTP:{name}@x.test"]}
+            card = recipient("beta", f"card {name}", "contact", targetAddress=f"SMTP:{name}@x.test", **own)
+            self.world.put(Side.TARGET, card)
+            if (twin := self._object(Side.TARGET, group)) is not None:
+                self.world.link(Side.TARGET, twin, "member", (*twin.linked("member"), Link(card.guid, card.dn)))
 
     @rule(name=groups, members=st.lists(st.sampled_from(NAMES + GROUPS), unique=True))
     def found(self, name: str, members: list[str]) -> None:
@@ -116,6 +132,9 @@ class Histories(RuleBasedStateMachine):
             assert target is not None
             assert source.raw("displayName") == target.raw("displayName") or not source.raw("displayName")
             assert source.raw("title") == target.raw("title")
+            made = f"{source.text('title')} {source.text('department')}".strip()
+            assert source.kind is Kind.GROUP or target.text("info") == made or not made
+            assert guid(f"beta/card {source.text('cn')}") not in world.objects[Side.TARGET], "a merged contact is gone"
             if source.kind.is_account:
                 sent_on = {
                     Side.SOURCE: bool(source.raw("targetAddress")),

@@ -91,6 +91,8 @@ def _tree(thing: PlannedObject, *, every: bool) -> Tree:
     tree = Tree(f"[{colour}]{thing.action}[/] {thing.kind} {plain(thing.source)}{arrow}{how}", guide_style="dim")
     for problem in thing.problems:
         tree.add(f"[red]{plain(problem)}[/]")
+    for contact in thing.merges:
+        tree.add(f"[yellow]takes the place of[/] {plain(contact)}")
     changes = thing.changes if every else thing.changes[:6]
     for change in changes:
         values = [f"[red]-{plain(value)}[/]" for value in change.removed]

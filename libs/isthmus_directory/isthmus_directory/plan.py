@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from isthmus_sync.directory import Decision, Modification, Pair, Side, collection_of, follows, objection, weigh
+from isthmus_sync.directory import (
+    Decision,
+    Link,
+    Modification,
+    Pair,
+    Side,
+    collection_of,
+    follows,
+    handed_over,
+    objection,
+    unaddressed,
+    weigh,
+)
 from isthmus_sync.directory.difference import spoken_value
 from isthmus_sync.directory.recipients import made_for
 
@@ -35,7 +47,8 @@ class PlannedChange:
 @dataclass(frozen=True, slots=True)
 class PlannedObject:
     """One object of the source and what becomes of it. `rule` says by what it was matched just now; `waiting` names
-    links that are set once the objects they name exist on both sides; `candidates` what a refused object could be."""
+    links that are set once the objects they name exist on both sides; `candidates` what a refused object could be;
+    `merges` the contacts of the target that are merged into its object, each with what becomes of it."""
 
     action: Action
     kind: str
@@ -48,6 +61,7 @@ class PlannedObject:
     waiting: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    merges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +147,8 @@ def _planned(decision: Decision, rule: str, found: Survey, project: Project) -> 
             PlannedChange(project.target.name, name, [], [spoken_value(value) for value in values])
             for name, values in decision.creation.attributes.items()
         ]
+    fate = "deleted" if project.directory.contacts == "delete" else "kept without an address"
+    changes += _merging(decision, target, project)
     return PlannedObject(
         "create" if decision.creation else "in step" if decision.idle else "change",
         decision.kind.name.lower(),
@@ -143,8 +159,22 @@ def _planned(decision: Decision, rule: str, found: Survey, project: Project) -> 
         decision.gets_mailbox,
         tuple(changes),
         decision.held,
-        decision.problems,
+        problems=decision.problems,
+        merges=tuple(f"{contact.dn} ({fate})" for contact in decision.merges),
     )
+
+
+def _merging(decision: Decision, target: str, project: Project) -> Iterator[PlannedChange]:
+    """What is changed on other objects because contacts are merged, the contacts themselves included."""
+    heir = Link(decision.target.guid if decision.target else decision.pair.id, target)
+    for contact in decision.merges:
+        for holder, change in handed_over(contact, heir):
+            yield from _changes(project.target.name, [replace(change, attribute=f"{change.attribute} of {holder.dn}")])
+        if project.directory.contacts == "keep":
+            for change in unaddressed(contact):
+                yield from _changes(
+                    project.target.name, [replace(change, attribute=f"{change.attribute} of {contact.dn}")]
+                )
 
 
 def _changes(forest: str, modifications: Sequence[Modification]) -> list[PlannedChange]:

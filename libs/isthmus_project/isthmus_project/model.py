@@ -219,6 +219,12 @@ class DirectorySync(_Strict):
     exclude: list[str] = Field(
         default=[], description="LDAP filters; an object of the source to which one applies takes no part"
     )
+    contacts: Literal["report", "delete", "keep"] = Field(
+        default="report",
+        description="contacts of the target that stand for somebody of the source. report: they are in the way, and a "
+        "person decides; delete: the new object takes over their memberships, addresses and links, and they go; "
+        "keep: the same, and they stay as contacts without an address",
+    )
     attributes: dict[str, Annotated[AttributeRule, BeforeValidator(as_rule)]] = Field(
         default={}, description="attributes that are not simply copied from the source: owner, exclude, transformation"
     )

@@ -30,6 +30,7 @@ from isthmus_sync.directory.reasons import reason
 from isthmus_sync.directory.recipients import made_for
 
 from isthmus_dirsync import journal, metrics, records, telling
+from isthmus_dirsync.merging import Merger
 from isthmus_dirsync.records import Record
 from isthmus_dirsync.telling import News
 
@@ -60,11 +61,12 @@ class Sides:
 @dataclass(slots=True)
 class Done:
     """What came of writing a decision: the modifications that were written, the attributes (in lower case) that were
-    refused, and why."""
+    refused, and why; `unmerged`: a contact is still there whose place was to be taken."""
 
     changes: dict[Side, tuple[Modification, ...]] = field(default_factory=lambda: dict.fromkeys(Side, ()))
     refused: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
+    unmerged: bool = False
 
     def refuse(self, change: Modification, error: WriteRefused) -> None:
         self.refused.add(change.attribute.lower())
@@ -80,6 +82,7 @@ class Carrier:
         self._sides = sides
         self._pool = pool
         self._log = structlog.get_logger("dirsync").bind(project=project.project)
+        self._merger = Merger(project, sides.forests[Side.TARGET], ordered_by, pool)
         self._writes: dict[bytes, tuple[str, int]] = {}
 
     async def carry_out(
@@ -180,11 +183,17 @@ class Carrier:
         async with self._pool.acquire() as connection, connection.transaction():
             entries = await journal.begin(connection, self._project.project, entries)
 
+        news = News()
+
         async def one(decision: Decision) -> None:
-            done[decision.pair.id] = await self._write(decision, stubborn.get(decision.pair.id, ""))
+            written = done[decision.pair.id] = await self._write(decision, stubborn.get(decision.pair.id, ""))
+            # The contact goes last: until then it receives what its heir could not.
+            if decision.merges and decision.pair.id not in stubborn and "proxyaddresses" not in written.refused:
+                problems = await self._merger.merge(decision, news)
+                written.problems += problems
+                written.unmerged = bool(problems)
 
         await _all(one, decisions)
-        news = News()
         changed: list[Record] = []
         for decision in decisions:
             before = known.get(decision.pair.id)
@@ -290,7 +299,7 @@ class Carrier:
             source_gone=False,
             target_gone=False,
             redirected=redirected,
-            unfinished=bool(done.refused or decision.held),
+            unfinished=bool(done.refused or decision.held or done.unmerged),
             problem="; ".join([*done.problems, *decision.problems]),
             observed=observed,
         )
@@ -310,6 +319,7 @@ class Carrier:
         if decision.idle:
             return None
         texts = [change.spoken().encode() for side in Side for change in decision.modifications[side]]
+        texts += [contact.dn.encode() for contact in decision.merges]
         print_ = fingerprint(tuple(texts))
         last, times = self._writes.get(decision.pair.id, ("", 0))
         times = times + 1 if last == print_ else 1
@@ -317,6 +327,7 @@ class Carrier:
         if times <= _MOST_REPEATS:
             return None
         names = sorted({change.attribute for side in Side for change in decision.modifications[side]})
+        names += [contact.dn for contact in decision.merges]
         return (
             f"written {_MOST_REPEATS} times and still different: {', '.join(names)}; another tool sets "
             "them back, or the forest does not keep them; exclude them or stop the other tool"

@@ -21,11 +21,12 @@ from isthmus_sync.directory import (
     left_out,
     match,
     remember,
+    succeeded,
 )
 
 from isthmus_dirsync import records
 from isthmus_dirsync.carrying_out import Sides
-from isthmus_dirsync.neighbourhood import address_holders, counterparts, said
+from isthmus_dirsync.neighbourhood import address_holders, counterparts, said, stand_ins
 from isthmus_dirsync.records import Record
 
 if TYPE_CHECKING:
@@ -91,7 +92,11 @@ async def look_again(
     source_index = Index(sources.values())
     target_index = Index(targets.values())
     named = said(fresh, project)
-    in_target = [*counterparts(fresh, project), *address_holders((t, s) for s, t in couples if t is not None)]
+    in_target = [
+        *counterparts(fresh, project),
+        *address_holders((t, s) for s, t in couples if t is not None),
+        *stand_ins(taking_part.values(), project),
+    ]
     for side, index, wanted in (
         (Side.TARGET, target_index, [*in_target, *named[Side.TARGET]]),
         (Side.SOURCE, source_index, [*address_holders(couples), *named[Side.SOURCE]]),
@@ -101,7 +106,13 @@ async def look_again(
             index.put(obj)
 
     known = await _known(project, pool, of_source.values(), source_index, target_index)
-    twins = Twins(_linkable(record, active) for record in known.values())
+    gone = (source_guids | of_source.keys()) - sources.keys()
+    twins = Twins(
+        _linkable(record, active)
+        for record in known.values()
+        if not (record.source_gone or record.pair.source_guid in gone)
+        or not succeeded(record.pair, source_index, target_index, project)
+    )
     matching = match(fresh, target_index, twins, project, source_index)
     remember(matching, twins, project)
     around = Surroundings(project, source_index, target_index, twins, facts)

@@ -46,6 +46,16 @@ def address_holders(objects: Iterable[tuple[DirectoryObject, DirectoryObject | N
             yield from (_address(a) for a in smtp_addresses(other) if a.casefold() not in here)
 
 
+def stand_ins(sources: Iterable[DirectoryObject], project: Project) -> Iterator[filters.Filter]:
+    """Contacts of the target that may stand for these objects, when the project wants them merged."""
+    if project.directory.contacts == "report":
+        return
+    for source in sources:
+        for address in smtp_addresses(source):
+            there = filters.any_of(_address(address), filters.equals("targetAddress", f"smtp:{address}"))
+            yield filters.every(filters.equals("objectClass", "contact"), there)
+
+
 def counterparts(sources: Iterable[DirectoryObject], project: Project) -> Iterator[filters.Filter]:
     """What in the target could stand for these objects, or hold a name that a new object would take."""
     for source in sources:

@@ -2,7 +2,8 @@
 
 Whether a value may be put back is decided in isthmus_sync.directory.reverting. An object that was created is deleted
 again if nobody touched it and no mailbox hangs on it; one that was deleted is reanimated, or made anew where that is
-not allowed, and then belongs to whoever uses it: dirsync does not delete it a second time.
+not allowed, and then belongs to whoever uses it: dirsync does not delete it a second time. What the merge of a contact
+did to others than the pair's own objects is put back only once contacts are no longer merged.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from isthmus_sync.directory import (
     applied,
     left_out,
 )
-from isthmus_sync.directory.reverting import put_back
+from isthmus_sync.directory.difference import Value
+from isthmus_sync.directory.reverting import changed_since, inverse, put_back
 
 from isthmus_dirsync import journal, records
 from isthmus_dirsync.looking_again import look_again
@@ -58,6 +60,7 @@ class Reverter:
         self._facts = facts
         self._pool = pool
         self._active = active
+        self._made_anew: dict[bytes, bytes] = {}
 
     async def run(self) -> RevertResponse:
         """Put back what the request means. Raises DirectoryUnavailable."""
@@ -84,6 +87,9 @@ class Reverter:
     async def _revert(self, entry: Entry, record: Record, around: Surroundings) -> tuple[Record, Reversion]:
         reversion = Reversion(entry=entry.message())
         try:
+            if entry.guid and entry.action != journal.CREATE and entry.guid != record.pair.guid(entry.side):
+                await self._undo_merge(entry, reversion)
+                return record, reversion
             if entry.action == journal.DELETE:
                 return await self._bring_back(entry, record, around, reversion), reversion
             guid = entry.guid or record.pair.guid(entry.side)
@@ -149,6 +155,17 @@ class Reverter:
         reversion.attributes.extend(change.attribute for change in entry.modifications)
         if self._request.dry_run:
             return record
+        guid, reverting = await self._make_again(entry, reversion)
+        record = replace(
+            record, pair=replace(record.pair, target_guid=guid), created=False, target_gone=False, problem=""
+        )
+        async with self._pool.acquire() as connection, connection.transaction():
+            await records.save_pairs(connection, self._project.project, [record])
+        await self._end(entry, replace(reverting, guid=guid))
+        return record
+
+    async def _make_again(self, entry: Entry, reversion: Reversion) -> tuple[bytes, Entry]:
+        """The deleted object of an entry, there again: its GUID, and the entry that says so."""
         gone = DirectoryObject(
             entry.guid,
             entry.dn,
@@ -159,13 +176,49 @@ class Reverter:
         reverting = await self._begin(entry, gone, journal.CREATE, back)
         guid, lost = await bring_back(self._sides.forests[entry.side], gone)
         reversion.refused.extend(lost)
-        record = replace(
-            record, pair=replace(record.pair, target_guid=guid), created=False, target_gone=False, problem=""
-        )
-        async with self._pool.acquire() as connection, connection.transaction():
-            await records.save_pairs(connection, self._project.project, [record])
-        await self._end(entry, replace(reverting, guid=guid))
-        return record
+        return guid, reverting
+
+    async def _undo_merge(self, entry: Entry, reversion: Reversion) -> None:
+        """Put back what a merge did to a contact, or to somebody who named it."""
+        if self._project.directory.contacts != "report":
+            reversion.refused.append(
+                f"{entry.dn} would be changed again at once, as contacts are merged; set directory.contacts to report "
+                "in the project and apply it first"
+            )
+            return
+        found = await self._sides.read(entry.side, [self._made_anew.get(entry.guid, entry.guid)])
+        if entry.action == journal.DELETE:
+            if found:
+                reversion.refused.append(f"{entry.dn} is there already")
+                return
+            reversion.attributes.extend(change.attribute for change in entry.modifications)
+            if not self._request.dry_run:
+                guid, reverting = await self._make_again(entry, reversion)
+                self._made_anew[entry.guid] = guid
+                await self._end(entry, replace(reverting, guid=guid))
+            return
+        if not found:
+            reversion.refused.append(f"{entry.dn} is gone")
+            return
+        [obj] = found
+        changed = [change.attribute for change in entry.modifications if changed_since(obj, change)]
+        reversion.refused.extend(f"{name} was changed since; set it by hand if it is wrong" for name in changed)
+        back = [self._as_made_anew(inverse(each)) for each in entry.modifications if each.attribute not in changed]
+        reversion.attributes.extend(change.attribute for change in back)
+        if back and not self._request.dry_run:
+            reverting = await self._begin(entry, obj, journal.CHANGE, back)
+            await modify(self._sides.forests[entry.side], obj.guid, obj.dn, back)
+            await self._end(entry, reverting)
+
+    def _as_made_anew(self, change: Modification) -> Modification:
+        """The change with links to objects that were made again, and are others now, as they are to be written."""
+
+        def now(value: Value) -> Value:
+            return (
+                replace(value, guid=self._made_anew.get(value.guid, value.guid)) if isinstance(value, Link) else value
+            )
+
+        return replace(change, added=tuple(map(now, change.added)))
 
     async def _begin(self, entry: Entry, obj: DirectoryObject, action: int, changes: Sequence[Modification]) -> Entry:
         reason = f"puts back what entry {entry.number} did"

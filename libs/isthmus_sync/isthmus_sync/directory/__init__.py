@@ -8,6 +8,7 @@ from isthmus_sync.directory.difference import Modification, applied, difference
 from isthmus_sync.directory.guard import Weight, objection, weigh
 from isthmus_sync.directory.index import Index
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
+from isthmus_sync.directory.merging import handed_over, succeeded, unaddressed
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Link, Side
 from isthmus_sync.directory.pairs import Agreed, Pair, Twins, pair_id
 from isthmus_sync.directory.recipients import ExchangeFacts
@@ -39,6 +40,7 @@ __all__ = [
     "decide_and_note",
     "difference",
     "follows",
+    "handed_over",
     "has_counterpart",
     "left_out",
     "match",
@@ -46,5 +48,7 @@ __all__ = [
     "objection",
     "pair_id",
     "remember",
+    "succeeded",
+    "unaddressed",
     "weigh",
 ]

@@ -36,6 +36,18 @@ _LINKS = {
     Kind.CONTACT: ("manager", "assistant", *_RESTRICTIONS),
     Kind.GROUP: ("member", "managedBy", *_RESTRICTIONS),
 }
+BACK_LINKS = {
+    "memberOf": "member",
+    "directReports": "manager",
+    "managedObjects": "managedBy",
+    "publicDelegatesBL": "publicDelegates",
+    "altRecipientBL": "altRecipient",
+    "authOrigBL": "authOrig",
+    "unauthOrigBL": "unauthOrig",
+    "dLMemSubmitPermsBL": "dLMemSubmitPerms",
+    "dLMemRejectPermsBL": "dLMemRejectPerms",
+}
+"""Where an object says who names it, and the attribute in which it is named there."""
 SINGLE_LINKS = frozenset(("manager", "assistant", "altRecipient", "managedBy"))
 
 _COPIED = AttributeRule()
@@ -106,6 +118,8 @@ def attributes_to_read(project: Project) -> list[str]:
         names += [*plain_attributes(kind, project), *linked_attributes(kind, project)]
     for rule in project.directory.match:
         names += attributes_of(rule)
+    if project.directory.contacts != "report":
+        names += BACK_LINKS
     for name, made in project.directory.attributes.items():
         names += made.inputs(name)
     for text in project.directory.exclude:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from isthmus_sync.directory.decision import Decision, Surroundings, decide
 from isthmus_sync.directory.index import Index
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
+from isthmus_sync.directory.merging import succeeded
 from isthmus_sync.directory.objects import DirectoryObject, Side
 from isthmus_sync.directory.pairs import Pair, Twins, pair_id
 from isthmus_sync.directory.recipients import ExchangeFacts
@@ -59,7 +60,11 @@ def compare(
             taking_part.append(obj)
     # A counterpart that was deleted is remembered, in case it comes back, but nothing can be linked to it.
     gone = {pair.source_guid: pair for pair in known if pair.target_guid and target_index.get(pair.target_guid) is None}
-    twins = Twins(replace(pair, target_guid=None) if pair.source_guid in gone else pair for pair in known)
+    twins = Twins(
+        replace(pair, target_guid=None) if pair.source_guid in gone else pair
+        for pair in known
+        if not succeeded(pair, source_index, target_index, project)
+    )
     matching = match(
         [obj for obj in taking_part if obj.guid not in gone and not has_counterpart(obj, twins)],
         target_index,

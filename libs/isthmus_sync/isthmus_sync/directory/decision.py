@@ -7,7 +7,7 @@ service carries them out. Deciding again after they were carried out gives nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from isthmus_sync.directory.addresses import ProxyAddress, in_domain, primary_smtp
@@ -15,6 +15,7 @@ from isthmus_sync.directory.attributes import SINGLE_LINKS, linked_attributes, o
 from isthmus_sync.directory.creation import Creation, enabled, free_alias, naming, object_class
 from isthmus_sync.directory.difference import Modification, applied, difference
 from isthmus_sync.directory.linking import Linking, link_value, link_values
+from isthmus_sync.directory.merging import stand_ins, with_addresses
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Side, Values
 from isthmus_sync.directory.pairs import Agreed, Pair, Twins, fingerprint
 from isthmus_sync.directory.proxying import NAME as PROXY_ADDRESSES
@@ -52,7 +53,8 @@ class Surroundings:
 class Decision:
     """What a pair needs. `target` is None when it is created; its modifications are then part of `creation`, and links
     wait for the next decision, when the object exists. `agreed` holds once everything was written. `held` are links to
-    objects that do not exist in the other forest yet. `redirected`: both objects then carry the mail redirection."""
+    objects that do not exist in the other forest yet. `redirected`: both objects then carry the mail redirection.
+    `merges` are contacts of the target whose place its object takes, once it is there and as it shall be."""
 
     pair: Pair
     source: DirectoryObject
@@ -64,6 +66,7 @@ class Decision:
     problems: tuple[str, ...]
     redirected: bool
     gets_mailbox: bool
+    merges: tuple[DirectoryObject, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -72,12 +75,12 @@ class Decision:
     @property
     def idle(self) -> bool:
         """Whether nothing is to be written."""
-        return self.creation is None and not any(self.modifications.values())
+        return self.creation is None and not self.merges and not any(self.modifications.values())
 
     @property
     def overwrites(self) -> bool:
         """Whether a value that somebody else set is lost. Redirection does not count: a switch asked for it."""
-        return any(
+        return bool(self.merges) or any(
             change.overwrites and change.attribute not in ("targetAddress", "proxyAddresses")
             for changes in self.modifications.values()
             for change in changes
@@ -116,7 +119,8 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
         if side is giver or (side is not None and not rule.transforms):
             wanted[side.other][attribute] = values[side]
 
-    own = frozenset(guid for guid in (pair.id, source.guid, current.guid))
+    merges = stand_ins(source, around.target, around.twins, project)
+    own = frozenset((pair.id, source.guid, current.guid, *(contact.guid for contact in merges)))
     target_alias = current.text("mailNickname") or free_alias(source, around.target, own)
     mailbox = gets_mailbox(source, current, around.facts)
     linked = is_linked(source, current, project)
@@ -139,7 +143,7 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
     }
     primary = {side: _text(wanted[side].get("mail")) or primary_smtp(objects[side]) for side in Side}
     addresses = merge_addresses(
-        objects,
+        {Side.SOURCE: source, Side.TARGET: with_addresses(current, merges)},
         legacy,
         {side: primary[side] or primary[side.other] for side in Side},
         mail_goes.address if mail_goes else {},
@@ -154,6 +158,9 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
     problems += addresses.problems
 
     linking = _links(pair, source, target, around)
+    if target is not None and (manager := linking.get("manager")) and not (manager.held or manager.wanted[Side.TARGET]):
+        inherited = next((contact.linked("manager") for contact in merges if contact.linked("manager")), ())
+        linking["manager"] = replace(manager, wanted={**manager.wanted, Side.TARGET: inherited})
     modifications = {
         side: difference(objects[side], wanted[side], {name: link.wanted[side] for name, link in linking.items()})
         for side in Side
@@ -192,6 +199,7 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
         tuple(problems),
         mail_goes is not None and all(carried(after[side], side, mail_goes) for side in Side),
         mailbox,
+        merges,
     )
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from isthmus_sync.directory import names
-from isthmus_sync.directory.addresses import alias, smtp_addresses, x500_addresses
+from isthmus_sync.directory.addresses import ProxyAddress, alias, smtp_addresses, x500_addresses
 from isthmus_sync.directory.objects import DirectoryObject
 
 
@@ -43,8 +43,8 @@ class Index:
         return len(self._objects)
 
     def holders(self, kind: str, value: str) -> list[DirectoryObject]:
-        """The objects with this name. `kind`: address, x500, sAMAccountName, userPrincipalName, mailNickname, mail,
-        employeeID or dn."""
+        """The objects with this name. `kind`: address, targetAddress, x500, sAMAccountName, userPrincipalName,
+        mailNickname, mail, employeeID or dn."""
         key = names.key(value) if kind == "dn" else value.casefold()
         return [self._objects[guid] for guid in sorted(self._holders.get((kind, key), ()))]
 
@@ -58,6 +58,8 @@ def _names(obj: DirectoryObject) -> Iterator[tuple[str, object]]:
     yield "dn", names.key(obj.dn)
     for address in smtp_addresses(obj):
         yield "address", address.casefold()
+    if goes_to := obj.text("targetAddress"):
+        yield "targetAddress", ProxyAddress.parse(goes_to).key
     for address in x500_addresses(obj):
         yield "x500", address.casefold()
     if legacy := obj.text("legacyExchangeDN"):

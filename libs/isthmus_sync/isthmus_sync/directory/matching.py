@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from isthmus_sync.directory.addresses import in_domain, smtp_addresses
 from isthmus_sync.directory.attributes import attributes_of
 from isthmus_sync.directory.index import Index
+from isthmus_sync.directory.merging import stands_for
 from isthmus_sync.directory.naming import named
 from isthmus_sync.directory.objects import DirectoryObject, Side
 
@@ -61,12 +62,18 @@ def match(
     settled = {obj.guid for obj in result.unmatched} | {refused.source.guid for refused in result.refused}
     waiting = [obj for obj in waiting if obj.guid not in settled]
     taken: set[bytes] = set()
+    merging = project.directory.contacts != "report"
     for rule in (_SAID, "legacyExchangeDN", *project.directory.match):
         find = said if rule == _SAID else _finder(rule, targets, project)
         found: dict[bytes, list[tuple[DirectoryObject, DirectoryObject]]] = defaultdict(list)
         still: list[DirectoryObject] = []
         for source in waiting:
-            candidates = find(source)
+            # Contacts that will be merged into the counterpart are none themselves.
+            candidates = [
+                obj
+                for obj in find(source)
+                if not (merging and stands_for(obj, source) and twins.by_guid(Side.TARGET, obj.guid) is None)
+            ]
             if not candidates:
                 still.append(source)
             elif reason := _refusal(source, candidates, rule, twins, taken):
@@ -162,9 +169,10 @@ def _refusal(
         return f"{rule} matches {len(candidates)} objects: " + ", ".join(sorted(obj.dn for obj in candidates))
     [target] = candidates
     if source.kind != target.kind and not (source.kind.is_account and target.kind.is_account):
+        remedy = "; to merge it, set directory.contacts to delete or keep" if stands_for(target, source) else ""
         return (
             f"{rule} matches {target.dn}, which is a {target.kind.name.lower()} "
-            f"while this is a {source.kind.name.lower()}"
+            f"while this is a {source.kind.name.lower()}{remedy}"
         )
     if target.guid in taken or twins.by_guid(Side.TARGET, target.guid) is not None:
         return f"{rule} matches {target.dn}, which already belongs to another object"
