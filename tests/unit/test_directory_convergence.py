@@ -55,7 +55,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=people, group=groups)
     def contact_in_the_target(self, name: str, group: str) -> None:
-        """Somebody of the source is made a contact of the target, perhaps beside an account there, and joins a group."""
+        """Somebody of the source is made a contact of the target, perhaps beside an account there, and in a group."""
         if guid(f"beta/card {name}") not in self.world.objects[Side.TARGET]:
             own = {"mail": f"{name}@x.test", "proxyAddresses": [f"SMTP:{name}@x.test"]}
             card = recipient("beta", f"card {name}", "contact", targetAddress=f"SMTP:{name}@x.test", **own)
