@@ -57,8 +57,10 @@ class Histories(RuleBasedStateMachine):
     def contact_in_the_target(self, name: str, group: str) -> None:
         """Somebody of the source is made a contact of the target, perhaps beside an account there, and in a group."""
         if guid(f"beta/card {name}") not in self.world.objects[Side.TARGET]:
-            own = {"mail": f"{name}@x.test", "proxyAddresses": [f"SMTP:{name}@x.test"]}
-            card = recipient("beta", f"card {name}", "contact", targetAddress=f"SMTP:{name}@x.test", **own)
+            smtp = f"SMTP:{name}@x.test"
+            card = recipient(
+                "beta", f"card {name}", "contact", mail=smtp[5:], proxyAddresses=[smtp], targetAddress=smtp
+            )
             self.world.put(Side.TARGET, card)
             if (twin := self._object(Side.TARGET, group)) is not None:
                 self.world.link(Side.TARGET, twin, "member", (*twin.linked("member"), Link(card.guid, card.dn)))
