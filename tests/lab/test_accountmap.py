@@ -190,6 +190,9 @@ async def test_a_watcher_hears_everything_in_order_and_survives_a_restart(accoun
         assert accounts.in_touch
         async with grpc.aio.insecure_channel(accountmap.address) as channel:
             stream: Any = AccountMapServiceStub(channel).Watch(WatchRequest(after_revision=15))
+            beginning = (await stream.read()).beginning
+            assert beginning.history
+            assert not beginning.starts_anew
             revisions = [(await stream.read()).pair.revision for _ in range(5)]
             assert revisions == [16, 17, 18, 19, 20]
             assert (await stream.read()).complete_revision == 20

@@ -1,55 +1,54 @@
-"""The account map from afar: answers from the cache while the watch stream speaks, else from the service itself."""
+"""The account map from afar: answers from the cache while it is known to be right, else from the service itself.
+
+The watch stream fills the cache. Whether it is right is not the stream's to say, for a word may wait anywhere on its
+way: several times a second the client asks for the last revision, and a cache that has reached it was right when that
+question was sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import grpc
 import structlog
+from isthmus.accounts.v1 import accounts_pb2
 from isthmus.accounts.v1.accounts_pb2 import (
     Identity,
     Pair,
     ResolveBatchRequest,
-    ResolveRequest,
+    ResolveBatchResponse,
+    RevisionRequest,
     SetActiveSideRequest,
     Side,
     WatchRequest,
     WatchResponse,
 )
 from isthmus.accounts.v1.accounts_pb2_grpc import AccountMapServiceStub
+from isthmus_service import Security
 
+from isthmus_accounts import metrics
 from isthmus_accounts.cache import Cache
 from isthmus_accounts.errors import AccountMapUnavailable, AmbiguousIdentity, UnknownIdentity
+from isthmus_accounts.together import Together
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-T = TypeVar("T")
-
 FRESH_SECONDS = 1.0
-"""How long after the stream's last word the cache still counts as right."""
+"""An answer from the cache was right at some moment within so long a time before it was given."""
 LARGEST_BATCH = 10_000
+_ASK_SECONDS = 0.2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _LONGEST_SILENCE = 5.0
-_RETRIED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED}
-_CHANNEL_OPTIONS = [
-    ("grpc.max_receive_message_length", 128 * 1024 * 1024),
-    ("grpc.max_send_message_length", 16 * 1024 * 1024),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 3_000),
-    # A service that comes back is found again within a second, not after gRPC's own two minutes.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-]
-
-
-class _FillAnew(Exception):  # noqa: N818
-    """The stream must be taken up from the beginning."""
+_SERVICE = accounts_pb2.DESCRIPTOR.services_by_name["AccountMapService"].full_name
+_RETRIED = [f"{_SERVICE}/{method}" for method in ("ResolveBatch", "SetActiveSide")]
+_NO_SECURITY = Security()
+_Answer = Pair | type[UnknownIdentity] | type[AmbiguousIdentity]
 
 
 @dataclass(frozen=True)
@@ -67,38 +66,55 @@ class AccountMap:
     Use it as an async context manager. Pairs it returns are shared with the cache: do not change them.
     """
 
-    def __init__(self, address: str, *, deadline: float = 10.0) -> None:
+    def __init__(self, address: str, *, security: Security = _NO_SECURITY, deadline: float = 10.0) -> None:
         self._address = address
+        self._security = security
         self._deadline = deadline
         self._log = structlog.get_logger("accounts").bind(accountmap=address)
+        self._singles = Together(self._ask_singles)
         self._cache = Cache()
+        self._history = ""
         self._streamed = 0
-        self._heard = float("-inf")
         self._filled = asyncio.Event()
-        self._is_cut_off = False
+        # What is known to have been the last revision at a time, while the stream is not that far.
+        self._asked: deque[tuple[float, int]] = deque(maxlen=10)
+        self._right_at = float("-inf")
+        self._why = "it has not answered yet"
+        # What we changed ourselves; a cache without it is not used.
+        self._at_least = 0
+        self._said_in_touch: bool | None = None
 
     async def __aenter__(self) -> Self:
-        self._channel = grpc.aio.insecure_channel(self._address, options=_CHANNEL_OPTIONS)
+        self._channel = self._security.channel(self._address, retried=_RETRIED)
         self._stub = AccountMapServiceStub(self._channel)
-        self._watching = asyncio.create_task(self._watch(), name="account map watch")
+        self._tasks = [
+            asyncio.create_task(self._watch(), name="account map watch"),
+            asyncio.create_task(self._keep_asking(), name="account map revision"),
+        ]
+        metrics.AGE.set_function(lambda: self.cut_off_for)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watching.cancel()
-        await asyncio.gather(self._watching, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._channel.close()
 
     @property
     def in_touch(self) -> bool:
-        """Whether the cache is right: the account map said so within the last second."""
-        return self._filled.is_set() and time.monotonic() - self._heard < FRESH_SECONDS
+        """Whether the cache is used: it was right at some moment within the last second."""
+        return time.monotonic() - self._right_at < FRESH_SECONDS
 
     @property
     def cut_off_for(self) -> float:
-        """Seconds since the account map last said that the cache is complete; infinite when it never did."""
-        return time.monotonic() - self._heard
+        """Seconds since the cache is known to have been right; infinite when it never was."""
+        return time.monotonic() - self._right_at
+
+    def problem(self) -> str | None:
+        """For readiness: None while the cache is used, else why not."""
+        return None if self.in_touch else f"cut off from the account map at {self._address}: {self._why}"
 
     async def filled(self) -> None:
         """Wait until the cache holds every pair for the first time."""
@@ -107,30 +123,26 @@ class AccountMap:
     async def resolve(self, identity: Identity) -> Pair:
         """The pair with this name. Raises UnknownIdentity, AmbiguousIdentity or AccountMapUnavailable."""
         if self.in_touch:
+            metrics.FROM_CACHE.inc()
             return self._cache.resolve(identity)
-
-        request = ResolveRequest(identity=identity)
         try:
-            answer = await self._retried(partial(self._stub.Resolve, request))
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                raise UnknownIdentity(identity) from None
-            if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
-                raise AmbiguousIdentity(identity) from None
-            raise self._unavailable(error) from error
-        return answer.pair
+            # Whoever waits behind others waits no longer for it.
+            async with asyncio.timeout(self._deadline):
+                answer = await self._singles.ask(identity)
+        except TimeoutError:
+            raise self._unavailable(self._why) from None
+        if isinstance(answer, Pair):
+            return answer
+        raise answer(identity)
 
     async def resolve_batch(self, identities: Sequence[Identity]) -> Batch:
         """Pairs for any number of names, in the order asked. Raises AccountMapUnavailable."""
         if self.in_touch:
+            metrics.FROM_CACHE.inc(len(identities))
             return self._from_cache(identities)
         batch = Batch([], [], [])
         for start in range(0, len(identities), LARGEST_BATCH):
-            request = ResolveBatchRequest(identities=identities[start : start + LARGEST_BATCH])
-            try:
-                answer = await self._retried(partial(self._stub.ResolveBatch, request))
-            except grpc.aio.AioRpcError as error:
-                raise self._unavailable(error) from error
+            answer = await self._ask(identities[start : start + LARGEST_BATCH])
             batch.pairs.extend(pair if pair.id else None for pair in answer.pairs)
             batch.unknown.extend(start + index for index in answer.unknown)
             batch.ambiguous.extend(start + index for index in answer.ambiguous)
@@ -144,15 +156,35 @@ class AccountMap:
         """
         request = SetActiveSideRequest(pair_id=pair_id, side=side, reason=reason)
         try:
-            answer = await self._retried(partial(self._stub.SetActiveSide, request))
+            answer = await self._stub.SetActiveSide(request, timeout=self._deadline)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise UnknownIdentity(Identity(pair_id=pair_id)) from None
-            raise self._unavailable(error) from error
-        self._cache.put(answer.pair)
+            raise self._unavailable(self._reason(error)) from error
+        if self._streamed < answer.pair.revision:
+            self._at_least = answer.pair.revision
+            self._right_at = float("-inf")
         return answer.pair
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    async def _ask_singles(self, identities: Sequence[Identity]) -> list[_Answer]:
+        answer = await self._ask(identities)
+        answers: list[_Answer] = list(answer.pairs)
+        for index in answer.unknown:
+            answers[index] = UnknownIdentity
+        for index in answer.ambiguous:
+            answers[index] = AmbiguousIdentity
+        return answers
+
+    async def _ask(self, identities: Sequence[Identity]) -> ResolveBatchResponse:
+        try:
+            answer = await self._stub.ResolveBatch(ResolveBatchRequest(identities=identities), timeout=self._deadline)
+        except grpc.aio.AioRpcError as error:
+            metrics.UNANSWERED.inc(len(identities))
+            raise self._unavailable(self._reason(error)) from error
+        metrics.FROM_SERVICE.inc(len(identities))
+        return answer
 
     def _from_cache(self, identities: Sequence[Identity]) -> Batch:
         batch = Batch([], [], [])
@@ -167,25 +199,46 @@ class AccountMap:
                 batch.ambiguous.append(index)
         return batch
 
-    async def _retried(self, call: Callable[..., Awaitable[T]]) -> T:
-        """`call(timeout=seconds left)` until it succeeds, fails for good, or the deadline has passed."""
-        ends = time.monotonic() + self._deadline
-        pause = _FIRST_PAUSE
+    async def _keep_asking(self) -> None:
+        """Ask for the last revision again and again; say it when nothing makes the cache right."""
+        started = time.monotonic()
         while True:
+            began = time.monotonic()
             try:
-                return await call(timeout=max(ends - time.monotonic(), 0.001))
+                answer = await self._stub.Revision(RevisionRequest(), timeout=FRESH_SECONDS)
             except grpc.aio.AioRpcError as error:
-                if error.code() not in _RETRIED or time.monotonic() + pause >= ends:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+                self._why = _words(error)
+            else:
+                if answer.history == self._history:
+                    self._asked.append((began, answer.revision))
+                    self._judge()
+            if self.in_touch or time.monotonic() - started > FRESH_SECONDS:
+                self._say(self.in_touch)
+            await asyncio.sleep(_ASK_SECONDS)
+
+    def _judge(self) -> None:
+        """The cache was right at the latest time whose last revision the stream has reached."""
+        if not self._filled.is_set() or self._streamed < self._at_least:
+            return
+        while self._asked and self._asked[0][1] <= self._streamed:
+            self._right_at, _ = self._asked.popleft()
+
+    def _say(self, in_touch: bool) -> None:
+        """A line in the log, once for each time that we are cut off or back."""
+        if in_touch != self._said_in_touch:
+            self._said_in_touch = in_touch
+            if in_touch:
+                self._log.info("the account map is here", pairs=len(self._cache))
+            else:
+                self._log.warning("cut off from the account map; questions go to it one by one", why=self._why)
 
     async def _watch(self) -> None:
         """Follow the watch stream for ever, taking it up again where it broke."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                stream = self._stub.Watch(WatchRequest(after_revision=self._streamed))
+                request = WatchRequest(after_revision=self._streamed, history=self._history)
+                stream = self._stub.Watch(request, wait_for_ready=False)
                 while True:
                     async with asyncio.timeout(_LONGEST_SILENCE):
                         response = await stream.read()
@@ -193,45 +246,46 @@ class AccountMap:
                         break
                     pause = _FIRST_PAUSE
                     self._take(response)
-                self._cut_off("it ended the stream")
+                self._why = "it ended the stream"
             except grpc.aio.AioRpcError as error:
-                self._cut_off(f"{error.code().name}: {error.details()}")
-            except _FillAnew:
-                continue
+                self._why = _words(error)
             except TimeoutError:
-                self._cut_off(f"it was silent for {_LONGEST_SILENCE:g} s")
+                self._why = f"it was silent for {_LONGEST_SILENCE:g} s"
+                stream.cancel()
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _take(self, response: WatchResponse) -> None:
-        if response.HasField("pair"):
-            self._cache.put(response.pair)
-            self._streamed = max(self._streamed, response.pair.revision)
-            return
-        if response.complete_revision < self._streamed:
-            # Revisions only rise, so this account map's database was replaced by an older or empty one.
-            self._log.warning("the account map went back in time; the cache is filled anew")
-            self._cache = Cache()
-            self._streamed = 0
-            self._filled.clear()
-            raise _FillAnew
-        self._streamed = response.complete_revision
-        self._heard = time.monotonic()
-        if self._is_cut_off:
-            self._is_cut_off = False
-            self._log.info("the account map is back")
-        if not self._filled.is_set():
-            self._filled.set()
-            self._log.info("the account map is here", pairs=len(self._cache))
+        match response.WhichOneof("what"):
+            case "beginning":
+                if response.beginning.starts_anew:
+                    self._log.warning("the account map has another history; the cache is filled anew")
+                    self._cache = Cache()
+                    self._streamed = 0
+                    self._filled.clear()
+                if response.beginning.history != self._history:
+                    self._history = response.beginning.history
+                    self._asked.clear()
+                    self._at_least = 0
+                    self._right_at = float("-inf")
+            case "pair":
+                self._cache.put(response.pair)
+                self._streamed = max(self._streamed, response.pair.revision)
+            case "complete_revision":
+                self._streamed = response.complete_revision
+                self._filled.set()
+        self._judge()
 
-    def _cut_off(self, why: str) -> None:
-        """Say it, once for each time."""
-        if not self._is_cut_off:
-            self._log.warning("cut off from the account map; questions go to it one by one", why=why)
-        self._is_cut_off = True
+    def _reason(self, error: grpc.aio.AioRpcError) -> str:
+        """Of a call that waited in vain only those know why that do not wait."""
+        return self._why if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED else _words(error)
 
-    def _unavailable(self, error: grpc.aio.AioRpcError) -> AccountMapUnavailable:
+    def _unavailable(self, why: str) -> AccountMapUnavailable:
         return AccountMapUnavailable(
-            f"the account map at {self._address} did not answer within {self._deadline:g} s "
-            f"({error.code().name}: {error.details()}); is isthmus-accountmap running there?"
+            f"the account map at {self._address} did not answer within {self._deadline:g} s ({why}); is "
+            "isthmus-accountmap running there?"
         )
+
+
+def _words(error: grpc.aio.AioRpcError) -> str:
+    return f"{error.code().name}: {error.details()}"

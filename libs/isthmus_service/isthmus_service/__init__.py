@@ -1,4 +1,4 @@
-"""What every service shares: lifecycle, configuration, logs, health, metrics, PostgreSQL.
+"""What every service shares: lifecycle, configuration, logs, health, metrics, PostgreSQL, gRPC.
 
 A service is one function that gets a `Service`, opens what it needs and waits:
 
@@ -13,6 +13,7 @@ A service is one function that gets a `Service`, opens what it needs and waits:
 
 from isthmus_service.database import DATABASE_AWAY, DATABASE_ERRORS, Connection, Pool
 from isthmus_service.migrations import MigrationError
+from isthmus_service.rpc import Security
 from isthmus_service.service import Service, run
 from isthmus_service.settings import ConfigurationError, ServiceSettings
 
@@ -23,6 +24,7 @@ __all__ = [
     "Connection",
     "MigrationError",
     "Pool",
+    "Security",
     "Service",
     "ServiceSettings",
     "run",

@@ -187,14 +187,15 @@ class Service(Generic[SettingsT]):
     async def _serve(self, app: web.Application) -> None:
         """Let `app` answer from now on, on the same socket."""
         assert self._listener is not None, "the service is not entered"
-        health.add_routes(app, self._not_ready)
+        health.add_routes(app, self.not_ready)
         if self._web_runner:
             await self._web_runner.cleanup()
         self._web_runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._web_runner.setup()
         await web.SockSite(self._web_runner, self._listener.dup()).start()
 
-    async def _not_ready(self) -> dict[str, str]:
+    async def not_ready(self) -> dict[str, str]:
+        """What /readyz says: {what: why not}, nothing when the service is ready."""
         reasons = {name: reason for name, fn in self._checks.items() if (reason := fn()) is not None}
         for pool in self._pools:
             try:

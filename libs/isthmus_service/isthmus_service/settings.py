@@ -43,6 +43,14 @@ class ServiceSettings(BaseSettings):
     )
     http_port: int = Field(default=0, ge=0, le=65535, description="its port; 0 takes a free one and logs it")
     accountmap: str = Field(default="127.0.0.1:7001", description="host:port of the account map")
+    tls_ca: Path | None = Field(
+        default=None, description="PEM file of the authority that signed the certificates of all services, for gRPC"
+    )
+    tls_certificate: Path | None = Field(default=None, description="PEM file of this service's own certificate")
+    tls_key: Path | None = Field(default=None, description="PEM file of its private key")
+    grpc_plaintext: bool = Field(
+        default=False, description="true lets gRPC speak beyond this machine without TLS, to whoever is there"
+    )
     secrets_dir: Path = Field(
         default=Path("/run/secrets"), description="folder of the secret files that the project names"
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from isthmus_events import Consumer, Event, Relay
 from isthmus_events.topics import DIRECTORY_PAIRS
-from isthmus_service import ConfigurationError, Connection, Service, ServiceSettings, run
+from isthmus_service import Connection, Service, ServiceSettings, run
 from pydantic import Field
 
 from isthmus_accountmap import store
@@ -39,13 +39,7 @@ async def serve(service: Service[Settings]) -> None:
 
     consumer = Consumer(service, pool, "accountmap", [DIRECTORY_PAIRS], observed, batch=200)
     service.spawn("pairs", consumer.run())
-    address = f"{settings.grpc_host}:{settings.grpc_port}"
-    try:
-        port = await serve_grpc(service, pool, news, address)
-    except RuntimeError as error:
-        raise ConfigurationError(
-            f"cannot listen on {address}: set ISTHMUS_GRPC_HOST and ISTHMUS_GRPC_PORT to a free address ({error})"
-        ) from error
+    port = await serve_grpc(service, pool, news, settings.grpc_host, settings.grpc_port)
     service.log.info("serving the account map", address=f"{settings.grpc_host}:{port}")
     await service.run_until_stopped()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from isthmus.accounts.v1.accounts_pb2 import SIDE_SOURCE, Identity, Pair, Side
 from isthmus_accounts.names import Name, asked, names
@@ -14,25 +15,26 @@ from isthmus_service import Connection
 CHANGED = "accountmap_changed"
 """PostgreSQL tells every instance on this channel that there is a new revision."""
 
-# For each identity asked, by its place: one of the pairs that have this name, and how many there are. A removed pair
-# has no name but its id.
-_RESOLVE = """
-    SELECT asked.place::int AS place, count(DISTINCT name.pair_id)::int AS pairs,
-           (array_agg(pair.document))[1] AS document
+# For each identity asked, by its place: every pair that has this name, once for each of its objects that do. A removed
+# pair has no name but its id.
+RESOLVE = """
+    SELECT asked.place::int AS place, pair.id, pair.document
     FROM unnest($1::smallint[], $2::bytea[], $3::smallint[]) WITH ORDINALITY AS asked (kind, value, side, place)
     JOIN name ON name.kind = asked.kind AND name.value = asked.value
         AND (asked.side = 0 OR name.side = 0 OR name.side = asked.side)
     JOIN pair ON pair.id = name.pair_id
-    GROUP BY asked.place
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What is known of one identity: its pair, or None because nobody has the name, or because several have."""
+class Found(NamedTuple):
+    """What is known of one identity: the serialised pair, or None because nobody has the name, or several have."""
 
-    pair: Pair | None
+    document: bytes | None
     ambiguous: bool = False
+
+
+_NOBODY = Found(None)
+_SEVERAL = Found(None, ambiguous=True)
 
 
 async def resolve(connection: Connection, identities: Sequence[Identity]) -> list[Found]:
@@ -43,14 +45,16 @@ async def resolve(connection: Connection, identities: Sequence[Identity]) -> lis
         if (name := asked(identity)) is not None:
             places.append(place)
             wanted.append(name)
-    found = [Found(None)] * len(identities)
+    found = [_NOBODY] * len(identities)
     if not wanted:
         return found
     kinds, values, sides = zip(*wanted, strict=True)
-    for row in await connection.fetch(_RESOLVE, kinds, values, sides):
-        ambiguous = row["pairs"] > 1
-        pair = None if ambiguous else Pair.FromString(row["document"])
-        found[places[row["place"] - 1]] = Found(pair, ambiguous)
+    holders: dict[int, bytes] = {}
+    for place, pair_id, document in await connection.fetch(RESOLVE, kinds, values, sides):
+        if holders.setdefault(place, pair_id) == pair_id:
+            found[places[place - 1]] = Found(document)
+        else:
+            found[places[place - 1]] = _SEVERAL
     return found
 
 
@@ -101,8 +105,29 @@ async def changed_since(connection: Connection, revision: int, limit: int) -> li
     return [Pair.FromString(row["document"]) for row in rows]
 
 
-async def last_revision(connection: Connection) -> int:
-    return int(await connection.fetchval("SELECT last FROM revision"))
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last revision, and the history that it is of."""
+
+    revision: int
+    history: str
+
+
+async def position(connection: Connection) -> Position:
+    """Where the account map is. Whatever can make a revision mean something else changes the history: another cluster
+    (its identifier), a restored or promoted one (its timeline), a database or schema made anew (the table's own id).
+    """
+    row = await connection.fetchrow(
+        """
+        SELECT last, concat_ws('-',
+            (SELECT system_identifier FROM pg_control_system()),
+            substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),
+            'revision'::regclass::oid) AS history
+        FROM revision
+        """
+    )
+    assert row is not None, "the migration made the row"
+    return Position(row["last"], row["history"])
 
 
 async def _lock(connection: Connection, pair_id: bytes) -> Pair | None:
