@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from isthmus_service import ConfigurationError, Security
 
 from .output import Exit, fail
 
@@ -24,30 +26,56 @@ class Endpoints:
     """http://host:port of the statistics portal."""
     directory: str
     """host:port of dirsync's gRPC; empty where the environment does not say it."""
+    security: Security = field(default_factory=Security)
+    """How the account map is spoken to."""
 
 
-def endpoints_of(ports: dict[str, int]) -> Endpoints:
-    """The endpoints of a local system with these ports."""
+def endpoints_of(data: Path, ports: dict[str, int]) -> Endpoints:
+    """The endpoints of the local system in a folder, with these ports."""
     return Endpoints(
         kafka=f"127.0.0.1:{ports['kafka']}",
         accountmap=f"127.0.0.1:{ports['grpc']}",
         portal=f"http://127.0.0.1:{ports['stats']}",
         directory=f"127.0.0.1:{ports.get('directory', 0)}",
+        security=_security(data / "tls" / "ca.pem", data / "tls" / "isthmus"),
     )
 
 
 def known_endpoints(data: Path) -> Endpoints | None:
     """The endpoints of the system to talk to, None when there is none. The environment goes before the folder."""
     given = {name: os.environ.get(f"ISTHMUS_{name.upper()}") for name in _NAMES}
+    security = _given_security() if given["accountmap"] else None
     directory = os.environ.get("ISTHMUS_DIRECTORY", "")
     if all(given.values()):
-        return Endpoints(**{name: str(address) for name, address in given.items()}, directory=directory)
+        addresses = {name: str(address) for name, address in given.items()}
+        return Endpoints(**addresses, directory=directory, security=security or Security())
     state = data / "system.json"
     if not state.exists():
         return None
-    local = endpoints_of(json.loads(state.read_text(encoding="utf-8"))["ports"])
-    given["directory"] = directory
-    return replace(local, **{name: address for name, address in given.items() if address})
+    local = endpoints_of(data, json.loads(state.read_text(encoding="utf-8"))["ports"])
+    return Endpoints(
+        **{name: address or getattr(local, name) for name, address in given.items()},
+        directory=directory or local.directory,
+        security=security or local.security,
+    )
+
+
+def _security(ca: Path, folder: Path) -> Security:
+    """By the files of a folder, when it has them."""
+    certificate, key = folder / "server.pem", folder / "server.key"
+    return Security(ca, certificate, key) if certificate.exists() else Security()
+
+
+def _given_security() -> Security:
+    """By the variables that services have, too."""
+    ca, certificate, key = (
+        Path(value) if (value := os.environ.get(f"ISTHMUS_TLS_{name}")) else None
+        for name in ("CA", "CERTIFICATE", "KEY")
+    )
+    try:
+        return Security(ca, certificate, key, os.environ.get("ISTHMUS_GRPC_PLAINTEXT", "").lower() == "true")
+    except ConfigurationError as error:
+        fail(str(error), Exit.WRONG_INPUT)
 
 
 def endpoints(data: Path) -> Endpoints:

@@ -34,6 +34,7 @@ _COMMANDS = {
     "down": _Command("system", _SYSTEM, "Stop everything that 'isthmus up' started."),
     "ps": _Command("system", _SYSTEM, "List what runs, and whether it is ready."),
     "logs": _Command("system", _SYSTEM, "Show what a program has written."),
+    "certificates": _Command("certificates", _SYSTEM, "Make the certificates by which services know each other."),
     "demo": _Command("demo", _SYSTEM, "Show a whole migration: people at work, proof at the end."),
     "lab": _Command(
         "lab", _SYSTEM, "Two Exchange organisations to try things with: start them alone, addresses, accounts, mail."

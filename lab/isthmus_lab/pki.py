@@ -1,4 +1,4 @@
-"""A certificate authority for an organisation of the lab, and the certificates of its servers.
+"""A certificate authority in a folder, and the certificates that it issues: for servers, and for clients of mutual TLS.
 
 Everything is a PEM file, because that is what Samba, aiohttp, ldap3 and a person with openssl all read.
 """
@@ -21,7 +21,7 @@ LIFETIME = timedelta(days=3650)
 
 @dataclass(frozen=True)
 class ServerCertificate:
-    """Three PEM files: the server's certificate, its private key (mode 0600), and the authority that signed it."""
+    """Three PEM files: the certificate, its private key (mode 0600), and the authority that signed it."""
 
     certificate: Path
     key: Path
@@ -53,7 +53,7 @@ class Authority:
         return authority
 
     def issue(self, folder: Path, names: Sequence[str], addresses: Sequence[str]) -> ServerCertificate:
-        """A certificate for a server of these DNS names and IP addresses; the one in `folder` if it already fits."""
+        """A certificate for these DNS names and IP addresses; the one in `folder` if it already fits."""
         issued = ServerCertificate(folder / "server.pem", folder / "server.key", self.certificate)
         wanted = x509.SubjectAlternativeName(
             [x509.DNSName(name) for name in names]
@@ -70,7 +70,10 @@ class Authority:
             _builder(_name(names[0]), authority.subject, key.public_key(), authority_key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+                critical=False,
+            )
             .add_extension(wanted, critical=False)
             .sign(authority_key, hashes.SHA256())
         )

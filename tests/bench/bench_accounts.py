@@ -51,7 +51,7 @@ _ROUNDS = 2
 class Uncached(AccountMap):
     """A client that trusts no cache."""
 
-    in_touch = property(lambda _: False)  # type: ignore[assignment]
+    in_touch = property(lambda _: False)
 
 
 @dataclass(frozen=True)

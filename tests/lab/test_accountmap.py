@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 from uuid import NAMESPACE_DNS, uuid5
@@ -27,10 +27,12 @@ from isthmus.accounts.v1.accounts_pb2 import (
 )
 from isthmus.accounts.v1.accounts_pb2_grpc import AccountMapServiceStub
 from isthmus.events.v1.directory_pb2 import PairObserved
-from isthmus_accounts import AccountMap, AmbiguousIdentity, UnknownIdentity
+from isthmus_accounts import AccountMap, AccountMapUnavailable, AmbiguousIdentity, UnknownIdentity
+from isthmus_cli.certificates import issue, tls_settings
 from isthmus_cli.runner.ports import free_ports
 from isthmus_events import ensure_topics, read_all, send
 from isthmus_events.topics import ACCOUNT_PAIRS, DIRECTORY_PAIRS
+from isthmus_service import Security
 
 from tests.conftest import Broker
 from tests.processes import Process
@@ -68,6 +70,8 @@ class Running:
     database_url: str
     address: str
     process: Process
+    security: Security
+    """Of a client."""
 
     async def observe(self, *pairs: Pair) -> None:
         await asyncio.gather(
@@ -86,17 +90,19 @@ async def until(accounts: AccountMap, name: str) -> Pair:
 
 
 @pytest.fixture
-def accountmap(broker: Broker, database_url: str, start: Callable[..., Process]) -> Iterator[Running]:
+def accountmap(broker: Broker, database_url: str, start: Callable[..., Process], tmp_path: Path) -> Iterator[Running]:
     [port] = free_ports(1)
     environment = {
         "ISTHMUS_KAFKA": broker.bootstrap,
         "ISTHMUS_DATABASE_URL": database_url,
         "ISTHMUS_GRPC_PORT": str(port),
         "ISTHMUS_HTTP_PORT": "0",
+        **tls_settings(issue(tmp_path / "authority", tmp_path / "accountmap", ["accountmap"], ["127.0.0.1"])),
     }
+    client = issue(tmp_path / "authority", tmp_path / "client", ["client"], [])
     asyncio.run(ensure_topics(broker.bootstrap))
     process = start("accountmap", str(BIN / "isthmus-accountmap"), **environment)
-    yield Running(broker.bootstrap, database_url, f"127.0.0.1:{port}", process)
+    yield Running(broker.bootstrap, database_url, f"127.0.0.1:{port}", process, client)
     print(process.tail(40))
 
 
@@ -104,7 +110,7 @@ async def test_everybody_is_found_by_every_name_and_ambiguity_is_said(accountmap
     anna, bert = pair("anna"), pair("bert")
     bert.target.sam_account_name = "anna"  # another anna: sAMAccountName is unique only within a forest
     await accountmap.observe(anna, bert)
-    async with AccountMap(accountmap.address, deadline=60) as accounts:
+    async with AccountMap(accountmap.address, security=accountmap.security, deadline=60) as accounts:
         assert (await until(accounts, "bert")).id == bert.id
         found = await until(accounts, "anna")
         assert (found.active_side, found.collection) == (SIDE_SOURCE, "all")
@@ -120,7 +126,7 @@ async def test_everybody_is_found_by_every_name_and_ambiguity_is_said(accountmap
             Identity(sam_account_name="anna", side=SIDE_SOURCE),
         ]
         nobody, twice = Identity(smtp_address="nobody@x.test"), Identity(sam_account_name="anna", side=SIDE_TARGET)
-        channel = grpc.aio.insecure_channel(accountmap.address)
+        channel = accountmap.security.channel(accountmap.address)
         stub = AccountMapServiceStub(channel)
         answer = await stub.ResolveBatch(ResolveBatchRequest(identities=[*identities, nobody, twice]))
         assert [each.id for each in answer.pairs] == [anna.id] * len(identities) + [b"", b""]
@@ -143,10 +149,25 @@ async def test_everybody_is_found_by_every_name_and_ambiguity_is_said(accountmap
         await channel.close()
 
 
+async def test_who_has_no_certificate_of_the_authority_hears_nothing(accountmap: Running, tmp_path: Path) -> None:
+    stranger = issue(tmp_path / "another authority", tmp_path / "stranger", ["client"], [])
+    not_known = replace(stranger, ca=accountmap.security.ca)  # it trusts the server, and the server knows it not
+    trusting_others = replace(accountmap.security, ca=stranger.ca)
+    for security in (Security(), not_known, trusting_others):
+        async with AccountMap(accountmap.address, security=security, deadline=3) as accounts:
+            with pytest.raises(AccountMapUnavailable):
+                await accounts.resolve(Identity(smtp_address="anna@x.test"))
+            assert not accounts.in_touch
+            assert accounts.problem()
+    async with AccountMap(accountmap.address, security=accountmap.security, deadline=60) as accounts:
+        with pytest.raises(UnknownIdentity):
+            await accounts.resolve(Identity(smtp_address="anna@x.test"))
+
+
 async def test_the_active_side_is_the_account_maps_own_and_audited(accountmap: Running) -> None:
     anna = pair("anna")
     await accountmap.observe(anna)
-    async with AccountMap(accountmap.address, deadline=60) as accounts:
+    async with AccountMap(accountmap.address, security=accountmap.security, deadline=60) as accounts:
         first = await until(accounts, "anna")
         switched = await accounts.set_active_side(anna.id, SIDE_TARGET, "switch 3f1c")
         assert switched.active_side == SIDE_TARGET
@@ -165,7 +186,7 @@ async def test_the_active_side_is_the_account_maps_own_and_audited(accountmap: R
         with pytest.raises(UnknownIdentity):
             await accounts.set_active_side(b"?" * 16, SIDE_TARGET, "nobody")
         with pytest.raises(grpc.aio.AioRpcError, match="say in 'reason'"):
-            async with grpc.aio.insecure_channel(accountmap.address) as channel:
+            async with accountmap.security.channel(accountmap.address) as channel:
                 request = SetActiveSideRequest(pair_id=anna.id, side=SIDE_SOURCE)
                 await AccountMapServiceStub(channel).SetActiveSide(request)
     connection = await asyncpg.connect(accountmap.database_url)
@@ -183,12 +204,12 @@ async def test_the_active_side_is_the_account_maps_own_and_audited(accountmap: R
 
 async def test_a_watcher_hears_everything_in_order_and_survives_a_restart(accountmap: Running) -> None:
     await accountmap.observe(*(pair(f"p{number}") for number in range(20)))
-    async with AccountMap(accountmap.address, deadline=60) as accounts:
+    async with AccountMap(accountmap.address, security=accountmap.security, deadline=60) as accounts:
         for number in range(20):
             await until(accounts, f"p{number}")
         await accounts.filled()
         assert accounts.in_touch
-        async with grpc.aio.insecure_channel(accountmap.address) as channel:
+        async with accountmap.security.channel(accountmap.address) as channel:
             stream: Any = AccountMapServiceStub(channel).Watch(WatchRequest(after_revision=15))
             beginning = (await stream.read()).beginning
             assert beginning.history

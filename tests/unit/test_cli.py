@@ -120,3 +120,22 @@ def test_help_names_every_command_and_imports_none() -> None:
     assert listed.exit_code == 0
     for command in ("init", "plan", "apply", "status", "switch", "up", "down", "ps", "logs", "demo", "lab"):
         assert f" {command} " in listed.stdout
+
+
+def test_certificates_are_made_for_each_service_and_the_authority_stays_apart(tmp_path: Path) -> None:
+    folder, authority = tmp_path / "tls", tmp_path / "authority"
+    result = isthmus(
+        "certificates", str(folder), "accountmap", "agent=agent.beta.example,192.0.2.7", "--authority", str(authority)
+    )
+    assert result.exit_code == 0, result.output
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == {
+        *("ca.pem", "accountmap/server.pem", "accountmap/server.key", "agent/server.pem", "agent/server.key")
+    }
+    assert (folder / "ca.pem").read_bytes() == (authority / "ca.pem").read_bytes()
+    before = (folder / "agent" / "server.pem").read_bytes()
+    again = isthmus("certificates", str(folder), "agent=agent.beta.example,192.0.2.7", "--authority", str(authority))
+    assert again.exit_code == 0
+    assert (folder / "agent" / "server.pem").read_bytes() == before
+    inside = isthmus("certificates", str(folder), "agent", "--authority", str(folder / "authority"))
+    assert inside.exit_code == 2
+    assert "must not lie among" in inside.output

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from isthmus_accounts import AccountMap, Identity
 
+from ..endpoints import Endpoints
 from .witness import OWN_MAIL, Content, Organisation, content, send, subjects
 
 Result = TypeVar("Result")
@@ -48,9 +49,9 @@ class Person:
     switched: bool
 
 
-async def everybody_is_matched(accountmap: str, addresses: Sequence[str]) -> Finding:
+async def everybody_is_matched(endpoints: Endpoints, addresses: Sequence[str]) -> Finding:
     """Every person of the source has a counterpart in the target."""
-    async with AccountMap(accountmap) as accounts:
+    async with AccountMap(endpoints.accountmap, security=endpoints.security) as accounts:
         batch = await accounts.resolve_batch([Identity(smtp_address=address) for address in addresses])
     problems = []
     for address, pair in zip(addresses, batch.pairs, strict=True):

@@ -178,7 +178,7 @@ def _check(system: System, lab: Lab, portal: Portal, addresses: list[str]) -> It
         (source, next(person for person in info["alpha"]["people"] if not _is_switched(people, person["address"]))),
         (target, next(person for person in info["beta"]["people"] if not person["also_in_alpha"])),
     ]
-    yield _said(asyncio.run(everybody_is_matched(system.endpoints.accountmap, addresses)))
+    yield _said(asyncio.run(everybody_is_matched(system.endpoints, addresses)))
     yield _said(mail_reaches_everybody(source, target, senders, people))
     # From here on nobody works any more: what is compared must not change meanwhile.
     system.supervisor.stop_program(_PEOPLE_AT_WORK)

@@ -14,12 +14,18 @@ SERVICES = ("accountmap", "dirsync", "mailbox", "switch", "stats")
 
 
 def service_programs(
-    folder: Path, ports: Mapping[str, int], environment: Mapping[str, str], *, mailbox_workers: int
+    folder: Path,
+    ports: Mapping[str, int],
+    environment: Mapping[str, str],
+    own_environment: Callable[[str], Mapping[str, str]],
+    *,
+    mailbox_workers: int,
 ) -> list[Program]:
-    """Every service as a program. ``ports`` has one for each program's name; ``environment`` is common to all."""
+    """Every service as a program. ``ports`` has one for each program's name; ``environment`` is common to all, and
+    ``own_environment`` gives what a program has beside it."""
     names = [name for name in SERVICES if name != "mailbox"]
     names[2:2] = [f"mailbox-{number}" for number in range(1, mailbox_workers + 1)]
-    return [_program(folder, name, ports, environment) for name in names]
+    return [_program(folder, name, ports, {**environment, **own_environment(name)}) for name in names]
 
 
 def _program(folder: Path, name: str, ports: Mapping[str, int], environment: Mapping[str, str]) -> Program:

@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from isthmus_lab.lab import Lab, LabOptions
 from isthmus_lab.program import Program
 from isthmus_lab.supervise import Supervisor
 
+from ..certificates import issue, tls_settings
 from ..endpoints import Endpoints, endpoints_of
 from ..signing import make_keys
 from . import kafka, postgres
@@ -49,6 +50,7 @@ class System:
         self.supervisor = Supervisor(self.data)
         self.project_file = self.data / "project.yaml"
         self.secrets = self.data / "secrets"
+        self.tls = self.data / "tls"
         self._state_file = self.data / "system.json"
 
     # --- state ------------------------------------------------------------------------------------------------------
@@ -84,7 +86,7 @@ class System:
     @property
     def endpoints(self) -> Endpoints:
         """Where the parts of this system answer."""
-        return endpoints_of(self.state.ports)
+        return endpoints_of(self.data, self.state.ports)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -131,6 +133,7 @@ class System:
             programs = [program for future in futures for program in future.result()]
         if lab:
             lab.write_project(self.project_file, self.secrets)
+        self._certify("isthmus")
         return [*programs, *self._services()]
 
     def _services(self) -> list[Program]:
@@ -141,7 +144,13 @@ class System:
             "ISTHMUS_DATABASE_URL": postgres.url(self.data / "postgres", state.ports["postgres"]),
             "ISTHMUS_SECRETS_DIR": str(self.secrets),
         }
-        return service_programs(self.data, state.ports, environment, mailbox_workers=state.mailbox_workers)
+        return service_programs(
+            self.data, state.ports, environment, self._certify, mailbox_workers=state.mailbox_workers
+        )
+
+    def _certify(self, name: str) -> Mapping[str, str]:
+        """The settings by which a program of this system proves to the others that it is one of them."""
+        return tls_settings(issue(self.tls, self.tls / name, [name, "localhost"], ["127.0.0.1"]))
 
     def start(self, programs: list[Program]) -> None:
         """Start what does not run yet; what runs with other settings is started anew."""

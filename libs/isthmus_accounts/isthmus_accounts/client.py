@@ -122,7 +122,7 @@ class AccountMap:
 
     async def resolve(self, identity: Identity) -> Pair:
         """The pair with this name. Raises UnknownIdentity, AmbiguousIdentity or AccountMapUnavailable."""
-        if self.in_touch:
+        if self._cache_serves:
             metrics.FROM_CACHE.inc()
             return self._cache.resolve(identity)
         try:
@@ -137,7 +137,7 @@ class AccountMap:
 
     async def resolve_batch(self, identities: Sequence[Identity]) -> Batch:
         """Pairs for any number of names, in the order asked. Raises AccountMapUnavailable."""
-        if self.in_touch:
+        if self._cache_serves:
             metrics.FROM_CACHE.inc(len(identities))
             return self._from_cache(identities)
         batch = Batch([], [], [])
@@ -161,9 +161,7 @@ class AccountMap:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise UnknownIdentity(Identity(pair_id=pair_id)) from None
             raise self._unavailable(self._reason(error)) from error
-        if self._streamed < answer.pair.revision:
-            self._at_least = answer.pair.revision
-            self._right_at = float("-inf")
+        self._at_least = max(self._at_least, answer.pair.revision)
         return answer.pair
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -212,15 +210,18 @@ class AccountMap:
                 if answer.history == self._history:
                     self._asked.append((began, answer.revision))
                     self._judge()
+                self._why = "its changes have not arrived yet"
             if self.in_touch or time.monotonic() - started > FRESH_SECONDS:
                 self._say(self.in_touch)
             await asyncio.sleep(_ASK_SECONDS)
 
+    @property
+    def _cache_serves(self) -> bool:
+        return self._streamed >= self._at_least and self.in_touch
+
     def _judge(self) -> None:
         """The cache was right at the latest time whose last revision the stream has reached."""
-        if not self._filled.is_set() or self._streamed < self._at_least:
-            return
-        while self._asked and self._asked[0][1] <= self._streamed:
+        while self._filled.is_set() and self._asked and self._asked[0][1] <= self._streamed:
             self._right_at, _ = self._asked.popleft()
 
     def _say(self, in_touch: bool) -> None:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from isthmus_accounts import AccountMap
 from isthmus_events import Relay, Table
 from isthmus_events.topics import PROJECTS
-from isthmus_service import Service, run
+from isthmus_service import Security, Service, run
 
 from isthmus_mailbox.organisations import Organisations
 from isthmus_mailbox.people import MappedPeople
@@ -23,7 +23,9 @@ async def serve(service: Service[Settings]) -> None:
     organisations = Organisations(projects, service.settings.secrets_dir, service.settings.answer_seconds)
     service.on_stop(organisations.close)
     stack = AsyncExitStack()
-    accounts = await stack.enter_async_context(AccountMap(service.settings.accountmap))
+    accounts = await stack.enter_async_context(
+        AccountMap(service.settings.accountmap, security=Security.of(service.settings))
+    )
     service.on_stop(stack.aclose)
     service.spawn("relay", Relay(service, pool).run())
     service.spawn("worker", Worker(service, pool, organisations, MappedPeople(accounts)).run())

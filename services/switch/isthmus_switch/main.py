@@ -8,7 +8,7 @@ from importlib.resources import files
 from isthmus_accounts import AccountMap
 from isthmus_events import Consumer, Relay, Table
 from isthmus_events.topics import PROJECTS
-from isthmus_service import Service, ServiceSettings, run
+from isthmus_service import Security, Service, ServiceSettings, run
 
 from .asking import ask_for_switches
 from .effects import World
@@ -26,8 +26,10 @@ async def serve(service: Service[SwitchSettings]) -> None:
     # Closed last, when nothing is at work any more that would take a closed connection for a failure.
     stack = AsyncExitStack()
     service.on_stop(stack.aclose)
-    accounts = await stack.enter_async_context(AccountMap(service.settings.accountmap))
-    service.check("account map", lambda: None if accounts.in_touch else "it does not answer")
+    accounts = await stack.enter_async_context(
+        AccountMap(service.settings.accountmap, security=Security.of(service.settings))
+    )
+    service.check("account map", accounts.problem)
     world = World(service, accounts, projects)
     stack.push_async_callback(world.close)
     service.spawn("relay", Relay(service, pool).run())
