@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import smtplib
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from exchangelib import Message
+from exchangelib import FileAttachment, Message
+from exchangelib.errors import EWSError
 from isthmus_lab.program import wait_ready
 
 from tests.plugins.clients import account_of
@@ -100,3 +102,41 @@ def test_what_was_saved_is_there_and_the_end_is_clean(servers: tuple[Server, Ser
     assert len(states) == 1
     assert list(account.drafts.sync_items()) == []
     assert alpha.process.stop() == 0
+
+
+def test_uploads_are_there_as_they_were_acknowledged(servers: tuple[Server, Server], units: Units) -> None:
+    """The server is killed while large items come in, more than once: batches are there whole or not at all."""
+    alpha, _ = servers
+    alpha.start()
+    anna = alpha.exchange.hire(units.alpha, "anna")
+    account = account_of(alpha.exchange, anna)
+    draft = Message(account=account, folder=account.drafts, subject="Large")
+    draft.attach(FileAttachment(name="a.bin", content=bytes(range(256)) * 400))
+    draft.save()
+    (content,) = account.export([draft])
+    acknowledged: list[str] = []
+
+    def upload() -> None:
+        try:
+            while True:
+                acknowledged.extend(each for each, _ in account.upload([(account.inbox, content)] * 5))
+        except EWSError:
+            pass
+
+    for round_ in (1, 2):
+        uploading = threading.Thread(target=upload)
+        begun = len(acknowledged)
+        uploading.start()
+        while len(acknowledged) < begun + 10 * round_:
+            assert uploading.is_alive(), "an upload failed though the server lives"
+            time.sleep(0.001)
+        alpha.process.kill()
+        uploading.join()
+        alpha.start()
+        found = list(account.inbox.all().only("subject"))
+        there = {item.id for item in found}
+        assert len(there) == len(found) and there >= set(acknowledged)
+        # The batch at hand may be there too, though nobody was told.
+        assert len(there) - len(acknowledged) in (0, 5)
+        assert all(again == content for again in account.export(found))
+        acknowledged[:] = there
