@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import time
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -159,9 +160,12 @@ def client(exchange: Exchange, *, answer_seconds: float = 5.0) -> Client:
 
 
 @asynccontextmanager
-async def copying(exchanges: Exchanges, office: Office, database_url: str) -> AsyncIterator[Copying]:
-    """Somebody of alpha whose mailbox is copied to beta."""
-    anna, there = office.alpha("anna"), office.beta("anna")
+async def copying(
+    exchanges: Exchanges, office: Office, database_url: str, archives: tuple[bool, bool] = (False, False)
+) -> AsyncIterator[Copying]:
+    """Somebody of alpha whose mailbox is copied to beta. `archives`: whether they have one in alpha, in beta."""
+    here, there_too = ({"msExchArchiveGUID": uuid.uuid4().bytes_le} if each else {} for each in archives)
+    anna, there = office.alpha("anna", **here), office.beta("anna", **there_too)
     settings = ServiceSettings.model_validate({"database_url": database_url, "instance": "test"})
     async with (
         Service("mailbox", settings) as service,

@@ -28,6 +28,7 @@ from isthmus_exchange.operations import (
     FindFolders,
     FindItem,
     GetDistinguishedFolders,
+    GetFolderMarks,
     GetItemLabels,
     Label,
     MoveFolder,
@@ -232,6 +233,8 @@ class ModelMailbox:
             case FindFolderMarks():
                 marks = [(folder, self._mark(folder)) for folder in self.folders if folder != self.root]
                 return TreePage(marks, True, len(marks))
+            case GetFolderMarks(folders):
+                return {folder: self._mark(folder) for folder in folders if folder in self.folders}
             case SyncFolderHierarchy(state):
                 return self._sync_folders(state)
             case SyncFolderItems(folder, state):
@@ -433,15 +436,15 @@ class MemoryLedger:
     """The ledger of one mailbox. A write is whole or not at all; the process may die before or after it."""
 
     world: World
-    state: str | None = None
+    states: dict[str, str] = field(default_factory=dict)
     folder_rows: dict[int, FolderRow] = field(default_factory=dict)
     item_rows: dict[str, ItemRow] = field(default_factory=dict)
     staged_rows: dict[str, Staged] = field(default_factory=dict)
     resent_keys: set[tuple[int, bytes]] = field(default_factory=set)
     sequence: int = 0
 
-    async def hierarchy_state(self) -> str | None:
-        return self.state
+    async def hierarchy_state(self, top: str) -> str | None:
+        return self.states.get(top)
 
     async def folders(self) -> list[FolderRow]:
         return list(self.folder_rows.values())
@@ -487,7 +490,7 @@ class MemoryLedger:
             raise Crash
 
     def _write(self, change: LedgerChange) -> None:
-        self.state = change.hierarchy_state or self.state
+        self.states |= change.hierarchy_states
         self.folder_rows |= {row.number: row for row in change.folders}
         for number in change.gone_folders:
             self.folder_rows[number] = replace(self.folder_rows[number], gone=True, sync_state=None)

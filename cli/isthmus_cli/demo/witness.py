@@ -67,6 +67,10 @@ OWN_MAIL = frozenset({"/sent", "/drafts", "/outbox"})
 """Folders of what the owner of a mailbox sent, by their paths."""
 
 
+_RULES = ("IPM.Rule.", "IPM.RuleOrganizer")
+"""Classes in which a server keeps rules: each has its own, of the same meaning."""
+
+
 class Entry(NamedTuple):
     """An item in a list. ``folder`` is its folder's path, by roles and names."""
 
@@ -127,12 +131,13 @@ def content(account: Account) -> Content:
         )
         for associated, depth in ((False, SHALLOW), (True, ASSOCIATED))
         for item in _listed(account, list(folders.values()), depth)
+        if not (associated and (item.item_class or "").startswith(_RULES))
     )
 
 
 def _listed(account: Account, folders: list[Any], depth: str) -> Iterator[Any]:
     """The items of these folders by FindItem alone: a query would ask again for each, because of the search key."""
-    fields = ("subject", "parent_folder_id", "search_key", "message_id")
+    fields = ("subject", "parent_folder_id", "search_key", "message_id", "item_class")
     found = FindItem(account=account, page_size=_PAGE).call(
         folders=folders,
         additional_fields=[FieldPath(field=Message.get_field_by_fieldname(name)) for name in fields],

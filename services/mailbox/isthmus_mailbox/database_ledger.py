@@ -69,9 +69,9 @@ class DatabaseLedger:
 
     # --- questions --------------------------------------------------------------------------------------------------
 
-    async def hierarchy_state(self) -> str | None:
+    async def hierarchy_state(self, top: str) -> str | None:
         state: str | None = await self._pool.fetchval(
-            "SELECT hierarchy_state FROM mailbox WHERE pair_id = $1", self._pair
+            "SELECT state FROM tree WHERE pair_id = $1 AND top = $2", self._pair, top
         )
         return state
 
@@ -131,13 +131,17 @@ class DatabaseLedger:
             await self._lease.hold(connection)
             await self._write_folders(connection, change)
             await self._write_items(connection, change)
-            if change.bytes_copied or change.hierarchy_state:
+            if change.bytes_copied:
                 await connection.execute(
-                    "UPDATE mailbox SET bytes_done = bytes_done + $2, hierarchy_state = coalesce($3, hierarchy_state) "
-                    "WHERE pair_id = $1",
+                    "UPDATE mailbox SET bytes_done = bytes_done + $2 WHERE pair_id = $1",
                     self._pair,
                     change.bytes_copied,
-                    change.hierarchy_state,
+                )
+            if change.hierarchy_states:
+                await connection.executemany(
+                    "INSERT INTO tree (pair_id, top, state) VALUES ($1, $2, $3)"
+                    " ON CONFLICT (pair_id, top) DO UPDATE SET state = excluded.state",
+                    [(self._pair, top, state) for top, state in change.hierarchy_states.items()],
                 )
             if change.set_aside:
                 await self._tell(connection, change.set_aside)

@@ -29,7 +29,7 @@ async def settle_folders(p: Pass) -> None:
         if not doubtful:
             return
         remaining = max(row.intent.answer_by for row in doubtful if row.intent) + GRACE_SECONDS - p.clock()
-        tree = await trees.read(p.to_side)
+        tree = await trees.read(p.to_side, p.trees)
         settled: list[FolderRow] = []
         for row in doubtful:
             after = doubt.settled_folder(row, [*rows, *settled], tree)

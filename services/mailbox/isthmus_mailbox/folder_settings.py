@@ -22,7 +22,7 @@ _WRITE_AT_ONCE = 20
 
 async def follow(p: Pass, around: Around) -> None:
     """Give every folder of the to side the rights and properties of its counterpart."""
-    rows = await p.ledger.folders()
+    rows = await p.folders()
     living = [row for row in rows if row.from_id and row.to_id and not row.gone]
     before = {int(place): Agreed.of(text) for place, text in (await around.kept.agreed(KIND)).items()}
     await around.kept.forget(KIND, [str(number) for number in before.keys() - {row.number for row in living}])

@@ -15,8 +15,8 @@ class Ledger(Protocol):
     newer owner.
     """
 
-    async def hierarchy_state(self) -> str | None:
-        """Of SyncFolderHierarchy on the from side."""
+    async def hierarchy_state(self, top: str) -> str | None:
+        """Of SyncFolderHierarchy on the from side, of the tree whose top has this role."""
 
     async def folders(self) -> list[FolderRow]: ...
 

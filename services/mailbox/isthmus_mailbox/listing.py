@@ -20,9 +20,11 @@ _FOLDERS_AT_ONCE = 3
 async def follow(p: Pass) -> None:
     """Ask every folder of the from side that changed since the last pass what changed in it."""
     told_at = p.from_side.now()
-    told = await trees.marks(p.from_side)
+    followed = [row for row in await p.folders() if row.from_id and not row.gone]
+    tops = [row.from_id or "" for row in followed if row.parent is None]
+    told = await trees.marks(p.from_side, p.trees, tops)
     p.marks.sweep(p.clock(), wanted=p.eager)
-    rows = [(row, told.get(row.from_id)) for row in await p.ledger.folders() if row.from_id and not row.gone]
+    rows = [(row, told.get(row.from_id or "")) for row in followed]
 
     async def each() -> AsyncIterator[tuple[FolderRow, FolderMark | None]]:
         for row, mark in rows:

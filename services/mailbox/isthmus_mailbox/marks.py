@@ -24,12 +24,15 @@ class Marks:
     _swept_at: float = float("-inf")
     # What surrounds the mail is to be looked at.
     around_due: bool = True
+    # Roles of the tops of the trees that both sides have; None: to be seen.
+    trees: tuple[str, ...] | None = None
 
     def sweep(self, now: float, *, wanted: bool) -> None:
         """Forget every mark when somebody wants that, or when it is time (`now` in seconds)."""
         if wanted or now - self._swept_at >= SWEEP_SECONDS:
             self._listed.clear()
             self.around_due = True
+            self.trees = None
             self._swept_at = now
 
     def unchanged(self, folder: int, mark: FolderMark | None) -> bool:

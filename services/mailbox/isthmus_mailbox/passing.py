@@ -24,8 +24,8 @@ import structlog
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import AccessError, EwsError, Kind, TransientError
 from isthmus_exchange.operations import Operation
-from isthmus_sync.mailbox import retry
-from isthmus_sync.mailbox.model import LedgerChange, Outcome, Staged
+from isthmus_sync.mailbox import hierarchy, retry
+from isthmus_sync.mailbox.model import FolderRow, LedgerChange, Outcome, Staged
 
 from isthmus_mailbox.ledger import Ledger
 from isthmus_mailbox.marks import Marks
@@ -34,6 +34,8 @@ from isthmus_mailbox.surroundings import Around
 
 T = TypeVar("T")
 
+
+_MAIN = "msgfolderroot"
 
 NOT_DONE = (EwsError, TransientError, AccessError)
 """After these a write did not happen, so its intent is taken back. After any other it may have."""
@@ -74,6 +76,10 @@ class Pass:
     marks: Marks = field(default_factory=Marks)
     # With what the surroundings are looked after; None: they are not.
     around: Around | None = None
+    # The trees that are to be followed where both sides have them, by the roles of their tops (trees.py).
+    wanted_trees: tuple[str, ...] = (_MAIN,)
+    # Those that are followed in this pass.
+    trees: tuple[str, ...] = (_MAIN,)
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     log: structlog.stdlib.BoundLogger = field(default_factory=lambda: structlog.stdlib.get_logger("isthmus.mailbox"))
@@ -90,6 +96,11 @@ class Pass:
     def due(self) -> float:
         """Work of up to this time is to be done (seconds since 1970)."""
         return float("inf") if self.eager else self.clock()
+
+    async def folders(self) -> list[FolderRow]:
+        """The ledger's folders in these trees."""
+        rows = await self.ledger.folders()
+        return hierarchy.below(rows, {row.number for row in rows if row.parent is None and row.role in self.trees})
 
     @property
     def closed(self) -> bool:

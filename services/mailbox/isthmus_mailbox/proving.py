@@ -104,7 +104,7 @@ async def prove(p: Pass) -> Proof:
     """Compare every folder of the from side with its counterpart."""
     proof = Proof(began_at=p.clock())
     from_tree, to_tree = await trees.read(p.from_side), await trees.read(p.to_side)
-    rows = await p.ledger.folders()
+    rows = await p.folders()
     found = places(rows, from_tree, to_tree)
     marks = await trees.marks(p.from_side)
     sizes = {folder: _count(mark.total) + _count(mark.associated) for folder, mark in marks.items()}

@@ -8,6 +8,7 @@ from isthmus_mailbox.passing import Pass
 
 async def run_pass(p: Pass) -> None:
     """Bring the to side up to date. May be ended anywhere by anything; the next pass goes on from there."""
+    await tree.see(p)
     await doubts.settle_folders(p)
     await doubts.settle_items(p)
     await tree.follow(p)

@@ -34,6 +34,18 @@ class Kept(Protocol):
     async def forget(self, kind: str, places: Sequence[str]) -> None: ...
 
 
+def trees(wanted: Surroundings) -> tuple[str, ...]:
+    """The roles of the tops of the trees that a project wants (trees.py)."""
+    found = ["msgfolderroot"]
+    if wanted.recoverable_items:
+        found.append("recoverableitemsdeletions")
+    if wanted.archive:
+        found.append("archivemsgfolderroot")
+    if wanted.archive and wanted.recoverable_items:
+        found.append("archiverecoverableitemsdeletions")
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class Around:
     """With what a pass looks after the surroundings."""

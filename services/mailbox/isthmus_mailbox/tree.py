@@ -9,13 +9,13 @@ from isthmus_exchange.errors import EwsError, InDoubtError, Kind
 from isthmus_exchange.operations import (
     CreateFolder,
     DeleteFolder,
-    GetDistinguishedFolders,
     MoveFolder,
     RenameFolder,
     SyncFolderHierarchy,
 )
 from isthmus_exchange.values import Folder
 from isthmus_sync.mailbox import hierarchy
+from isthmus_sync.mailbox.folder_settings import KeptAside
 from isthmus_sync.mailbox.hierarchy import Adopt, Create, FolderAction, Move, Rename
 from isthmus_sync.mailbox.model import ROOT, FolderIntent, FolderRow, FolderWrite, LedgerChange, Outcome
 
@@ -26,27 +26,72 @@ _PLANS = 5
 """How often a plan may meet a tree that changed under it."""
 
 
+async def see(p: Pass) -> None:
+    """Which trees there are to be followed. Looked up once a sweep."""
+    if p.marks.trees is None:
+        p.marks.trees = await _common(p)
+    p.trees = p.marks.trees
+
+
 async def follow(p: Pass) -> None:
-    """Write down what changed in the from side's tree."""
+    """Write down what changed in the from side's trees."""
+    for top in p.trees:
+        if trees.TREES[top].deep:
+            await _follow(p, top)
+        else:
+            await _single(p, top)
+
+
+async def _common(p: Pass) -> tuple[str, ...]:
+    """Of the trees that are wanted, those that both sides have. An archive that the to side lacks is kept aside."""
+    others = [top for top in p.wanted_trees if top != trees.MAIN]
+    if not others or not p.heal:
+        # After the switch the trees are those that were brought; nothing new is begun.
+        known = {row.role for row in await p.ledger.folders() if row.parent is None}
+        return (trees.MAIN, *(top for top in others if top in known))
+    ours, theirs = await trees.tops(p.from_side, others), await trees.tops(p.to_side, others)
+    if p.around is not None:
+        lacking = "archivemsgfolderroot" in ours.keys() & set(others) - theirs.keys()
+        aside = [KeptAside("", "archive", _NO_ARCHIVE)] if lacking else []
+        await p.around.kept.agreed("archive")
+        await p.around.kept.keep("archive", "", "Archive", "", aside)
+    return (trees.MAIN, *(top for top in others if top in ours and top in theirs))
+
+
+_NO_ARCHIVE = (
+    "the mailbox on the other side has no archive, so that of this side is not copied: enable one there "
+    "(Enable-Mailbox -Archive), or set mailbox.surroundings.archive to false"
+)
+
+
+async def _single(p: Pass, top: str) -> None:
+    """A tree of one folder: known as soon as its top is."""
     rows = await p.ledger.folders()
-    state = await p.ledger.hierarchy_state()
+    if all(row.role != top or row.parent is not None for row in rows):
+        folder = (await trees.tops(p.from_side, (top,)))[top]
+        await p.write(LedgerChange(folders=[_new_top(rows, top, folder)]))
+
+
+async def _follow(p: Pass, top: str) -> None:
+    rows = await p.ledger.folders()
+    state = await p.ledger.hierarchy_state(top)
     change = LedgerChange()
     roles: dict[str, Folder] = {}
     if state is None:
-        roles = await p.from_side.call(GetDistinguishedFolders())
-        rows = _rooted(rows, roles["msgfolderroot"], change)
+        roles = await trees.tops(p.from_side, (top,))
+        rows = _rooted(rows, top, roles[top], change)
     changed: list[Folder] = []
     deleted: list[str] = []
     complete = state is None
     while True:
         try:
-            answer = await p.from_side.call(SyncFolderHierarchy(state))
+            answer = await p.from_side.call(SyncFolderHierarchy(state, top))
         except EwsError as error:
             if error.code != "ErrorInvalidSyncStateData" or state is None:
                 raise
             p.log.warning("the state of the folder tree was lost; it is compared anew", reason=str(error))
-            roles = await p.from_side.call(GetDistinguishedFolders())
-            rows = _rooted(rows, roles["msgfolderroot"], change)
+            roles = await trees.tops(p.from_side, (top,))
+            rows = _rooted(rows, top, roles[top], change)
             state, complete, changed, deleted = None, True, [], []
             continue
         changed += answer.changed
@@ -59,23 +104,29 @@ async def follow(p: Pass) -> None:
             p.log.info("a search folder is not copied; it holds no items of its own", folder=folder.name)
     if changed or deleted or complete:
         if changed and not roles:
-            roles = await p.from_side.call(GetDistinguishedFolders())
+            roles = await trees.tops(p.from_side, (top,))
         changed = hierarchy.with_roles(changed, roles)
-        rows_changed, change.gone_folders = hierarchy.follow(rows, changed, deleted, complete=complete)
+        number = next(row.number for row in rows if row.role == top and row.parent is None)
+        rows_changed, change.gone_folders = hierarchy.follow(rows, changed, deleted, complete=complete, top=number)
         change.folders += rows_changed
-        change.hierarchy_state = state
+        change.hierarchy_states[top] = state
         p.marks.around_due = True
         await p.write(change)
 
 
-def _rooted(rows: list[FolderRow], root: Folder, change: LedgerChange) -> list[FolderRow]:
-    """The rows with the root among them. Raises MailboxBlocked when it is another mailbox's root."""
-    known = next((row for row in rows if row.number == ROOT), None)
+def _new_top(rows: list[FolderRow], top: str, folder: Folder) -> FolderRow:
+    number = ROOT if top == trees.MAIN else max([ROOT, *(row.number for row in rows)]) + 1
+    return FolderRow(number, None, trees.TREES[top].name or folder.name, folder.folder_class, top, folder.id, None)
+
+
+def _rooted(rows: list[FolderRow], top: str, folder: Folder, change: LedgerChange) -> list[FolderRow]:
+    """The rows with the tree's top among them. Raises MailboxBlocked when it is another mailbox's."""
+    known = next((row for row in rows if row.role == top and row.parent is None), None)
     if known is None:
-        known = FolderRow(ROOT, None, root.name, root.folder_class, "msgfolderroot", root.id, None)
+        known = _new_top(rows, top, folder)
     elif known.from_id is None:
-        known = replace(known, from_id=root.id)
-    elif known.from_id != root.id:
+        known = replace(known, from_id=folder.id)
+    elif known.from_id != folder.id:
         raise MailboxBlocked(
             "The mailbox that is copied from is not the one it was: its folders have other ids. If it was created anew "
             "on purpose, take the mailbox out of its collection and put it in again to copy it from the beginning."
@@ -83,23 +134,23 @@ def _rooted(rows: list[FolderRow], root: Folder, change: LedgerChange) -> list[F
     else:
         return rows
     change.folders.append(known)
-    return [known, *(row for row in rows if row.number != ROOT)]
+    return [known, *(row for row in rows if row.number != known.number)]
 
 
 async def settle(p: Pass) -> None:
-    """Make the to side's tree hold every folder of the from side, in its place and under its name."""
+    """Make the to side's trees hold every folder of the from side, in its place and under its name."""
     for _ in range(_PLANS):
-        rows = await p.ledger.folders()
+        rows = await p.folders()
         if all(row.settled or row.gone for row in rows):
             break
         await p.breathe()
-        present = await trees.read(p.to_side)
+        present = await trees.read(p.to_side, p.trees)
         if await _Builder(p, rows, present).carry_out(hierarchy.plan(rows, present)):
             break
         await doubts.settle_folders(p)
     else:
         p.problems.append("The folder tree of the other side changes faster than it can be followed; see the log.")
-    p.to_folders = {row.number: row.to_id for row in await p.ledger.folders() if row.to_id and not row.gone}
+    p.to_folders = {row.number: row.to_id for row in await p.folders() if row.to_id and not row.gone}
 
 
 class _Builder:
@@ -213,11 +264,11 @@ class _Builder:
 
 async def remove(p: Pass) -> None:
     """Delete on the to side the folders that the from side has no more, with what is left in them."""
-    rows = await p.ledger.folders()
+    rows = await p.folders()
     if not any(row.gone for row in rows):
         return
     await p.breathe()
-    doomed, forgotten = hierarchy.removals(rows, await trees.read(p.to_side))
+    doomed, forgotten = hierarchy.removals(rows, await trees.read(p.to_side, p.trees))
     for row in doomed:
         change = LedgerChange(removed_folders=[row.number])
         change.outcomes[Outcome.DELETED] = len(await p.ledger.known_in(row.number))

@@ -1,34 +1,61 @@
-"""A side's whole folder tree, as its server tells it."""
+"""The trees of folders that a mailbox consists of, and how a side's server tells them."""
 
 from __future__ import annotations
 
-from isthmus_exchange.operations import FindFolderMarks, FindFolders, GetDistinguishedFolders
+from collections.abc import Collection
+from typing import NamedTuple
+
+from isthmus_exchange.operations import FindFolderMarks, FindFolders, GetDistinguishedFolders, GetFolderMarks
 from isthmus_exchange.values import Folder, FolderMark
 from isthmus_sync.mailbox import hierarchy
 
 from isthmus_mailbox.passing import Side
 
 
-async def read(side: Side) -> list[Folder]:
-    """Every folder of the visible tree, the root first, with the roles of the distinguished ones."""
-    roles = await side.call(GetDistinguishedFolders())
-    tree = [roles["msgfolderroot"]]
-    offset = 0
-    while True:
-        page = await side.call(FindFolders(offset))
-        tree += page.folders
-        if page.last:
-            return hierarchy.with_roles(tree, roles)
-        offset = page.next
+class Tree(NamedTuple):
+    """A tree by the role of its top, and what people call it. Not `deep`: the top is all of it."""
+
+    name: str
+    deep: bool
 
 
-async def marks(side: Side) -> dict[str, FolderMark]:
-    """The mark of every folder below the root, by its id."""
-    found: dict[str, FolderMark] = {}
-    offset = 0
-    while True:
-        page = await side.call(FindFolderMarks(offset))
-        found.update(page.folders)
-        if page.last:
-            return found
-        offset = page.next
+MAIN = "msgfolderroot"
+TREES = {
+    MAIN: Tree("", True),
+    "recoverableitemsdeletions": Tree("Recoverable Items", False),
+    "archivemsgfolderroot": Tree("Archive", True),
+    "archiverecoverableitemsdeletions": Tree("Archive, Recoverable Items", False),
+}
+"""Of what can be recovered, Versions and Purges are not here: nobody but a server's own holds may write to them."""
+
+
+async def tops(side: Side, roles: Collection[str] = ()) -> dict[str, Folder]:
+    """Role -> folder of every distinguished folder, and of those of the other trees' tops that there are."""
+    return await side.call(GetDistinguishedFolders(tuple(role for role in roles if role != MAIN)))
+
+
+async def read(side: Side, roles: Collection[str] = (MAIN,)) -> list[Folder]:
+    """Every folder of these trees, each after its top, with the roles of the distinguished ones."""
+    found = await tops(side, roles)
+    tree: list[Folder] = []
+    for top in roles:
+        if top in found:
+            tree.append(found[top])
+        offset, last = 0, top not in found or not TREES[top].deep
+        while not last:
+            page = await side.call(FindFolders(offset, top))
+            tree += page.folders
+            offset, last = page.next, page.last
+    return hierarchy.with_roles(tree, found)
+
+
+async def marks(side: Side, roles: Collection[str] = (MAIN,), top_ids: Collection[str] = ()) -> dict[str, FolderMark]:
+    """The mark of every folder of these trees, by its id; `top_ids`: of their tops."""
+    found = await side.call(GetFolderMarks(tuple(top_ids))) if top_ids else {}
+    for top in roles:
+        offset, last = 0, not TREES[top].deep
+        while not last:
+            page = await side.call(FindFolderMarks(offset, top))
+            found.update(page.folders)
+            offset, last = page.next, page.last
+    return found

@@ -52,7 +52,7 @@ from isthmus_mailbox.organisations import Organisations, Way
 from isthmus_mailbox.passing import MailboxBlocked, Pass
 from isthmus_mailbox.proving import Proof, prove
 from isthmus_mailbox.running import run_pass
-from isthmus_mailbox.surroundings import Around, People
+from isthmus_mailbox.surroundings import Around, People, trees
 
 GROUP = "mailbox"
 
@@ -264,6 +264,7 @@ class Worker:
             breathe=breathe,
             memory=self._memory,
             marks=self._marks.setdefault(box.id, Marks()),
+            wanted_trees=trees(way.project.mailbox.surroundings),
             around=Around(way.project.mailbox.surroundings, self._people, DatabaseKept(self._pool, lease, box.id)),
         )
         self._noticed.discard(box.id)
@@ -335,7 +336,7 @@ class Worker:
         """How long the mailbox rests after a pass, in seconds, unless something happens in it."""
         if box.id in self._noticed:
             return _BUSY_SECONDS
-        if self._notices.watched(box.id):
+        if self._notices.watched(box.id) and not self._marks[box.id].around_due:
             return max(SWEEP_SECONDS, way.project.mailbox.interval_seconds)
         return way.project.mailbox.interval_seconds
 

@@ -7,7 +7,7 @@ from .delete_item import DeleteItems
 from .export_items import ExportItems
 from .find_folder import FindFolderMarks, FindFolders, TreePage
 from .find_item import FindEntries, FindItem
-from .get_folder import GetDistinguishedFolders
+from .get_folder import GetDistinguishedFolders, GetFolderMarks
 from .get_folder_settings import GetFolderSettings
 from .get_item import GetItemLabels, Label
 from .inbox_rules import GetInboxRules, UpdateInboxRules
@@ -36,6 +36,7 @@ __all__ = [
     "FolderUpdate",
     "GetDelegation",
     "GetDistinguishedFolders",
+    "GetFolderMarks",
     "GetFolderSettings",
     "GetInboxRules",
     "GetItemLabels",

@@ -1,4 +1,4 @@
-"""FindFolder ([MS-OXWSSRCH] 3.1.4.1): the whole tree below the visible root."""
+"""FindFolder ([MS-OXWSSRCH] 3.1.4.1): the whole tree below a root."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from ..names import M, T
-from ..shapes import FOLDER_SHAPE, MARK_SHAPE, read_folder, read_mark
+from ..shapes import FOLDER_SHAPE, MARK_SHAPE, distinguished, read_folder, read_mark
 from ..soap import Element
 from ..values import Folder, FolderMark
 from .operation import Operation, only
@@ -27,13 +27,14 @@ class TreePage(NamedTuple, Generic[Told]):
 
 @dataclass(frozen=True)
 class FindFolders(Operation[TreePage[Folder]]):
-    """Every folder at any depth, page by page."""
+    """Every folder at any depth below the root with this role, page by page."""
 
     offset: int = 0
+    top: str = "msgfolderroot"
     name = "FindFolder"
 
     def body(self, _newer: bool, /) -> str:
-        return _whole_tree(FOLDER_SHAPE, self.offset)
+        return _whole_tree(FOLDER_SHAPE, self.offset, self.top)
 
     def answer(self, messages: Sequence[Element]) -> TreePage[Folder]:
         return _page(messages, self.offset, read_folder)
@@ -41,23 +42,24 @@ class FindFolders(Operation[TreePage[Folder]]):
 
 @dataclass(frozen=True)
 class FindFolderMarks(Operation[TreePage[tuple[str, FolderMark]]]):
-    """The id and the mark of every folder at any depth, page by page."""
+    """The id and the mark of every folder at any depth below the root with this role, page by page."""
 
     offset: int = 0
+    top: str = "msgfolderroot"
     name = "FindFolder"
 
     def body(self, _newer: bool, /) -> str:
-        return _whole_tree(MARK_SHAPE, self.offset)
+        return _whole_tree(MARK_SHAPE, self.offset, self.top)
 
     def answer(self, messages: Sequence[Element]) -> TreePage[tuple[str, FolderMark]]:
         return _page(messages, self.offset, read_mark)
 
 
-def _whole_tree(shape: str, offset: int) -> str:
+def _whole_tree(shape: str, offset: int, top: str) -> str:
     return (
         f'<m:FindFolder Traversal="Deep">{shape}'
         f'<m:IndexedPageFolderView MaxEntriesReturned="{PAGE}" Offset="{offset}" BasePoint="Beginning"/>'
-        '<m:ParentFolderIds><t:DistinguishedFolderId Id="msgfolderroot"/></m:ParentFolderIds></m:FindFolder>'
+        f"<m:ParentFolderIds>{distinguished(top)}</m:ParentFolderIds></m:FindFolder>"
     )
 
 

@@ -1,4 +1,4 @@
-"""GetFolder ([MS-OXWSFOLD] 3.1.4.6): which folder has which role in this mailbox."""
+"""GetFolder ([MS-OXWSFOLD] 3.1.4.6): which folder has which role in this mailbox, and the marks of single folders."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ..errors import Kind
 from ..names import M
-from ..shapes import FOLDER_SHAPE, distinguished, read_folder
+from ..shapes import FOLDER_SHAPE, MARK_SHAPE, distinguished, folder_id, read_folder, read_mark
 from ..soap import Element, check, child
-from ..values import Folder
+from ..values import Folder, FolderMark
 from .operation import Operation
 
 ROOT = "msgfolderroot"
@@ -23,21 +23,40 @@ _NEWER_ROLES = (*_ROLES, "syncissues", "conflicts", "localfailures", "serverfail
 
 @dataclass(frozen=True)
 class GetDistinguishedFolders(Operation["dict[str, Folder]"]):
-    """Answers role -> folder for the distinguished folders below msgfolderroot, itself included, that there are."""
+    """Answers role -> folder for the distinguished folders below msgfolderroot, itself included, that there are.
 
+    `others`: further roles that are asked for, of the archive or of what can be recovered.
+    """
+
+    others: tuple[str, ...] = ()
     name = "GetFolder"
 
     def body(self, newer: bool, /) -> str:
-        ids = "".join(distinguished(role) for role in (_NEWER_ROLES if newer else _ROLES))
+        ids = "".join(distinguished(role) for role in (*(_NEWER_ROLES if newer else _ROLES), *self.others))
         return f"<m:GetFolder>{FOLDER_SHAPE}<m:FolderIds>{ids}</m:FolderIds></m:GetFolder>"
 
     def answer(self, messages: Sequence[Element], /) -> dict[str, Folder]:
-        roles = _NEWER_ROLES if len(messages) == len(_NEWER_ROLES) else _ROLES
+        roles = _NEWER_ROLES if len(messages) == len(_NEWER_ROLES) + len(self.others) else _ROLES
         found: dict[str, Folder] = {}
-        for role, message in zip(roles, messages, strict=True):
+        for role, message in zip((*roles, *self.others), messages, strict=True):
             error = check(message)
             if error is None:
                 found[role] = read_folder(child(message, f"{M}Folders")[0], role)
-            elif role == ROOT or error.kind is Kind.MAILBOX:
+            elif role == ROOT or error.kind is Kind.TRANSIENT or (error.kind is Kind.MAILBOX and role in roles):
                 raise error
         return found
+
+
+@dataclass(frozen=True)
+class GetFolderMarks(Operation["dict[str, FolderMark]"]):
+    """Answers id -> mark for those of the folders that there are."""
+
+    folders: tuple[str, ...]
+    name = "GetFolder"
+
+    def body(self, _newer: bool, /) -> str:
+        ids = "".join(folder_id(each) for each in self.folders)
+        return f"<m:GetFolder>{MARK_SHAPE}<m:FolderIds>{ids}</m:FolderIds></m:GetFolder>"
+
+    def answer(self, messages: Sequence[Element], /) -> dict[str, FolderMark]:
+        return dict(read_mark(child(each, f"{M}Folders")[0]) for each in messages if check(each) is None)

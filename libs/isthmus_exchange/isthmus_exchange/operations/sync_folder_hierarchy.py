@@ -1,4 +1,4 @@
-"""SyncFolderHierarchy ([MS-OXWSSYNC] 3.1.4.1): what changed in the tree below the visible root."""
+"""SyncFolderHierarchy ([MS-OXWSSYNC] 3.1.4.1): what changed in the tree below a root."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..names import M, T
-from ..shapes import FOLDER_SHAPE, read_folder
+from ..shapes import FOLDER_SHAPE, distinguished, read_folder
 from ..soap import Element, text
 from ..values import FolderChanges
 from .operation import Operation, only
@@ -14,16 +14,17 @@ from .operation import Operation, only
 
 @dataclass(frozen=True)
 class SyncFolderHierarchy(Operation[FolderChanges]):
-    """`state` is what the last answer gave, None to begin with."""
+    """`state` is what the last answer gave, None to begin with; `top` the role of the root."""
 
     state: str | None
+    top: str = "msgfolderroot"
     name = "SyncFolderHierarchy"
 
     def body(self, _newer: bool, /) -> str:
         state = f"<m:SyncState>{text(self.state)}</m:SyncState>" if self.state else ""
         return (
             f"<m:SyncFolderHierarchy>{FOLDER_SHAPE}"
-            '<m:SyncFolderId><t:DistinguishedFolderId Id="msgfolderroot"/></m:SyncFolderId>'
+            f"<m:SyncFolderId>{distinguished(self.top)}</m:SyncFolderId>"
             f"{state}</m:SyncFolderHierarchy>"
         )
 

@@ -7,7 +7,7 @@ a person's own folder by its place; a distinguished folder is never matched by n
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from isthmus_exchange.values import Folder
@@ -57,11 +57,11 @@ def with_roles(folders: Iterable[Folder], roles: Mapping[str, Folder]) -> list[F
 
 
 def follow(
-    rows: Sequence[FolderRow], changed: Sequence[Folder], deleted: Iterable[str], *, complete: bool
+    rows: Sequence[FolderRow], changed: Sequence[Folder], deleted: Iterable[str], *, complete: bool, top: int = ROOT
 ) -> tuple[list[FolderRow], list[int]]:
     """The rows that are new or different after the from side's changes, and the numbers of the folders that are gone.
 
-    `complete`: the changes are the whole tree, so that what they do not name is gone. `rows` holds the root.
+    `complete`: the changes are the whole tree below the row `top`, which `rows` hold; what they do not name is gone.
     """
     known = {row.from_id: row for row in rows if row.from_id is not None}
     number = max(row.number for row in rows)
@@ -70,14 +70,14 @@ def follow(
     for folder in own:
         if folder.id not in known:
             number += 1
-            known[folder.id] = FolderRow(number, ROOT, "", "", "", folder.id, None)
+            known[folder.id] = FolderRow(number, top, "", "", "", folder.id, None)
     different: dict[int, FolderRow] = {}
     for folder in own:
         row = known[folder.id]
         parent = known.get(folder.parent)
         after = replace(
             row,
-            parent=parent.number if parent else ROOT,
+            parent=parent.number if parent else top,
             name=folder.name,
             folder_class=folder.folder_class,
             role=folder.role,
@@ -88,9 +88,10 @@ def follow(
             known[folder.id] = different[row.number] = replace(after, settled=False)
     missing = set(deleted)
     if complete:
-        missing |= before.keys() - {folder.id for folder in own}
+        tree = {row.from_id for row in below(rows, {top})}
+        missing |= (before.keys() & tree) - {folder.id for folder in own}
     lost = [before[from_id] for from_id in missing if from_id in before]
-    gone = [row.number for row in lost if row.number != ROOT and not row.gone]
+    gone = [row.number for row in lost if row.parent is not None and not row.gone]
     return [row for row in different.values() if row.number not in gone], sorted(gone)
 
 
@@ -122,14 +123,30 @@ def removals(rows: Sequence[FolderRow], tree: Sequence[Folder]) -> tuple[list[Fo
     return doomed, [row for row in rows if row.gone and row not in doomed]
 
 
+def below(rows: Sequence[FolderRow], tops: Collection[int]) -> list[FolderRow]:
+    """The rows of the trees with these tops, the tops included."""
+    by_number = {row.number: row for row in rows}
+
+    def top_of(row: FolderRow) -> int:
+        for _ in rows:
+            if row.parent is None or row.parent not in by_number:
+                break
+            row = by_number[row.parent]
+        return row.number
+
+    return [row for row in rows if top_of(row) in tops]
+
+
 def path(rows: Sequence[FolderRow], number: int) -> str:
-    """A folder for people: "Inbox/Travel"; the root is "/"."""
+    """A folder for people: "Inbox/Travel"; the root is "/". Other trees have their name before it: "Archive/Inbox"."""
     by_number = {row.number: row for row in rows}
     names: list[str] = []
     row = by_number.get(number)
     while row is not None and row.parent is not None and len(names) < len(rows):
         names.append(row.name)
         row = by_number.get(row.parent)
+    if row is not None and row.number != ROOT:
+        names.append(row.name)
     return "/".join(reversed(names)) or "/"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 ROOT = 0
-"""Number of the folder msgfolderroot in every mailbox."""
+"""Number of the folder msgfolderroot in every mailbox: the top of its main tree."""
 
 
 class FolderWrite(IntEnum):
@@ -35,7 +35,7 @@ class FolderRow:
     """A folder on both sides. `number` is ours and stays the same whatever the servers call it."""
 
     number: int
-    # Number of the folder it lies in on the from side; None for the root.
+    # Number of the folder it lies in on the from side; None for the top of a tree.
     parent: int | None
     name: str
     folder_class: str
@@ -136,7 +136,8 @@ class Outcome(Enum):
 class LedgerChange:
     """What is written in one transaction, in the order of the fields."""
 
-    hierarchy_state: str | None = None
+    # Of SyncFolderHierarchy, by the role of the tree's top.
+    hierarchy_states: dict[str, str] = field(default_factory=dict)
     folders: list[FolderRow] = field(default_factory=list)
     # Folders that the from side has no more: their items' work becomes deletion.
     gone_folders: list[int] = field(default_factory=list)
