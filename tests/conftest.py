@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 from isthmus_cli.runner import kafka as kafka_runner
 from isthmus_cli.runner import postgres as postgres_runner
 from isthmus_cli.runner.ports import free_ports
@@ -25,6 +26,10 @@ pytest_plugins = [
     "tests.plugins.samples",
     "tests.plugins.public_folders",
 ]
+
+# A busy machine is slow: that says nothing about what is tested. All else is hypothesis's own, or its profile for CI.
+settings.register_profile("isthmus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("isthmus")
 
 _numbers = itertools.count(1)
 

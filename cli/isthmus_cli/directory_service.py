@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 from isthmus.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from isthmus_service import ConfigurationError
 
 from .endpoints import endpoints
 from .output import Exit, fail
@@ -24,10 +25,15 @@ _CODES = {
 def directory_service(data: Path) -> Iterator[DirectoryServiceStub]:
     """The service of the system in ``data``, or of the one that the environment names; ends the program when it refuses
     or does not answer."""
-    address = endpoints(data).directory
+    found = endpoints(data)
+    address = found.directory
     if not address:
         fail("set ISTHMUS_DIRECTORY to host:port of dirsync", Exit.UNREACHABLE)
-    with grpc.insecure_channel(address) as channel:
+    try:
+        credentials = found.security.credentials(address)
+    except ConfigurationError as error:
+        fail(str(error), Exit.WRONG_INPUT)
+    with grpc.secure_channel(address, credentials) if credentials else grpc.insecure_channel(address) as channel:
         try:
             yield DirectoryServiceStub(channel)
         except grpc.RpcError as error:

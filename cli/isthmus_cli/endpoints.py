@@ -27,7 +27,7 @@ class Endpoints:
     directory: str
     """host:port of dirsync's gRPC; empty where the environment does not say it."""
     security: Security = field(default_factory=Security)
-    """How the account map is spoken to."""
+    """How the account map and dirsync are spoken to."""
 
 
 def endpoints_of(data: Path, ports: dict[str, int]) -> Endpoints:

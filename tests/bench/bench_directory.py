@@ -115,7 +115,7 @@ class Bench(Directories):
             "ISTHMUS_DATABASE_URL": postgres.url(folder / "postgres", postgres_port, "isthmus"),
             "ISTHMUS_SECRETS_DIR": str(self.secrets),
             "ISTHMUS_HTTP_PORT": str(self.port),
-            "ISTHMUS_DIRECTORY_PORT": str(directory_port),
+            "ISTHMUS_GRPC_PORT": str(directory_port),
         }
         self.dirsync = Process((str(BIN / "isthmus-dirsync"),), folder / "dirsync.log", environment)
 

@@ -39,12 +39,14 @@ class System(Directories):
             "ISTHMUS_DATABASE_URL": database_url,
             "ISTHMUS_SECRETS_DIR": str(self.secrets),
             "ISTHMUS_ACCOUNTMAP": self.accountmap,
-            "ISTHMUS_GRPC_PORT": str(port),
-            "ISTHMUS_DIRECTORY_PORT": str(directory_port),
             "ISTHMUS_HTTP_PORT": "0",
         }
-        self.accounts_process = start("accountmap", str(BIN / "isthmus-accountmap"), **environment)
-        self.dirsync = start("dirsync", str(BIN / "isthmus-dirsync"), **environment)
+        self.accounts_process = start(
+            "accountmap", str(BIN / "isthmus-accountmap"), ISTHMUS_GRPC_PORT=str(port), **environment
+        )
+        self.dirsync = start(
+            "dirsync", str(BIN / "isthmus-dirsync"), ISTHMUS_GRPC_PORT=str(directory_port), **environment
+        )
 
     def isthmus(self, *arguments: str, exit_code: int = 0) -> str:
         """The command line, talking to this system; what it wrote."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from isthmus_sync.directory import Kind, Link, Side
@@ -156,7 +156,5 @@ class Histories(RuleBasedStateMachine):
         assert len(targets) == len(set(targets))
 
 
-Histories.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestHistories = Histories.TestCase

@@ -135,7 +135,7 @@ def test_a_merge_weighs_like_an_overwritten_object() -> None:
 
 
 @given(st.lists(st.sampled_from(["user", "contact", "contact elsewhere", "twin", "run", "unlisted"]), max_size=8))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_whatever_the_order_one_of_each_remains(events: list[str]) -> None:
     """Users, contacts and runs in any order: in the end she is in the target once, and holds every address."""
     world = World(project(contacts="delete"))

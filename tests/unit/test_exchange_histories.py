@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from isthmus_lab.exchange.ews.answering import Answering
 from isthmus_lab.mapi import fasttransfer, tags
@@ -23,7 +23,7 @@ from tests.unit.exchange_in_process import Answers, services_in
 from tests.unit.mapi_bags import bags
 
 # No limits of time: a busy machine makes no test fail.
-calmly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calmly = settings(max_examples=60)
 
 PLACES = ("inbox", "drafts")
 

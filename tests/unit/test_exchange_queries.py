@@ -21,7 +21,7 @@ PARTS = ["(", ")", '"', "AND", "OR", "NOT", "-", ":", "..", ">", "subject:", "fr
 PARTS += ["today", "this", "week", "2024-02-30", "1/2/2024", "5mb", "true", "word", "Ärger", " ", " "]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PARTS) | st.text(max_size=4), max_size=12))
 def test_any_query_is_understood_or_refused(parts: list[str]) -> None:
     try:

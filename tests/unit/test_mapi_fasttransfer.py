@@ -5,7 +5,7 @@ import struct
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Bag
@@ -13,7 +13,7 @@ from isthmus_lab.mapi.bag import Bag
 from tests.unit.mapi_bags import bags
 
 # No limits of time: a busy machine makes no test fail.
-calmly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calmly = settings(max_examples=60)
 
 
 @calmly

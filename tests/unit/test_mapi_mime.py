@@ -5,7 +5,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from isthmus_lab.mapi import addresses, fasttransfer, tags
 from isthmus_lab.mapi.bag import Bag, from_filetime
@@ -14,7 +14,7 @@ from isthmus_lab.mapi.mime import bag_from_mime, mime_from_bag
 from isthmus_lab.mapi.text import decode_bytes, text_from_html
 
 # No limits of time: a busy machine makes no test fail.
-calmly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calmly = settings(max_examples=60)
 
 PLAIN = b"""Received: from a by b; Tue, 5 Mar 2024 10:00:07 +0100
 From: =?iso-8859-1?Q?J=FCrgen?= Stra=?utf-8?B?w58=?=e <juergen@alpha.example>

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Bag
@@ -24,7 +24,7 @@ from isthmus_lab.store import (
 )
 
 # No limits of time: a busy machine makes no test fail.
-calmly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calmly = settings(max_examples=60)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
 from isthmus_mailbox.marks import Marks
@@ -126,7 +126,7 @@ class Case:
         return proof
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(_STEPS)
 def test_any_history_with_any_failures_ends_equal(steps: list[tuple[str, Any]]) -> None:
     case = Case()

@@ -34,7 +34,7 @@ def _program(folder: Path, name: str, ports: Mapping[str, int], environment: Map
     if service == "accountmap":
         own["ISTHMUS_GRPC_PORT"] = str(ports["grpc"])
     if service == "dirsync":
-        own["ISTHMUS_DIRECTORY_PORT"] = str(ports["directory"])
+        own["ISTHMUS_GRPC_PORT"] = str(ports["directory"])
     return Program(
         name=name,
         command=(str(Path(sys.executable).parent / f"isthmus-{service}"),),

@@ -95,12 +95,18 @@ class Security:
         and for plaintext to another machine.
         """
         options: list[tuple[str, Any]] = [*_CHANNEL_OPTIONS, ("grpc.service_config", _service_config(retried))]
+        credentials = self.credentials(address)
+        if credentials is None:
+            return grpc.aio.insecure_channel(address, options=options)
+        return grpc.aio.secure_channel(address, credentials, options=options)
+
+    def credentials(self, address: str) -> grpc.ChannelCredentials | None:
+        """What a channel to host:port is made with; None for plaintext. Raises ConfigurationError as `channel`."""
         files = self._files(address.rpartition(":")[0], "speak to", address)
         if files is None:
-            return grpc.aio.insecure_channel(address, options=options)
+            return None
         ca, certificate, key = files
-        credentials = grpc.ssl_channel_credentials(ca, key, certificate)
-        return grpc.aio.secure_channel(address, credentials, options=options)
+        return grpc.ssl_channel_credentials(ca, key, certificate)
 
     def listen(self, server: grpc.aio.Server, host: str, port: int) -> int:
         """Have a server listen; returns the port. Raises ConfigurationError as `channel`, and for a port in use."""

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from isthmus.directory.v1 import directory_pb2, directory_pb2_grpc
 from isthmus.directory.v1.directory_pb2 import (
     AllowOnceRequest,
@@ -17,7 +15,7 @@ from isthmus.directory.v1.directory_pb2 import (
     RevertRequest,
     RevertResponse,
 )
-from isthmus_service import ConfigurationError
+from isthmus_service import rpc
 
 from isthmus_dirsync import journal, orders, records
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 _PORTION = 500
 _SERVICE_NAME = directory_pb2.DESCRIPTOR.services_by_name["DirectoryService"].full_name
-_OPTIONS = [("grpc.so_reuseport", 0)]  # a second instance on the same port is a mistake to be told of
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -79,21 +76,9 @@ async def _abort(context: _Context, code: grpc.StatusCode, words: str) -> NoRetu
 
 
 async def serve_grpc(service: Service[Any], pool: Pool, host: str, port: int) -> int:
-    """Answer until the service stops, with health and reflection; returns the port."""
-    server = grpc.aio.server(options=_OPTIONS)
-    directory_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(pool), server)
-    healthy = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-    for name in ("", _SERVICE_NAME):
-        await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
-    reflection.enable_server_reflection((_SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    try:
-        port = server.add_insecure_port(f"{host}:{port}")
-    except RuntimeError as error:
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: set ISTHMUS_DIRECTORY_HOST and ISTHMUS_DIRECTORY_PORT to a free address "
-            f"({error})"
-        ) from error
-    await server.start()
-    service.on_stop(lambda: server.stop(grace=2))
-    return port
+    """Answer until the service stops; returns the port."""
+
+    def add(server: grpc.aio.Server) -> None:
+        directory_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(pool), server)
+
+    return await rpc.serve(service, host, port, {_SERVICE_NAME: add})

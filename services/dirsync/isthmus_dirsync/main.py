@@ -16,8 +16,8 @@ from isthmus_dirsync.projects import follow_projects
 class Settings(ServiceSettings):
     """Settings of dirsync."""
 
-    directory_host: str = Field(default="127.0.0.1", description="address on which operators' questions are answered")
-    directory_port: int = Field(default=0, ge=0, le=65535, description="its port; 0 takes a free one and logs it")
+    grpc_host: str = Field(default="127.0.0.1", description="address on which operators' questions are answered")
+    grpc_port: int = Field(default=0, ge=0, le=65535, description="its port; 0 takes a free one and logs it")
 
 
 async def serve(service: Service[Settings]) -> None:
@@ -27,8 +27,8 @@ async def serve(service: Service[Settings]) -> None:
     service.spawn("relay", Relay(service, pool).run())
     accounts, projects = Table(service, ACCOUNT_PAIRS), Table(service, PROJECTS)
     service.spawn("projects", follow_projects(service, pool, projects, accounts))
-    port = await serve_grpc(service, pool, settings.directory_host, settings.directory_port)
-    service.log.info("answering operators", address=f"{settings.directory_host}:{port}")
+    port = await serve_grpc(service, pool, settings.grpc_host, settings.grpc_port)
+    service.log.info("answering operators", address=f"{settings.grpc_host}:{port}")
     await service.run_until_stopped()
 
 
