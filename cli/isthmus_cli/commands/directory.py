@@ -10,6 +10,7 @@ from isthmus_directory import PlannedObject
 from isthmus_project import NamedPair, ProjectError, add_pair, load_project, named_pairs_file
 
 from ..output import Exit, console, fail, print_json
+from .addresses import addresses
 from .journal import allow, journal, revert
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, DryRun, Json, ProjectFile, read_project
 from .plan import plain, planned
@@ -18,6 +19,7 @@ directory = typer.Typer(no_args_is_help=True, help="Who belongs to whom, and wha
 directory.command()(journal)
 directory.command()(revert)
 directory.command()(allow)
+directory.command()(addresses)
 
 ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="The project file.", show_default=True)]
 

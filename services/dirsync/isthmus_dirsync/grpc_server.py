@@ -10,6 +10,8 @@ from isthmus.directory.v1 import directory_pb2, directory_pb2_grpc
 from isthmus.directory.v1.directory_pb2 import (
     AllowOnceRequest,
     AllowOnceResponse,
+    CheckAddressesRequest,
+    CheckAddressesResponse,
     ReadJournalRequest,
     ReadJournalResponse,
     RevertRequest,
@@ -52,7 +54,13 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         project = await self._project(request.filter.project, context)
         if not (request.filter.object or request.filter.since or request.filter.number):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "say what: an object, a time, or an entry's number")
-        return await orders.place(self._pool, project, request)
+        return await orders.place(self._pool, project, request, RevertResponse)
+
+    async def CheckAddresses(  # noqa: N802
+        self, request: CheckAddressesRequest, context: _Context
+    ) -> CheckAddressesResponse:
+        project = await self._project(request.project, context)
+        return await orders.place(self._pool, project, request, CheckAddressesResponse)
 
     async def AllowOnce(self, request: AllowOnceRequest, context: _Context) -> AllowOnceResponse:  # noqa: N802
         project = await self._project(request.project, context)

@@ -10,4 +10,9 @@ runs = Histogram(
     ["project", "kind"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
 )
+unresolved = Gauge(
+    "isthmus_dirsync_unresolved_addresses",
+    "Addresses that were used once and lead nowhere, or to somebody else",
+    ["project", "forest", "type"],
+)
 failing = Gauge("isthmus_dirsync_failing", "1 while a project's directories cannot be synchronised", ["project"])

@@ -34,7 +34,7 @@ def _name(name: str) -> filters.Filter:
     if kind == "objectGUID":
         return filters.equals(kind, UUID(value).bytes_le)
     if kind == "address":
-        return _address(value)
+        return address_filter(value)
     return filters.equals("distinguishedName" if kind == "dn" else kind, value)
 
 
@@ -43,7 +43,7 @@ def address_holders(objects: Iterable[tuple[DirectoryObject, DirectoryObject | N
     for obj, other in objects:
         if other is not None:
             here = {address.casefold() for address in smtp_addresses(obj)}
-            yield from (_address(a) for a in smtp_addresses(other) if a.casefold() not in here)
+            yield from (address_filter(a) for a in smtp_addresses(other) if a.casefold() not in here)
 
 
 def stand_ins(sources: Iterable[DirectoryObject], project: Project) -> Iterator[filters.Filter]:
@@ -60,7 +60,7 @@ def counterparts(sources: Iterable[DirectoryObject], project: Project) -> Iterat
     """What in the target could stand for these objects, or hold a name that a new object would take."""
     for source in sources:
         for address in smtp_addresses(source):
-            yield _address(address)
+            yield address_filter(address)
         if legacy := source.text("legacyExchangeDN"):
             yield filters.equals("proxyAddresses", f"X500:{legacy}")
         for rule in project.directory.match:
@@ -73,6 +73,7 @@ def counterparts(sources: Iterable[DirectoryObject], project: Project) -> Iterat
             yield filters.starts_with(attribute, stem[:16])
 
 
-def _address(address: str) -> filters.Filter:
+def address_filter(address: str) -> filters.Filter:
+    """Whoever holds an SMTP address."""
     # Active Directory compares proxyAddresses without case, so one form finds primary and secondary addresses.
     return filters.any_of(filters.equals("proxyAddresses", f"smtp:{address}"), filters.equals("mail", address))

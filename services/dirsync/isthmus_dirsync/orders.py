@@ -9,26 +9,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from isthmus.directory.v1.directory_pb2 import RevertRequest, RevertResponse
+from google.protobuf.any_pb2 import Any
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
     from isthmus_service import Connection, Pool
+
+M = TypeVar("M", bound="Message")
 
 _LOOK_SECONDS = 0.1
 _WAITS = "waiting_at > clock_timestamp() - interval '10 seconds'"
 
 
-async def place(pool: Pool, project: str, request: RevertRequest) -> RevertResponse:
+async def place(pool: Pool, project: str, request: Message, response_type: type[M]) -> M:
     """Have a request carried out and return its response, however long that takes."""
-    order = uuid.uuid4().bytes
+    order, packed = uuid.uuid4().bytes, Any()
+    packed.Pack(request)
     async with pool.acquire() as connection:
         await connection.execute(
             'INSERT INTO "order" (id, project, request) VALUES ($1, $2, $3)',
             order,
             project,
-            request.SerializeToString(),
+            packed.SerializeToString(),
         )
     try:
         while True:
@@ -37,7 +41,7 @@ async def place(pool: Pool, project: str, request: RevertRequest) -> RevertRespo
                     'UPDATE "order" SET waiting_at = clock_timestamp() WHERE id = $1 RETURNING response', order
                 )
             if response is not None:
-                return RevertResponse.FromString(response)
+                return response_type.FromString(response)
             await asyncio.sleep(_LOOK_SECONDS)
     finally:
         with contextlib.suppress(Exception):  # an order that stays is not carried out any more
@@ -45,16 +49,16 @@ async def place(pool: Pool, project: str, request: RevertRequest) -> RevertRespo
                 await connection.execute('DELETE FROM "order" WHERE id = $1', order)
 
 
-async def open_orders(connection: Connection, project: str) -> list[tuple[bytes, RevertRequest]]:
+async def open_orders(connection: Connection, project: str) -> list[tuple[bytes, Any]]:
     """Orders for which somebody waits, oldest first."""
     rows = await connection.fetch(
         f'SELECT id, request FROM "order" WHERE project = $1 AND response IS NULL AND {_WAITS} ORDER BY at',  # noqa: S608
         project,
     )
-    return [(row["id"], RevertRequest.FromString(row["request"])) for row in rows]
+    return [(row["id"], Any.FromString(row["request"])) for row in rows]
 
 
-async def answer(connection: Connection, order: bytes, response: RevertResponse) -> None:
+async def answer(connection: Connection, order: bytes, response: Message) -> None:
     await connection.execute('UPDATE "order" SET response = $2 WHERE id = $1', order, response.SerializeToString())
 
 

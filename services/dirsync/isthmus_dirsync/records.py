@@ -11,6 +11,7 @@ import asyncpg
 from isthmus_directory import Bookmark
 from isthmus_service import Connection
 from isthmus_sync.directory import Agreed, Pair, Refused, Side, Weight
+from isthmus_sync.directory.guardian import Seen
 
 if TYPE_CHECKING:
     from isthmus.accounts.v1.accounts_pb2 import Pair as PairMessage
@@ -183,6 +184,12 @@ async def note_addresses(connection: Connection, project: str, pairs: Iterable[P
         [pair_id for _, _, pair_id in rows],
         list(rows.values()),
     )
+
+
+async def seen_addresses(connection: Connection, project: str) -> list[Seen]:
+    """Every address that was ever seen on a pair."""
+    rows = await connection.fetch("SELECT kind, address, pair_id FROM address WHERE project = $1", project)
+    return [Seen(row["kind"].upper(), row["address"], row["pair_id"]) for row in rows]
 
 
 async def save_stopped(connection: Connection, project: str, weight: Weight, objection: str) -> None:

@@ -11,6 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from isthmus.directory.v1.directory_pb2 import (
+    CheckAddressesRequest,
+    CheckAddressesResponse,
+    RevertRequest,
+    RevertResponse,
+)
 from isthmus_directory import (
     BookmarkUnusable,
     Changes,
@@ -33,6 +39,7 @@ from isthmus_sync.directory import Decision, ExchangeFacts, Pair, Side, Surround
 
 from isthmus_dirsync import metrics, orders, records, telling
 from isthmus_dirsync.carrying_out import Carrier, Sides
+from isthmus_dirsync.guardian import check_addresses
 from isthmus_dirsync.looking_again import Look, Parted, look_again, source_parted
 from isthmus_dirsync.parting import newly, part
 from isthmus_dirsync.records import Progress, Record
@@ -51,6 +58,7 @@ _STATUS_SECONDS = 1.0
 _SWEEP_SECONDS = {True: 600.0, False: 10.0}
 """How often it is looked who is gone: by whether the forest tells of deletions."""
 _ORDERS_SECONDS = 0.5
+_ADDRESSES_SECONDS = 600.0
 _GATHER_SECONDS = 0.05
 """Changes come in groups; waiting for the rest of them saves looking twice."""
 
@@ -90,6 +98,7 @@ class Synchroniser:
         self._flipped: set[bytes] = set()
         self._seen_active: dict[bytes, Side] = {}
         self._retry_at = 0.0
+        self._addresses_at = 0.0
         self._state, self._problem = "initial", ""
         self._sides: Sides | None = None
         self._carrier: Carrier | None = None
@@ -112,6 +121,7 @@ class Synchroniser:
                     raise ConnectionError(f"the lock of project {self._project.project} was lost with its connection")
                 try:
                     await self._run_once()
+                    await self._guard_addresses()
                     self._state, self._problem, pause = "in step", "", _FIRST_PAUSE
                     metrics.failing.labels(self._project.project).set(0)
                 except (DirectoryError, Stopped, *DATABASE_ERRORS) as error:
@@ -353,12 +363,35 @@ class Synchroniser:
         assert self._sides is not None
         async with self._pool.acquire() as connection:
             waiting = await orders.open_orders(connection, self._project.project)
-        for order, request in waiting:
-            self._log.info("putting back", requested_by=request.requested_by, dry_run=request.dry_run)
-            facts = await self._exchange_facts()
-            response = await Reverter(request, self._project, self._sides, facts, self._pool, self._active).run()
+        for order, packed in waiting:
+            revert, check = RevertRequest(), CheckAddressesRequest()
+            response: RevertResponse | CheckAddressesResponse
+            if packed.Unpack(revert):
+                self._log.info("putting back", requested_by=revert.requested_by, dry_run=revert.dry_run)
+                facts = await self._exchange_facts()
+                response = await Reverter(revert, self._project, self._sides, facts, self._pool, self._active).run()
+            else:
+                packed.Unpack(check)
+                response = await check_addresses(check, self._project, self._sides, self._pool)
             async with self._pool.acquire() as connection:
                 await orders.answer(connection, order, response)
+
+    async def _guard_addresses(self) -> None:
+        """See now and then whether every address that was ever used still leads to its owner."""
+        assert self._sides is not None
+        if time.monotonic() < self._addresses_at:
+            return
+        self._addresses_at = time.monotonic() + _ADDRESSES_SECONDS
+        found = await check_addresses(CheckAddressesRequest(), self._project, self._sides, self._pool)
+        for side, forest in self._forests.items():
+            for kind in ("SMTP", "X500"):
+                lost = [each for each in found.unresolved if (each.side, each.type) == (int(side), kind)]
+                metrics.unresolved.labels(self._project.project, forest.name, kind).set(len(lost))
+        if found.unresolved:
+            self._log.warning(
+                "addresses that were used once lead nowhere; 'isthmus directory addresses' lists and repairs them",
+                count=len(found.unresolved), first=found.unresolved[0].address,
+            )  # fmt: skip
 
     async def _hear_of_orders(self) -> None:
         """Wake up for whoever waits for something."""

@@ -106,6 +106,8 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
     for attribute in plain_attributes(source.kind, project):
         rule = rule_of(attribute, project)
         values = offered[attribute] = {side: objects[side].raw(attribute) for side in Side}
+        if not (rule.transforms or values[Side.SOURCE] or values[Side.TARGET]):
+            continue  # most attributes of most objects
         giver = Side.TARGET if rule.owner == "target" else Side.SOURCE
         if rule.transforms:
             values[giver] = transformed(rule, attribute, objects[giver])

@@ -1,0 +1,135 @@
+"""The standing check of old addresses: who was seen with what, whether it still leads to them, and the repair.
+
+What the pairs hold is known from what was last observed; only addresses that seem to lead nowhere are looked up in the
+forests.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from isthmus.accounts.v1.accounts_pb2 import Account
+from isthmus.accounts.v1.accounts_pb2 import Pair as PairMessage
+from isthmus.directory.v1.directory_pb2 import CheckAddressesRequest, CheckAddressesResponse, UnresolvedAddress
+from isthmus_directory import DirectoryObject, WriteRefused, filters, modify, read_where
+from isthmus_sync.directory import Modification, Side
+from isthmus_sync.directory.addresses import smtp_addresses, x500_addresses
+from isthmus_sync.directory.guardian import Key, Unresolved, unresolved
+from isthmus_sync.directory.objects import as_values
+
+from isthmus_dirsync import journal, records
+from isthmus_dirsync.neighbourhood import address_filter
+
+if TYPE_CHECKING:
+    from isthmus_project import Project
+    from isthmus_service import Pool
+
+    from isthmus_dirsync.carrying_out import Sides
+
+_ATTRIBUTES = ("objectClass", "mail", "proxyAddresses", "legacyExchangeDN")
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """An address that leads nowhere, with the pair's object there and whoever holds it instead."""
+
+    lost: Unresolved
+    obj: DirectoryObject
+    holder: DirectoryObject | None
+
+
+async def check_addresses(
+    request: CheckAddressesRequest, project: Project, sides: Sides, pool: Pool
+) -> CheckAddressesResponse:
+    """Look, and repair what the request wants repaired. Raises DirectoryUnavailable."""
+    async with pool.acquire() as connection:
+        pairs = await records.all_pairs(connection, project.project)
+        seen = await records.seen_addresses(connection, project.project)
+    held: dict[Side, dict[Key, set[bytes]]] = {side: defaultdict(set) for side in Side}
+    guids: dict[Side, dict[bytes, bytes]] = {side: {} for side in Side}
+    for record in pairs:
+        message = PairMessage.FromString(record.observed or b"")
+        for side, account, gone in (
+            (Side.SOURCE, message.source, record.source_gone),
+            (Side.TARGET, message.target, record.target_gone),
+        ):
+            if not gone and account.object_guid:
+                guids[side][record.pair.id] = account.object_guid
+                for key in _keys(account):
+                    held[side][key].add(record.pair.id)
+    response = CheckAddressesResponse(checked=len(seen))
+    for side in Side:
+        lost = [each for each in unresolved(seen, held, guids, project) if each.side is side]
+        for finding in await _look(lost, guids[side], sides, side):
+            message_ = UnresolvedAddress(
+                side=int(side),  # type: ignore[arg-type]
+                type=finding.lost.seen.type,
+                address=finding.lost.seen.address,
+                pair_id=finding.lost.seen.pair_id,
+                distinguished_name=finding.obj.dn,
+                holder=finding.holder.dn if finding.holder else "",
+            )
+            if request.repair and finding.holder is None:
+                message_.problem = await _repair(finding, request, project, sides, pool)
+                message_.repaired = not message_.problem
+            response.unresolved.append(message_)
+    return response
+
+
+def _keys(account: Account) -> list[Key]:
+    names = [("X500", name) for name in (account.legacy_exchange_dn, *account.x500_addresses)]
+    return [(kind, name.casefold()) for kind, name in [*names, *(("SMTP", a) for a in account.smtp_addresses)] if name]
+
+
+async def _look(lost: list[Unresolved], guids: dict[bytes, bytes], sides: Sides, side: Side) -> list[_Finding]:
+    """What the forest itself says of these."""
+    if not lost:
+        return []
+    forest = sides.forests[side]
+    wanted = [filters.equals("objectGUID", guids[each.seen.pair_id]) for each in lost]
+    for each in lost:
+        address = each.seen.address
+        wanted.append(
+            address_filter(address)
+            if each.seen.type == "SMTP"
+            else filters.any_of(
+                filters.equals("proxyAddresses", f"X500:{address}"), filters.equals("legacyExchangeDN", address)
+            )
+        )
+    objects = {obj.guid: obj for obj in await read_where(forest, wanted, _ATTRIBUTES)}
+    holders: dict[Key, DirectoryObject] = {}
+    for obj in objects.values():
+        names = [("X500", name) for name in (obj.text("legacyExchangeDN"), *x500_addresses(obj))]
+        for kind, name in [*names, *(("SMTP", address) for address in smtp_addresses(obj))]:
+            holders[kind, name.casefold()] = obj
+    found: list[_Finding] = []
+    for each in lost:
+        own, holder = objects.get(guids[each.seen.pair_id]), holders.get(each.seen.key)
+        if own is not None and (holder is None or holder.guid != own.guid):
+            found.append(_Finding(each, own, holder))
+    return found
+
+
+async def _repair(finding: _Finding, request: CheckAddressesRequest, project: Project, sides: Sides, pool: Pool) -> str:
+    """Give the address back; returns why not, empty when it was."""
+    seen, side, obj = finding.lost.seen, finding.lost.side, finding.obj
+    prefix = "smtp" if seen.type == "SMTP" else seen.type
+    change = Modification("proxyAddresses", (), as_values(f"{prefix}:{seen.address}"), whole=False)
+    reason = "mail to an address that was used once must arrive"
+    entry = journal.Entry(
+        seen.pair_id, side, obj.guid, obj.dn, journal.CHANGE, (journal.Change(change, reason),),
+        request.requested_by or "somebody",
+    )  # fmt: skip
+    async with pool.acquire() as connection, connection.transaction():
+        [entry] = await journal.begin(connection, project.project, [entry])
+    problem = ""
+    try:
+        await modify(sides.forests[side], obj.guid, obj.dn, [change])
+    except WriteRefused as error:
+        problem = str(error)
+    outcome = journal.REFUSED if problem else journal.WRITTEN
+    async with pool.acquire() as connection, connection.transaction():
+        await journal.end(connection, [replace(entry, outcome=outcome)])
+    return problem
