@@ -52,7 +52,7 @@ def stand_ins(sources: Iterable[DirectoryObject], project: Project) -> Iterator[
         return
     for source in sources:
         for address in smtp_addresses(source):
-            there = filters.any_of(_address(address), filters.equals("targetAddress", f"smtp:{address}"))
+            there = filters.any_of(address_filter(address), filters.equals("targetAddress", f"smtp:{address}"))
             yield filters.every(filters.equals("objectClass", "contact"), there)
 
 
