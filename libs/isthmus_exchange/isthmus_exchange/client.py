@@ -14,17 +14,19 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import aiohttp
 from isthmus_project import Organisation
+from isthmus_service import ConfigurationError, Security
 
 from . import metrics, soap, streaming
+from .agent_line import AgentLine
 from .budget import Budget
 from .errors import AccessError, EwsError, InDoubtError, Kind, ServerBusyError, TransientError
+from .line import Account, HttpsLine, Line
 from .operations import Operation
 
 T = TypeVar("T")
@@ -37,9 +39,7 @@ _OLDEST = "Exchange2010_SP2"
 _NEWER = "Exchange2013_SP1"
 _ATTEMPTS = 6
 _LONGEST_WAIT = 20.0
-_CONNECT_SECONDS = 20.0
-_KEEP_ALIVE_SECONDS = 20.0
-"""Shorter than any server's own limit, so that no request goes into a connection that is just being closed."""
+_NO_SECURITY = Security()
 
 _REFUSED_BY_WEB_SERVER = {404: "ErrorMessageSizeExceeded", 413: "ErrorMessageSizeExceeded"}
 """What IIS says of a request that is larger than it takes (404.13, 413), before EWS has seen it."""
@@ -59,6 +59,7 @@ class Client:
 
     ``answer_seconds`` is how long an answer may take, the transfer included. ``anchor`` is the address of a mailbox on
     whose server all requests are to be answered: the only way to one connection for the notifications of many.
+    ``line`` is another way to the server than straight by HTTPS; it brings the account along.
     """
 
     def __init__(
@@ -72,11 +73,8 @@ class Client:
         connections: int = 10,
         answer_seconds: float = 100.0,
         anchor: str = "",
+        line: Line | None = None,
     ) -> None:
-        self.anchored = partial(
-            Client, url, user, password, name=name, tls=tls, connections=2, answer_seconds=answer_seconds
-        )
-        """Another client of the same account whose requests all go to one server: anchored(anchor=address)."""
         self.url = url
         self.name = name
         self.answer_seconds = answer_seconds
@@ -88,31 +86,55 @@ class Client:
         self._clock_offset = 0.0
         self._user = user
         self._anchor = anchor
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, ssl=tls or ssl.create_default_context(), keepalive_timeout=_KEEP_ALIVE_SECONDS
-            ),
-            timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS),
-            headers={
-                "Authorization": aiohttp.encode_basic_auth(user, password, encoding="utf-8"),
-                "Content-Type": "text/xml; charset=utf-8",
-                "Accept-Encoding": "gzip",
-                "User-Agent": "isthmus",
-            },
-            cookie_jar=aiohttp.CookieJar(unsafe=True),
-            read_bufsize=2**18,
+        self._line = line or HttpsLine(Account(url, user, password, name, tls))
+
+    def anchored(self, anchor: str) -> Client:
+        """Another client of the same account whose requests all go to one server, that of the mailbox `anchor`."""
+        return Client(
+            self.url,
+            self._user,
+            "",  # the line knows it
+            name=self.name,
+            connections=2,
+            answer_seconds=self.answer_seconds,
+            anchor=anchor,
+            line=self._line.beside(),
         )
 
     @classmethod
-    def of(cls, organisation: Organisation, secrets_dir: Path, *, answer_seconds: float = 100.0) -> Self:
-        """The client for one side of a project. Raises LookupError for a missing secret or CA file."""
+    def of(
+        cls,
+        organisation: Organisation,
+        secrets_dir: Path,
+        *,
+        answer_seconds: float = 100.0,
+        security: Security = _NO_SECURITY,
+    ) -> Self:
+        """The client for one side of a project; by its agent when it has one, which `security` is for.
+
+        Raises LookupError for a missing secret, certificate or CA file.
+        """
         exchange = organisation.exchange
+        if exchange.agent:
+            try:
+                channel = security.channel(exchange.agent)
+            except ConfigurationError as error:
+                raise LookupError(f"the agent of {organisation.name} cannot be asked: {error}") from error
+            return cls(
+                exchange.ews,
+                exchange.user,
+                "",  # the agent has it
+                name=organisation.name,
+                connections=exchange.connections,
+                answer_seconds=answer_seconds,
+                line=AgentLine(channel, organisation.name),
+            )
         return cls(
             exchange.ews,
             exchange.user,
             exchange.password.read(secrets_dir),
             name=organisation.name,
-            tls=_tls(secrets_dir / exchange.ca_file if exchange.ca_file else None),
+            tls=tls(secrets_dir / exchange.ca_file if exchange.ca_file else None),
             connections=exchange.connections,
             answer_seconds=answer_seconds,
         )
@@ -127,7 +149,7 @@ class Client:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        await self._line.close()
 
     def mailbox(self, address: str) -> Mailbox:
         """This client acting for the mailbox with this SMTP address."""
@@ -171,12 +193,12 @@ class Client:
         streaming.SubscriptionsLost, EwsError, AccessError, ServerBusyError, TransientError.
         """
         body = soap.envelope(streaming.request(ids), self.version, self._anchor)
-        headers, patience = self._routing(self._anchor), streaming.timeout()
         try:
-            async with self._session.post(self.url, data=body, headers=headers, timeout=patience) as response:
-                if response.status != 200:
-                    self._understood("GetStreamingEvents", response.status, await response.read())
-                async for each in streaming.told(response):
+            async with self._line.listen("GetStreamingEvents", body, self._routing(self._anchor)) as answer:
+                if answer.status != 200:
+                    whole = b"".join([piece async for piece in answer.pieces])
+                    self._understood("GetStreamingEvents", answer.status, whole)
+                async for each in streaming.told(answer.pieces):
                     yield each
         except InDoubtError as error:
             raise TransientError(str(error)) from error
@@ -193,6 +215,7 @@ class Client:
         self, operation: str, body: bytes, impersonate: str, announce: Announce | None = None
     ) -> soap.Element:
         async with self.budget.turn():
+            await self._line.ready()
             give_up = time.monotonic() + self.answer_seconds
             if announce:
                 await announce(time.time() + self.answer_seconds)
@@ -226,27 +249,8 @@ class Client:
         self.counters.round_trips += 1
         self.counters.bytes_sent += len(request)
         metrics.BYTES.labels(self.name, "sent").inc(len(request))
-        headers = self._routing(impersonate)
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                self._session.post(self.url, data=request, headers=headers) as response,
-            ):
-                answer = await response.read()
-                status = response.status
-                date = email.utils.parsedate_tz(response.headers.get("Date", ""))
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise AccessError(
-                f"{self.name}: the certificate of {self.url} is not trusted ({error.certificate_error}): "
-                "set exchange.ca_file to the CA that signed it"
-            ) from error
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise TransientError(f"{self.name}: no connection to {self.url}: {error}") from error
-        except TimeoutError as error:
-            words = f"{self.name}: no answer to {operation} within {self.answer_seconds:.0f} s"
-            raise InDoubtError(words) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise InDoubtError(f"{self.name}: no answer to {operation}: {error!r}") from error
+        status, date_text, answer = await self._line.post(operation, request, self._routing(impersonate), seconds)
+        date = email.utils.parsedate_tz(date_text)
         if date:
             self._clock_offset = email.utils.mktime_tz(date) - time.time()
         self.counters.bytes_received += len(answer)
@@ -335,7 +339,8 @@ def _bytes(body: str | bytes) -> bytes:
     return body.encode() if isinstance(body, str) else body
 
 
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
+def tls(ca_file: Path | None) -> ssl.SSLContext:
+    """Trusts this CA, or the system's. Raises LookupError."""
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except (OSError, ssl.SSLError) as error:

@@ -6,6 +6,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Counter("isthmus_ews_requests_total", "Requests, by how they ended.", ["server", "operation", "outcome"])
 BYTES = Counter("isthmus_ews_bytes_total", "Bytes on the wire without TLS.", ["server", "direction"])
+LINE = Counter(
+    "isthmus_agent_bytes_total", "Bytes of messages between sites, plain and packed.", ["server", "direction", "form"]
+)
 SECONDS = Histogram(
     "isthmus_ews_request_seconds",
     "Time from asking to the whole answer.",

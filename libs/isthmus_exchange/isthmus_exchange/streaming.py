@@ -52,13 +52,13 @@ def request(ids: Sequence[str]) -> bytes:
     ).encode()
 
 
-async def told(response: aiohttp.ClientResponse) -> AsyncIterator[Told]:
-    """What the server tells, until it closes the connection as agreed.
+async def told(pieces: AsyncIterator[bytes]) -> AsyncIterator[Told]:
+    """What the server tells in an answer's pieces, until it closes the connection as agreed.
 
     Raises SubscriptionsLost, EwsError, TransientError, ValueError for what is no EWS answer, and aiohttp's errors.
     """
     rest = b""
-    async for piece in response.content.iter_any():
+    async for piece in pieces:
         rest += piece
         while end := _END.search(rest):
             envelope, rest = rest[: end.end()], rest[end.end() :].lstrip()

@@ -121,6 +121,12 @@ class ExchangeServer(_Strict):
         default=10, description="requests at the same time, at most; EWSMaxConcurrency of the throttling policy"
     )
 
+    agent: str | None = Field(
+        default=None,
+        pattern=r"^[^\s/:]+:\d+$|^\[[0-9a-fA-F:]+\]:\d+$",
+        description="host:port of an agent beside that server, at another site; what crosses is compressed",
+    )
+
     @field_validator("ews")
     @classmethod
     def _check_ews(cls, value: str) -> str:

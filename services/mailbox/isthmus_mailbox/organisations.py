@@ -9,6 +9,7 @@ from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_events import Table
 from isthmus_exchange.client import Client
 from isthmus_project import Collection, Organisation, Project
+from isthmus_service import Security
 from pydantic import ValidationError
 
 
@@ -25,10 +26,13 @@ class Way:
 class Organisations:
     """Finds the way of a collection in the newest projects. Clients are kept for as long as the service runs."""
 
-    def __init__(self, projects: Table[ProjectApplied], secrets_dir: Path, answer_seconds: float) -> None:
+    def __init__(
+        self, projects: Table[ProjectApplied], secrets_dir: Path, answer_seconds: float, security: Security
+    ) -> None:
         self._projects = projects
         self._secrets = secrets_dir
         self._answer_seconds = answer_seconds
+        self._security = security
         self._read: dict[bytes, Project | None] = {}
         self._clients: dict[str, Client] = {}
 
@@ -69,5 +73,7 @@ class Organisations:
     def _client(self, organisation: Organisation) -> Client:
         key = f"{organisation.name} {organisation.exchange.model_dump_json()}"
         if key not in self._clients:
-            self._clients[key] = Client.of(organisation, self._secrets, answer_seconds=self._answer_seconds)
+            self._clients[key] = Client.of(
+                organisation, self._secrets, answer_seconds=self._answer_seconds, security=self._security
+            )
         return self._clients[key]
