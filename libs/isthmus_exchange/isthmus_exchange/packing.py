@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import zstandard
 
-LEVEL = 6
-"""Of zstd. Some 100 MB/s, faster than the lines between sites; 3 needs a tenth more bytes."""
+LEVEL = 3
+"""Of zstd. 6 makes text mail at most a twentieth smaller, and takes twice the time (tests/bench/bench_agents.py)."""
 _RUN = re.compile(rb">([A-Za-z0-9+/]{200,}={0,2})<")
 _LENGTHS = struct.Struct(">QQ")
 
