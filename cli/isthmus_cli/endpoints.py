@@ -26,6 +26,8 @@ class Endpoints:
     """http://host:port of the statistics portal."""
     directory: str
     """host:port of dirsync's gRPC; empty where the environment does not say it."""
+    mailbox: str
+    """http://host:port of any mailbox worker, which answers from the ledger; empty when nobody named one."""
     security: Security = field(default_factory=Security)
     """How the account map and dirsync are spoken to."""
 
@@ -37,6 +39,7 @@ def endpoints_of(data: Path, ports: dict[str, int]) -> Endpoints:
         accountmap=f"127.0.0.1:{ports['grpc']}",
         portal=f"http://127.0.0.1:{ports['stats']}",
         directory=f"127.0.0.1:{ports.get('directory', 0)}",
+        mailbox=f"http://127.0.0.1:{ports['mailbox-1']}" if "mailbox-1" in ports else "",
         security=_security(data / "tls" / "ca.pem", data / "tls" / "isthmus"),
     )
 
@@ -45,10 +48,10 @@ def known_endpoints(data: Path) -> Endpoints | None:
     """The endpoints of the system to talk to, None when there is none. The environment goes before the folder."""
     given = {name: os.environ.get(f"ISTHMUS_{name.upper()}") for name in _NAMES}
     security = _given_security() if given["accountmap"] else None
-    directory = os.environ.get("ISTHMUS_DIRECTORY", "")
+    directory, mailbox = (os.environ.get(f"ISTHMUS_{name}", "") for name in ("DIRECTORY", "MAILBOX"))
     if all(given.values()):
         addresses = {name: str(address) for name, address in given.items()}
-        return Endpoints(**addresses, directory=directory, security=security or Security())
+        return Endpoints(**addresses, directory=directory, mailbox=mailbox, security=security or Security())
     state = data / "system.json"
     if not state.exists():
         return None
@@ -56,6 +59,7 @@ def known_endpoints(data: Path) -> Endpoints | None:
     return Endpoints(
         **{name: address or getattr(local, name) for name, address in given.items()},
         directory=directory or local.directory,
+        mailbox=mailbox or local.mailbox,
         security=security or local.security,
     )
 

@@ -92,7 +92,7 @@ def test_a_wrong_project_is_refused_with_its_line(tmp_path: Path) -> None:
     assert "source.exchange.connections" in result.stderr
 
 
-@pytest.mark.parametrize("command", [["status"], ["switch", "anna@alpha.example"]])
+@pytest.mark.parametrize("command", [["status"], ["switch", "anna@alpha.example"], ["mailbox", "errors"]])
 def test_without_a_system_the_remedy_is_named(command: list[str], tmp_path: Path) -> None:
     result = isthmus(*command, "--data", str(tmp_path / "nothing"))
     assert result.exit_code == 3
@@ -107,7 +107,7 @@ def test_an_unreachable_portal_is_exit_code_3(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["init", "plan", "apply", "status", "switch", "up", "down", "ps", "logs", "demo", "lab"]
+    "command", ["init", "plan", "apply", "status", "mailbox", "switch", "up", "down", "ps", "logs", "demo", "lab"]
 )
 def test_every_command_explains_itself(command: str) -> None:
     result = isthmus(command, "--help")
@@ -118,7 +118,7 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_help_names_every_command_and_imports_none() -> None:
     listed = CliRunner().invoke(build(None), ["--help"])
     assert listed.exit_code == 0
-    for command in ("init", "plan", "apply", "status", "switch", "up", "down", "ps", "logs", "demo", "lab"):
+    for command in ("init", "plan", "apply", "status", "mailbox", "switch", "up", "down", "ps", "logs", "demo", "lab"):
         assert f" {command} " in listed.stdout
 
 

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from ..endpoints import endpoints
 from ..output import Exit, console, fail, print_json
+from ..people import chosen
 from ..portal import Portal, PortalError, portal_or_fail
 from .options import DEFAULT_DATA, DataFolder, DryRun, Json
 
@@ -46,7 +47,7 @@ def switch(
     where = endpoints(data)
     portal = portal_or_fail(where.portal)
     side = Side.SIDE_SOURCE if undo else Side.SIDE_TARGET
-    people = _chosen(list(portal.mailboxes()), addresses or [], collection)
+    people = chosen(list(portal.mailboxes()), addresses or [], collection)
     already = [person for person in people if person["active_side"] == ("source" if undo else "target")]
     people = [person for person in people if person not in already]
     for person in already:
@@ -97,22 +98,6 @@ def follow(portal: Portal, requests: dict[str, str], *, quiet: bool = False) -> 
 def _ended(mailbox: dict[str, Any], requests: dict[str, str]) -> bool:
     switch = mailbox["switch"]
     return bool(switch and switch["request"] == requests[mailbox["id"]] and switch["step"] in _ENDED)
-
-
-def _chosen(mailboxes: list[dict[str, Any]], addresses: list[str], collection: str | None) -> list[dict[str, Any]]:
-    if collection:
-        chosen = [mailbox for mailbox in mailboxes if mailbox["collection"] == collection]
-        if not chosen:
-            known = ", ".join(sorted({mailbox["collection"] for mailbox in mailboxes})) or "none"
-            fail(f"no mailbox is in a collection {collection!r}; there are: {known}", Exit.WRONG_INPUT)
-        return chosen
-    by_address = {
-        mailbox[field].lower(): mailbox for mailbox in mailboxes for field in ("source_address", "target_address")
-    }
-    unknown = [address for address in addresses if address.lower() not in by_address]
-    if unknown:
-        fail(f"no migrated mailbox has the address {', '.join(unknown)}; see 'isthmus status'", Exit.WRONG_INPUT)
-    return list({mailbox["id"]: mailbox for address in addresses if (mailbox := by_address[address.lower()])}.values())
 
 
 def _say_plan(people: list[dict[str, Any]], *, undo: bool, as_json: bool) -> None:

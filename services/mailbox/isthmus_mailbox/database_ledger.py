@@ -43,7 +43,7 @@ _PUT_ITEM = """
         target_id = excluded.target_id, folder = excluded.folder, search_key = excluded.search_key,
         size = excluded.size, associated = excluded.associated, is_read = excluded.is_read,
         source_change_key = excluded.source_change_key, target_change_key = excluded.target_change_key,
-        modified = excluded.modified
+        modified = excluded.modified, agreed_at = excluded.agreed_at
 """
 _STAGE = """
     INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
@@ -76,7 +76,7 @@ class DatabaseLedger:
         return state
 
     async def folders(self) -> list[FolderRow]:
-        return await _folders(self._pool, self._pair)
+        return await read_folders(self._pool, self._pair)
 
     async def known(self, from_ids: Collection[str]) -> dict[str, ItemRow]:
         return await self._items("source_id = ANY($2::bytea[])", [pack(each) for each in from_ids])
@@ -204,7 +204,7 @@ class DatabaseLedger:
             await connection.executemany(_STAGE, [(self._pair, *_staged_values(row)) for row in rows])
 
     async def _tell(self, connection: Connection, rows: Collection[Staged]) -> None:
-        folders = await _folders(connection, self._pair)
+        folders = await read_folders(connection, self._pair)
         for row in rows:
             message = ItemSetAside(
                 pair_id=self._pair,
@@ -216,7 +216,8 @@ class DatabaseLedger:
             await publish_all(connection, MAILBOX_SET_ASIDE, {self._pair: message})
 
 
-async def _folders(where: Pool | Connection, pair: bytes) -> list[FolderRow]:
+async def read_folders(where: Pool | Connection, pair: bytes) -> list[FolderRow]:
+    """Every folder of a mailbox, gone ones too."""
     rows = await where.fetch("SELECT * FROM folder WHERE pair_id = $1 ORDER BY number", pair)
     return [_folder(row) for row in rows]
 

@@ -10,6 +10,7 @@ from isthmus_events import Relay, Table
 from isthmus_events.topics import PROJECTS
 from isthmus_service import Security, Service, run
 
+from isthmus_mailbox.answering import Answers
 from isthmus_mailbox.organisations import Organisations
 from isthmus_mailbox.people import MappedPeople
 from isthmus_mailbox.worker import Settings, Worker
@@ -18,6 +19,7 @@ from isthmus_mailbox.worker import Settings, Worker
 async def serve(service: Service[Settings]) -> None:
     """Serve until stopped."""
     pool = await service.database("mailbox", files("isthmus_mailbox") / "migrations")
+    Answers(pool).add_to(service.web)
     projects = Table(service, PROJECTS)
     await projects.filled()
     settings, security = service.settings, Security.of(service.settings)

@@ -10,11 +10,13 @@ from .find_item import FindEntries, FindItem
 from .get_folder import GetDistinguishedFolders, GetFolderMarks
 from .get_folder_settings import GetFolderSettings
 from .get_item import GetItemLabels, Label
+from .get_mime import GetMime
 from .inbox_rules import GetInboxRules, UpdateInboxRules
 from .move_folder import MoveFolder
 from .move_item import MoveItems
 from .operation import Operation
 from .out_of_office import GetOutOfOffice, SetOutOfOffice
+from .search_items import Hit, SearchItems, Sought
 from .set_folder_settings import FolderUpdate, SetFolderSettings
 from .subscribe import SubscribeToAll
 from .sync_folder_hierarchy import SyncFolderHierarchy
@@ -40,16 +42,20 @@ __all__ = [
     "GetFolderSettings",
     "GetInboxRules",
     "GetItemLabels",
+    "GetMime",
     "GetOutOfOffice",
+    "Hit",
     "Label",
     "MoveFolder",
     "MoveItems",
     "Operation",
     "RemoveDelegates",
     "RenameFolder",
+    "SearchItems",
     "SetFolderSettings",
     "SetOutOfOffice",
     "SetReadFlags",
+    "Sought",
     "SubscribeToAll",
     "SyncFolderHierarchy",
     "SyncFolderItems",

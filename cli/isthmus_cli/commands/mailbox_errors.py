@@ -1,0 +1,135 @@
+"""``isthmus mailbox errors`` and ``fetch``: items that cannot be copied, why, and how to get them by hand."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from isthmus_exchange.client import Mailbox
+from isthmus_exchange.errors import EwsError
+from isthmus_exchange.operations import ExportItems, GetItemLabels, GetMime
+from isthmus_sync.mailbox.batches import by_count
+from rich.table import Table
+from rich.text import Text
+
+from ..endpoints import endpoints
+from ..ledger import Ledger
+from ..output import Exit, console, fail, print_json
+from .mailbox_people import Address, Addresses, Collection, ProjectOption, ask_servers, one, people, project_in
+from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json
+
+_LABELS = 10
+_NAMED = 200
+
+
+def errors(
+    addresses: Addresses = None,
+    collection: Collection = None,
+    subjects: Annotated[bool, typer.Option(help="Ask the source's server what the items are called.")] = True,
+    path: ProjectOption = DEFAULT_PROJECT,
+    data: DataFolder = DEFAULT_DATA,
+    as_json: Json = False,
+) -> None:
+    """List the items that are set aside: where they are, what they are called, why they cannot be copied.
+
+    Of these people, of a collection, or of everybody. Each has a number for [bold]isthmus mailbox fetch[/]; when the
+    cause is mended, [bold]isthmus mailbox retry[/]. Exit code 1 when there are any.
+    """
+    where = endpoints(data)
+    who = people(where, addresses) if addresses else []
+    found = Ledger(where).set_aside([each["id"] for each in who], collection)
+    items = found["items"]
+    if subjects and items:
+        _name(items[:_NAMED], path, data)
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+    if items:
+        raise typer.Exit(Exit.NOT_AS_IT_SHOULD_BE)
+
+
+def fetch(
+    address: Address,
+    number: Annotated[int, typer.Argument(help="The item's number in 'isthmus mailbox errors'.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; by default NUMBER.eml or .fts.")
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Everything in the item as the server exports it, instead of the message.")
+    ] = False,
+    path: ProjectOption = DEFAULT_PROJECT,
+    data: DataFolder = DEFAULT_DATA,
+) -> None:
+    """Write an item that is set aside to a file: as a message (.eml), or with --stream as an export stream (.fts).
+
+    It comes from the source's server, with the account of the project. An existing file is not overwritten.
+    """
+    where = endpoints(data)
+    person = one(where, address)
+    items = Ledger(where).set_aside([person["id"]], None)["items"]
+    item = next((each for each in items if each["number"] == number), None)
+    if item is None:
+        fail(f"{address} has no item {number} set aside; see 'isthmus mailbox errors {address}'", Exit.WRONG_INPUT)
+    file = output or Path(f"{number}.{'fts' if stream else 'eml'}")
+    if file.exists():
+        fail(f"{file} exists already; name another file with --output", Exit.WRONG_INPUT)
+    project, secrets = project_in(path, data)
+
+    async def ask(source: Mailbox, _target: Mailbox) -> bytes:
+        if not stream:
+            return await source.call(GetMime(item["source_id"]))
+        (exported,) = await source.call(ExportItems((item["source_id"],)))
+        if isinstance(exported, EwsError):
+            raise exported
+        return base64.b64decode(exported.data)
+
+    content = ask_servers(project, secrets, person, ask)
+    try:
+        with file.open("xb") as written:
+            written.write(content)
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}", Exit.WRONG_INPUT)
+    console.print(f"{len(content)} bytes from {item['folder']} written to {file}")
+
+
+def _name(items: list[dict[str, Any]], path: Path, data: Path) -> None:
+    """Give each item its subject and class, as the source's server tells them; none for what it cannot open."""
+    project, secrets = project_in(path, data)
+    of_mailbox: dict[str, list[dict[str, Any]]] = {}
+    for item in items:
+        of_mailbox.setdefault(item["mailbox"], []).append(item)
+    for group in of_mailbox.values():
+
+        async def ask(source: Mailbox, _target: Mailbox, group: list[dict[str, Any]] = group) -> None:
+            for some in by_count(group, _LABELS):
+                labels = await source.call(GetItemLabels(tuple(item["source_id"] for item in some)))
+                for item, label in zip(some, labels, strict=True):
+                    if not isinstance(label, EwsError):
+                        item["subject"], item["item_class"] = label
+
+        ask_servers(project, secrets, group[0], ask)
+
+
+def _print(found: dict[str, Any]) -> None:
+    if not found["items"]:
+        console.print("Nothing is set aside.")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("mailbox", "number", "folder", "subject", "size", "next attempt", "why"):
+        table.add_column(column, justify="right" if column in ("number", "size") else "left", overflow="fold")
+    for item in found["items"]:
+        table.add_row(
+            item["source_address"],
+            str(item["number"]),
+            Text(item["folder"]),
+            Text(item.get("subject") or item.get("item_class") or "?"),
+            f"{item['size']:,}".replace(",", " "),
+            item["next_attempt"] or "",
+            Text(item["reason"], "yellow"),
+        )
+    console.print(table)
+    if found["left_off"]:
+        console.print(f"[dim]… and {found['left_off']} more; name an address or a --collection[/]")

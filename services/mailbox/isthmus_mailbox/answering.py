@@ -1,0 +1,199 @@
+"""What the ledger knows, for whoever asks over HTTP. Read-only: no question changes anything.
+
+GET  /api/v1/mailboxes/{id}         a mailbox (pair id in hexadecimal) and its folders: counts, bytes, what is staged
+POST /api/v1/mailboxes/{id}/items   {"source": [item id…], "target": [item id…]}: what is known of these items
+GET  /api/v1/setaside               items that cannot be copied; ?mailbox=ID (repeatable), or ?collection=NAME
+
+The ledger holds ids, sizes and places, no content, and so do these answers. Every worker answers for all mailboxes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+from asyncpg import Record
+from isthmus.accounts.v1.accounts_pb2 import Pair
+from isthmus_service import DATABASE_AWAY, Pool
+from isthmus_sync.mailbox import hierarchy
+from isthmus_sync.mailbox.model import Action, Work
+
+from isthmus_mailbox.database_ledger import read_folders
+from isthmus_mailbox.ids import pack, unpack
+
+_MOST_ITEMS = 1000
+_FOLDER_COUNTS = """
+    SELECT folder.number, items, bytes, copies, copy_bytes, flags, deletions, aside, doubts
+    FROM folder
+    LEFT JOIN (
+        SELECT folder AS number, count(*) AS items, sum(size)::bigint AS bytes FROM item WHERE pair_id = $1 GROUP BY 1
+    ) AS held USING (number)
+    LEFT JOIN (
+        SELECT folder AS number, count(*) FILTER (WHERE work = 1) AS copies,
+               (sum(size) FILTER (WHERE work = 1))::bigint AS copy_bytes, count(*) FILTER (WHERE work = 3) AS flags,
+               count(*) FILTER (WHERE work = 2) AS deletions, count(*) FILTER (WHERE reason <> '') AS aside,
+               count(*) FILTER (WHERE intent_action IS NOT NULL) AS doubts
+        FROM work WHERE pair_id = $1 GROUP BY 1
+    ) AS staged USING (number)
+    WHERE folder.pair_id = $1 ORDER BY folder.number
+"""
+
+
+class Answers:
+    """Answers from the service's database."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def add_to(self, application: web.Application) -> None:
+        application.add_routes(
+            [
+                web.get("/api/v1/mailboxes/{id}", self._mailbox),
+                web.post("/api/v1/mailboxes/{id}/items", self._items),
+                web.get("/api/v1/setaside", self._set_aside),
+            ]
+        )
+        application.middlewares.append(_patient)
+
+    async def _mailbox(self, request: web.Request) -> web.Response:
+        pair_id = _id(request.match_info["id"])
+        row = await self._pool.fetchrow("SELECT * FROM mailbox WHERE pair_id = $1", pair_id)
+        if row is None:
+            raise web.HTTPNotFound(text="the mailbox service does not know this mailbox")
+        folders = await read_folders(self._pool, pair_id)
+        counts = {each["number"]: each for each in await self._pool.fetch(_FOLDER_COUNTS, pair_id)}
+        orders = await self._pool.fetchval("SELECT count(*) FROM mailbox_order WHERE pair_id = $1", pair_id)
+        return web.json_response(
+            {
+                **_who(row),
+                "wanted": row["wanted"],
+                "switched": row["switched"],
+                "paused": row["paused"],
+                "passes": row["passes"],
+                "failures": row["failures"],
+                "due": _time(row["due"]),
+                "orders": orders,
+                "bytes_copied": row["bytes_done"],
+                "folders": [
+                    _folder(counts[each.number])
+                    | {
+                        "path": hierarchy.path(folders, each.number),
+                        "role": each.role,
+                        "on_target": each.to_id is not None,
+                        "gone": each.gone,
+                    }
+                    for each in folders
+                    if each.number in counts
+                ],
+            }
+        )
+
+    async def _items(self, request: web.Request) -> web.Response:
+        pair_id = _id(request.match_info["id"])
+        try:
+            asked = await request.json()
+            source, target = ([pack(str(each)) for each in asked.get(side, [])] for side in ("source", "target"))
+        except (ValueError, AttributeError, TypeError) as error:
+            words = f'{{"source": [item id…], "target": [item id…]}} is expected: {error}'
+            raise web.HTTPBadRequest(text=words) from None
+        folders = await read_folders(self._pool, pair_id)
+        paths = {each.number: hierarchy.path(folders, each.number) for each in folders}
+        known = await self._pool.fetch(
+            "SELECT * FROM item WHERE pair_id = $1 AND (source_id = ANY($2::bytea[]) OR target_id = ANY($3::bytea[]))",
+            pair_id,
+            source,
+            target,
+        )
+        work = await self._pool.fetch(
+            "SELECT * FROM work WHERE pair_id = $1 AND source_id = ANY($2::bytea[])",
+            pair_id,
+            [*source, *(row["source_id"] for row in known)],
+        )
+        return web.json_response(
+            {
+                "known": [
+                    {
+                        "source_id": unpack(row["source_id"]),
+                        "target_id": unpack(row["target_id"]),
+                        "folder": paths.get(row["folder"], ""),
+                        "agreed_at": _time(row["agreed_at"]),
+                    }
+                    for row in known
+                ],
+                "staged": [_staged(row, paths) for row in work],
+            }
+        )
+
+    async def _set_aside(self, request: web.Request) -> web.Response:
+        wanted = [_id(each) for each in request.query.getall("mailbox", [])]
+        collection = request.query.get("collection")
+        rows = await self._pool.fetch(
+            """
+            SELECT work.*, mailbox.pair, mailbox.collection, count(*) OVER () AS of_all
+            FROM work JOIN mailbox USING (pair_id)
+            WHERE reason <> '' AND ($1::bytea[] = '{}' OR pair_id = ANY($1)) AND ($2::text IS NULL OR collection = $2)
+            ORDER BY pair_id, sequence LIMIT $3
+            """,
+            wanted,
+            collection,
+            _MOST_ITEMS,
+        )
+        paths: dict[bytes, dict[int, str]] = {}
+        for pair_id in {row["pair_id"] for row in rows}:
+            folders = await read_folders(self._pool, pair_id)
+            paths[pair_id] = {each.number: hierarchy.path(folders, each.number) for each in folders}
+        items = [{**_who(row), **_staged(row, paths[row["pair_id"]])} for row in rows]
+        return web.json_response({"items": items, "left_off": rows[0]["of_all"] - len(rows) if rows else 0})
+
+
+@web.middleware
+async def _patient(request: web.Request, handler: Any) -> web.StreamResponse:
+    try:
+        response: web.StreamResponse = await handler(request)
+    except DATABASE_AWAY as error:
+        raise web.HTTPServiceUnavailable(text=f"the database does not answer: {error}") from error
+    return response
+
+
+def _id(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise web.HTTPBadRequest(text=f"{text!r} is no pair id in hexadecimal") from None
+
+
+def _who(row: Record) -> dict[str, Any]:
+    pair = Pair.FromString(row["pair"])
+    return {
+        "mailbox": row["pair_id"].hex(),
+        "source_address": pair.source.primary_smtp_address,
+        "target_address": pair.target.primary_smtp_address,
+        "collection": row["collection"],
+    }
+
+
+def _folder(row: Record) -> dict[str, Any]:
+    names = ("items", "bytes", "copies", "copy_bytes", "flags", "deletions")
+    counts = {name: row[name] or 0 for name in names}
+    return {**counts, "set_aside": row["aside"] or 0, "in_doubt": row["doubts"] or 0}
+
+
+def _staged(row: Record, paths: dict[int, str]) -> dict[str, Any]:
+    doubtful = row["intent_action"] is not None
+    return {
+        # Stays the same for as long as the item is set aside.
+        "number": row["sequence"],
+        "source_id": unpack(row["source_id"]),
+        "folder": paths.get(row["folder"], ""),
+        "work": Work(row["work"]).name.lower(),
+        "size": row["size"],
+        "attempts": row["attempts"],
+        "next_attempt": _time(datetime.fromtimestamp(row["not_before"], UTC)) if row["not_before"] else None,
+        "reason": row["reason"],
+        "in_doubt": Action(row["intent_action"]).name.lower() if doubtful else None,
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat(timespec="seconds") if at else None
