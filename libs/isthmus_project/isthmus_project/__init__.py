@@ -20,6 +20,7 @@ from .model import (
 )
 from .pairs_file import add_pair
 from .rules import AttributeOwner, AttributeRule, Replacement
+from .schedule import Schedule
 
 TEMPLATE = (files(__name__) / "template.yaml").read_text(encoding="utf-8")
 """The project file that ``isthmus init`` writes: complete, commented, and valid once the names are yours."""
@@ -42,6 +43,7 @@ __all__ = [
     "Project",
     "ProjectError",
     "Replacement",
+    "Schedule",
     "Secret",
     "Surroundings",
     "add_pair",

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from . import ldap_filter
 from .rules import AttributeRule, as_rule, check_rules
+from .schedule import Schedule
 from .strict import Strict as _Strict
 
 _ATTRIBUTE = r"[A-Za-z][A-Za-z0-9-]*"
@@ -305,6 +306,7 @@ class MailboxSync(_Strict):
         "it changed, and every quarter of an hour; interval_seconds is for those that cannot be watched",
     )
     surroundings: Surroundings = Surroundings()
+    schedule: Schedule = Field(default=Schedule(), description="when mailboxes of any collection may be worked on")
 
 
 class Collection(_Strict):
@@ -317,6 +319,10 @@ class Collection(_Strict):
     mailboxes: list[str] = Field(default=[], description="these SMTP addresses")
     switch: Literal["manual", "when-in-step"] = Field(
         default="manual", description="manual: isthmus switch; when-in-step: as soon as a mailbox is proven equal"
+    )
+    schedule: Schedule = Field(default=Schedule(), description="when its mailboxes may be worked on")
+    at_once: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="its mailboxes that are worked on at the same time, at most, by all workers together"
     )
 
     @field_validator("ou", "group")
