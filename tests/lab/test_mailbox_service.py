@@ -47,11 +47,13 @@ from isthmus_sync.mailbox.certificate import PUBLIC_FILE, opened, public_key, un
 
 from tests.conftest import Broker
 from tests.lab.copying import client, contents, listing, put, rewrite, role, stream
+from tests.plugins.conditions import conditions
 from tests.plugins.exchange import Exchange, Exchanges, Office, Person
 from tests.processes import Process
 from tests.waiting import eventually
 
 _HEARD: Sequence[Topic[Any]] = (MAILBOX_PROGRESS, MAILBOX_PASSES)
+_EVERYBODY: dict[str, Any] = {"name": "Everybody", "mailboxes": ["everybody@alpha.example"]}
 
 
 @dataclass
@@ -66,14 +68,14 @@ class Mover:
     progress: list[MailboxProgress] = field(default_factory=list)
     passes: list[PassCompleted] = field(default_factory=list)
 
-    def pair(self, active: Any = SIDE_SOURCE) -> Pair:
+    def pair(self, active: Any = SIDE_SOURCE, collection: str = "Everybody") -> Pair:
         return Pair(
             id=self.id,
             kind=RECIPIENT_KIND_USER,
             source=_account(self.source, SIDE_SOURCE),
             target=_account(self.target, SIDE_TARGET),
             active_side=active,
-            collection="Everybody",
+            collection=collection,
         )
 
 
@@ -97,10 +99,17 @@ class Running:
     clients: tuple[Client, Client]
     service: Process
     secrets: Path
+    document: dict[str, Any]
     movers: dict[bytes, Mover] = field(default_factory=dict)
 
     async def say(self, topic: Topic[Any], key: bytes, message: Any) -> None:
         await send(self.bootstrap, "test", topic, key, message)
+
+    async def apply(self, *collections: dict[str, Any]) -> None:
+        """Put a project with these collections in force."""
+        project = Project.model_validate({**self.document, "collections": list(collections)})
+        applied = ProjectApplied(project="merge", revision=1, document=project.model_dump_json().encode())
+        await self.say(PROJECTS, b"merge", applied)
 
     def hire(self, name: str) -> Mover:
         source, target = self.office.alpha(name), self.office.beta(name)
@@ -180,11 +189,8 @@ async def running(
         "project": "merge",
         "source": _organisation(exchanges.alpha),
         "target": _organisation(exchanges.beta),
-        "collections": [{"name": "Everybody", "mailboxes": ["everybody@alpha.example"]}],
         "mailbox": {"interval_seconds": 0.5},
     }
-    project = Project.model_validate(document).model_dump_json().encode()
-    applied = ProjectApplied(project="merge", revision=1, document=project)
     settings = {
         "ISTHMUS_KAFKA": broker.bootstrap,
         "ISTHMUS_DATABASE_URL": database_url,
@@ -206,8 +212,9 @@ async def running(
             clients,
             service,
             secrets,
+            document,
         )
-        await running.say(PROJECTS, b"merge", applied)
+        await running.apply(_EVERYBODY)
         listening = asyncio.create_task(running.listen())
         yield running
         listening.cancel()
@@ -309,3 +316,41 @@ async def test_orders_sweeps_pauses_and_the_switch(running: Running) -> None:
         return dora.progress[-1].state == MAILBOX_STATE_SWITCHED
 
     await eventually(switched)
+
+
+async def test_the_hours_of_a_collection_take_effect_at_once(running: Running) -> None:
+    never = {"blackout": ["00:00-24:00"]}
+    others = {"name": "Others", "mailboxes": ["others@alpha.example"]}
+    await running.apply({**_EVERYBODY, "schedule": never}, others)
+    anna, bert, cora = (running.hire(name) for name in ("anna", "bert", "cora"))
+    await running.say(ACCOUNT_PAIRS, bert.id, bert.pair(collection="Others"))
+    await running.answer(bert, b"")
+    inbox = await role(anna.alpha, "inbox")
+    await put(anna.alpha, inbox, *(stream(f"Letter {number}") for number in range(20)))
+    for number in range(12):
+        await anna.alpha.call(CreateFolder(inbox, f"Box {number}", "IPF.Note"))
+    await running.say(ACCOUNT_PAIRS, anna.id, anna.pair())
+    request = await running.order(anna, MAILBOX_ORDER_PASS)
+    await running.say(ACCOUNT_PAIRS, cora.id, cora.pair(collection="Others"))
+    await running.answer(cora, b"")
+    assert anna.passes == [], "not even an ordered pass is made"
+
+    # A pass that is under way when the hours change rests, and goes on when they change again.
+    slow = {"call_ms": {"SyncFolderItems": 2000}}
+    with conditions(running.exchanges.alpha, delay=slow):
+        await running.apply(_EVERYBODY, others)
+
+        async def under_way() -> bool:
+            return bool(anna.progress)
+
+        await eventually(under_way, 150)
+        await running.apply({**_EVERYBODY, "schedule": never}, others)
+
+        async def rests() -> bool:
+            return "blackout hours" in running.service.tail(10_000)
+
+        await eventually(rests, 150)
+        assert anna.passes == []
+    await running.apply({**_EVERYBODY, "schedule": {"windows": ["00:00-24:00"]}}, others)
+    await running.answer(anna, request)
+    assert await contents(anna.beta) == await contents(anna.alpha)

@@ -73,6 +73,8 @@ def _next(found: dict[str, Any]) -> str:
         return "next pass: not before 'isthmus mailbox resume'"
     if found["switched"] and not found["orders"]:
         return "next pass: when somebody orders one, for the person is switched"
+    if found["closed"]:
+        return f"next pass: the schedule of its collection keeps it, {found['closed']}"
     seconds = (datetime.fromisoformat(found["due"]) - datetime.now(UTC)).total_seconds()
     return (
         f"next pass: in {seconds:.0f} s, or when something changes" if seconds > 1 else "next pass: due, or under way"

@@ -321,9 +321,6 @@ class Collection(_Strict):
         default="manual", description="manual: isthmus switch; when-in-step: as soon as a mailbox is proven equal"
     )
     schedule: Schedule = Field(default=Schedule(), description="when its mailboxes may be worked on")
-    at_once: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        default=None, description="its mailboxes that are worked on at the same time, at most, by all workers together"
-    )
 
     @field_validator("ou", "group")
     @classmethod

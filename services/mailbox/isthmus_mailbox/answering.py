@@ -21,6 +21,7 @@ from isthmus_sync.mailbox.model import Action, Work
 
 from isthmus_mailbox.database_ledger import read_folders
 from isthmus_mailbox.ids import pack, unpack
+from isthmus_mailbox.organisations import Organisations
 
 _MOST_ITEMS = 1000
 _FOLDER_COUNTS = """
@@ -41,10 +42,11 @@ _FOLDER_COUNTS = """
 
 
 class Answers:
-    """Answers from the service's database."""
+    """Answers from the service's database, and from the project in force."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, organisations: Organisations) -> None:
         self._pool = pool
+        self._organisations = organisations
 
     def add_to(self, application: web.Application) -> None:
         application.add_routes(
@@ -74,6 +76,8 @@ class Answers:
                 "failures": row["failures"],
                 "due": _time(row["due"]),
                 "orders": orders,
+                # Why nothing is done at this hour; empty when something may be.
+                "closed": self._organisations.closed(row["collection"], datetime.now(UTC), ordered=orders > 0),
                 "bytes_copied": row["bytes_done"],
                 "folders": [
                     _folder(counts[each.number])

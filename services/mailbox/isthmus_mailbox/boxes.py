@@ -82,10 +82,16 @@ async def take_order(connection: Connection, order: MailboxOrdered) -> None:
     )
 
 
-async def due(pool: Pool, partitions: Sequence[int], running: Collection[bytes]) -> list[Box]:
+async def due(
+    pool: Pool,
+    partitions: Sequence[int],
+    running: Collection[bytes],
+    closed: Sequence[str] = (),
+    closed_to_orders: Sequence[str] = (),
+) -> list[Box]:
     """Mailboxes of these partitions that are due, without those that are being worked on.
 
-    A switched one is due only when somebody ordered a pass.
+    A switched one is due only when somebody ordered a pass; so is one whose collection is `closed`.
     """
     rows = await pool.fetch(
         """
@@ -96,22 +102,27 @@ async def due(pool: Pool, partitions: Sequence[int], running: Collection[bytes])
             FROM mailbox_order WHERE pair_id = mailbox.pair_id
         ) AS ordered ON true
         WHERE wanted AND NOT paused AND partition = ANY($1::integer[]) AND pair_id <> ALL($2::bytea[])
-              AND ((due <= now() AND NOT switched) OR (orders IS NOT NULL AND (failures = 0 OR due <= now())))
+              AND ((due <= now() AND NOT switched AND collection <> ALL($3::text[]))
+                   OR (orders IS NOT NULL AND (failures = 0 OR due <= now()) AND collection <> ALL($4::text[])))
         ORDER BY due
         LIMIT 2000
         """,
         list(partitions),
         list(running),
+        list(closed),
+        list(closed_to_orders),
     )
     return [_box(row) for row in rows]
 
 
-async def paused(pool: Pool, partitions: Sequence[int]) -> set[bytes]:
-    """Mailboxes of these partitions whose work is to rest."""
+async def standing(pool: Pool, pair_ids: Collection[bytes]) -> dict[bytes, str]:
+    """The collection of each of these mailboxes; empty when it is paused or no longer wanted."""
     rows = await pool.fetch(
-        "SELECT pair_id FROM mailbox WHERE paused AND partition = ANY($1::integer[])", list(partitions)
+        "SELECT pair_id, CASE WHEN wanted AND NOT paused THEN collection ELSE '' END AS collection"
+        " FROM mailbox WHERE pair_id = ANY($1::bytea[])",
+        list(pair_ids),
     )
-    return {row["pair_id"] for row in rows}
+    return {row["pair_id"]: row["collection"] for row in rows}
 
 
 @dataclass(frozen=True)

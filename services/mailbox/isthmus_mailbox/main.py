@@ -19,12 +19,12 @@ from isthmus_mailbox.worker import Settings, Worker
 async def serve(service: Service[Settings]) -> None:
     """Serve until stopped."""
     pool = await service.database("mailbox", files("isthmus_mailbox") / "migrations")
-    Answers(pool).add_to(service.web)
     projects = Table(service, PROJECTS)
     await projects.filled()
     settings, security = service.settings, Security.of(service.settings)
     organisations = Organisations(projects, settings.secrets_dir, settings.answer_seconds, security)
     service.on_stop(organisations.close)
+    Answers(pool, organisations).add_to(service.web)
     stack = AsyncExitStack()
     accounts = await stack.enter_async_context(AccountMap(settings.accountmap, security=security))
     service.on_stop(stack.aclose)

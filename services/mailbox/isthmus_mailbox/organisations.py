@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from isthmus.events.v1.project_pb2 import ProjectApplied
@@ -48,6 +49,21 @@ class Organisations:
             raise LookupError(f"no project has a collection {collection!r}; apply one that does")
         project, its_collection = found
         return Way(project, its_collection, self._client(project.source), self._client(project.target))
+
+    def closed(self, collection: str, now: datetime, *, ordered: bool) -> str:
+        """Why mailboxes of this collection are not worked on at `now`, in words; empty when they are."""
+        found = self._find(collection)
+        if found is None:
+            return ""
+        project, its_collection = found
+        whole = project.mailbox.schedule.closed(now, ordered=ordered)
+        return whole or its_collection.schedule.closed(now, ordered=ordered)
+
+    def all_closed(self, now: datetime, *, ordered: bool) -> list[str]:
+        """The collections whose mailboxes are not worked on at `now`."""
+        projects = (self._project(applied.document) for applied in self._projects.values())
+        names = {collection.name for project in projects if project for collection in project.collections}
+        return sorted(name for name in names if self.closed(name, now, ordered=ordered))
 
     async def close(self) -> None:
         """Close every client."""

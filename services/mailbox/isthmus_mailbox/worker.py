@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Collection
+from datetime import UTC, datetime
 
 from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus.events.v1.mailbox_pb2 import (
@@ -99,7 +100,8 @@ class Worker:
         # Something happened in these since their last pass began.
         self._noticed: set[bytes] = set()
         self._to_wake: set[bytes] = set()
-        self._paused: set[bytes] = set()
+        # The collections of mailboxes that are worked on, as they are now; empty: they are to rest.
+        self._standing: dict[bytes, str] = {}
         # The most urgent mailbox that waits for a place.
         self._next_in_line: tuple[bool, int] | None = None
         # The same is not said twice.
@@ -187,8 +189,11 @@ class Worker:
             if self._to_wake:
                 await boxes.wake(self._pool, waking := frozenset(self._to_wake))
                 self._to_wake -= waking
-            self._paused = await boxes.paused(self._pool, list(owned))
-            found = await boxes.due(self._pool, list(owned), self._running.keys())
+            self._standing = await boxes.standing(self._pool, self._running.keys())
+            closed, closed_to_orders = (
+                self._organisations.all_closed(datetime.now(UTC), ordered=ordered) for ordered in (False, True)
+            )
+            found = await boxes.due(self._pool, list(owned), self._running.keys(), closed, closed_to_orders)
         except DATABASE_AWAY as error:  # PostgreSQL is away; ownership says so, too
             self._service.log.warning("cannot look for mailboxes that are due", reason=str(error))
             return
@@ -249,8 +254,11 @@ class Worker:
                 raise OwnershipLost(f"partition {lease.partition}")
             if self._service.stopping.is_set():
                 raise _GivenWay("the service stops")
-            if box.id in self._paused:
-                raise _GivenWay("the mailbox is paused")
+            if self._standing.get(box.id, box.pair.collection) != box.pair.collection:
+                raise _GivenWay("the mailbox is paused, or not in this collection any more")
+            why = self._organisations.closed(box.pair.collection, datetime.now(UTC), ordered=bool(box.orders))
+            if why:
+                raise _GivenWay(f"its collection is closed: {why}")
             waiting = self._next_in_line
             if waiting is not None and waiting < self._urgency(box) and time.monotonic() > until:
                 raise _GivenWay("a more urgent mailbox waits")
