@@ -25,6 +25,9 @@ test-e2e: setup-test ## whole paths through real Kafka, PostgreSQL and a browser
 test-chaos: setup-test ## processes killed at random
 	@$(BIN)/pytest tests/chaos
 
+chaos: setup ## RUNS=200 mailboxes copied under every fault, compared property by property
+	@$(BIN)/python -m tests.chaos.faults --runs $(or $(RUNS),200)
+
 bench: setup ## measure, beside the plainest script that does the same; writes bench.json
 	@$(BIN)/python -m tests.bench
 
@@ -60,4 +63,4 @@ help: ## this list
 
 SOURCES = $(wildcard libs/*/isthmus_*) $(wildcard services/*/isthmus_*) lab/isthmus_lab cli/isthmus_cli tests
 
-.PHONY: demo test test-unit test-lab test-clients test-e2e test-chaos bench lint fmt lock proto setup setup-test clean help
+.PHONY: demo test test-unit test-lab test-clients test-e2e test-chaos chaos bench lint fmt lock proto setup setup-test clean help

@@ -134,15 +134,18 @@ class Copying:
     beta: Mailbox
     pool: Pool
     pair: bytes
+    # Whose owner owns the mailbox.
+    partition: int = 0
 
     async def new_pass(self, **options: Any) -> Pass:
         """A pass of a new owner of the mailbox."""
         epoch = await self.pool.fetchval(
             "INSERT INTO partition_owner AS known (consumer_group, partition, epoch, owner)"
-            " VALUES ('mailbox', 0, 1, 'test')"
-            " ON CONFLICT (consumer_group, partition) DO UPDATE SET epoch = known.epoch + 1 RETURNING epoch"
+            " VALUES ('mailbox', $1, 1, 'test')"
+            " ON CONFLICT (consumer_group, partition) DO UPDATE SET epoch = known.epoch + 1 RETURNING epoch",
+            self.partition,
         )
-        ledger = DatabaseLedger(self.pool, Lease("mailbox", 0, epoch), self.pair)
+        ledger = DatabaseLedger(self.pool, Lease("mailbox", self.partition, epoch), self.pair)
         return Pass(ledger=ledger, from_side=self.alpha, to_side=self.beta, **options)
 
 

@@ -26,7 +26,8 @@ GET_INBOX = (
 )
 
 
-def _page(exchange: Exchange, method: str, **more: Any) -> dict[str, Any]:
+def control(exchange: Exchange, method: str, **more: Any) -> dict[str, Any]:
+    """The server's page of conditions, asked or given others."""
     url = urljoin(exchange.ews, PATH)
     answer = requests.request(
         method, url, auth=exchange.service_account, verify=str(exchange.authority), timeout=30, **more
@@ -38,17 +39,17 @@ def _page(exchange: Exchange, method: str, **more: Any) -> dict[str, Any]:
 @contextmanager
 def conditions(exchange: Exchange, **sections: Any) -> Iterator[None]:
     """These conditions instead of the server's own, until the end of the block."""
-    before = _page(exchange, "GET")["conditions"]
-    _page(exchange, "PUT", json=sections)
+    before = control(exchange, "GET")["conditions"]
+    control(exchange, "PUT", json=sections)
     try:
         yield
     finally:
-        _page(exchange, "PUT", json=before)
+        control(exchange, "PUT", json=before)
 
 
 def injected(exchange: Exchange) -> dict[str, int]:
     """How often each rule has struck."""
-    return _page(exchange, "GET")["injected"]  # type: ignore[no-any-return]
+    return control(exchange, "GET")["injected"]  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

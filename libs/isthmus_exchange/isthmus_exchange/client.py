@@ -184,7 +184,10 @@ class Client:
         Raises TransientError when it was certainly not carried out, InDoubtError when it may have been, EwsError for
         a fault, AccessError.
         """
-        return await self._ask(operation, body, impersonate, announce)
+        try:
+            return await self._ask(operation, body, impersonate, announce)
+        except EwsError as error:
+            raise _doubted(error) from error
 
     async def stream(self, ids: Sequence[str]) -> AsyncGenerator[streaming.Told, None]:
         """What happens in the mailboxes of these streaming subscriptions, at most streaming.MOST, made by this client.
@@ -303,6 +306,8 @@ class Mailbox:
         root = await self.client.write(operation.name, body, self.address, announce)
         try:
             return operation.answer(list(soap.response_messages(root)))
+        except EwsError as error:
+            raise _doubted(error) from error
         except ValueError as error:
             raise InDoubtError(f"{self.client.name}: the answer to {operation.name} makes no sense: {error}") from error
 
@@ -333,6 +338,11 @@ class Mailbox:
     def newer(self) -> bool:
         """Whether the server is Exchange 2013 or newer, as far as it has answered yet."""
         return self.client.version != _OLDEST
+
+
+def _doubted(error: EwsError) -> Exception:
+    """What a write failed of: a server that ran out of time may have made it all the same."""
+    return InDoubtError(str(error)) if error.kind is Kind.IN_DOUBT else error
 
 
 def _bytes(body: str | bytes) -> bytes:

@@ -52,7 +52,9 @@ async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
 def _record(p: Pass, change: LedgerChange, each: Move, answer: ItemId | EwsError) -> None:
     arrived, row = each.arrived, each.row
     if isinstance(answer, EwsError):
-        if answer.kind is Kind.GONE:
+        if answer.kind is Kind.IN_DOUBT:
+            p.doubt = True  # its intent stays
+        elif answer.kind is Kind.GONE:
             change.forget.append(row.from_id)
             change.unstage.append(row.from_id)
             change.stage.append(replace(arrived, sequence=0))
