@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from isthmus_events import OwnershipLost
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError
 from isthmus_exchange.operations import (
@@ -154,6 +155,54 @@ async def test_the_folder_tree_is_followed(box: Copying) -> None:
     await alpha.call(MoveFolder(plans, root))
     await alpha.call(MoveFolder(drawer, plans))
     assert counts(await done(box)) == {}
+
+
+async def test_a_restored_or_lost_ledger_brings_nothing_twice(box: Copying) -> None:
+    await done(box)
+    backup = {
+        table: await box.pool.fetch(f"SELECT * FROM {table} WHERE pair_id = $1", box.pair)
+        for table in ("mailbox", "tree", "folder", "item")
+    }
+    # After the backup people go on, and so do passes.
+    inbox, deleted = await role(box.alpha, "inbox"), await role(box.alpha, "deleteditems")
+    letters = await listing(box.alpha, inbox)
+    plans = await box.alpha.call(CreateFolder(inbox, "Plans", "IPF.Note"))
+    await put(box.alpha, plans, stream("Plan"))
+    await put(box.alpha, inbox, *(stream(f"New {number}", read=True) for number in range(4)))
+    await put(box.alpha, inbox, stream("Hidden"), associated=True)
+    await rewrite(box.alpha, inbox, letters[0], "Edited")
+    await box.alpha.call(MoveItems(tuple(letters[1:4]), deleted))
+    await box.alpha.call(DeleteItems(tuple(letters[4:6])))
+    await done(box)
+    # Then the database is restored, and later lost altogether.
+    for restored in (backup, {"mailbox": backup["mailbox"]}):
+        for table in ("work", "item", "folder", "tree", "mailbox"):
+            await box.pool.execute(f"DELETE FROM {table} WHERE pair_id = $1", box.pair)
+        for table, rows in restored.items():
+            for row in rows:
+                places = ", ".join(f"${number + 1}" for number in range(len(row)))
+                await box.pool.execute(
+                    f"INSERT INTO {table} ({', '.join(row.keys())}) VALUES ({places})", *row.values()
+                )
+        await put(box.alpha, inbox, stream("Newest"))
+        this = await done(box)
+        proof = await prove(this)
+        assert (proof.equal, proof.surplus, proof.missing) == (True, 0, 0)
+        assert counts(this)["added"] == 1, "only what is new travels as new"
+
+
+async def test_two_workers_that_both_believe_they_own_a_mailbox(box: Copying) -> None:
+    before = await box.new_pass(memory=ByteGate(20_000))
+    older = asyncio.create_task(run_pass(before))
+    await asyncio.sleep(0.2)
+    newer = asyncio.create_task(run_pass(await box.new_pass(memory=ByteGate(20_000))))
+    ended, _ = await asyncio.wait({older, newer}, timeout=120)
+    assert ended == {older, newer}
+    newer.result()
+    assert older.exception() is None or isinstance(older.exception(), OwnershipLost)
+    proof = await prove(await box.new_pass())
+    assert (proof.equal, proof.surplus) == (True, 0)
+    assert await contents(box.beta) == await contents(box.alpha)
 
 
 async def test_what_others_changed_on_the_target_is_found_by_item_and_mended(box: Copying) -> None:

@@ -455,6 +455,10 @@ class MemoryLedger:
     async def known_in(self, folder: int) -> dict[str, ItemRow]:
         return {row.from_id: row for row in self.item_rows.values() if row.folder == folder}
 
+    async def counts(self) -> dict[tuple[int, bool], int]:
+        leaving = {row.from_id for row in self.staged_rows.values() if row.work is Work.DELETE}
+        return Counter((row.folder, row.associated) for row in self.item_rows.values() if row.from_id not in leaving)
+
     async def claimed(self, to_ids: Collection[str]) -> dict[str, ItemRow]:
         return {row.to_id: row for row in self.item_rows.values() if row.to_id in to_ids}
 

@@ -84,6 +84,14 @@ class DatabaseLedger:
     async def known_in(self, folder: int) -> dict[str, ItemRow]:
         return await self._items("folder = $2", folder)
 
+    async def counts(self) -> dict[tuple[int, bool], int]:
+        rows = await self._pool.fetch(
+            "SELECT folder, associated, count(*) AS items FROM item WHERE pair_id = $1 AND NOT EXISTS (SELECT FROM work"
+            " WHERE work.pair_id = $1 AND work.source_id = item.source_id AND work = 2) GROUP BY folder, associated",
+            self._pair,
+        )
+        return {(row["folder"], row["associated"]): row["items"] for row in rows}
+
     async def claimed(self, to_ids: Collection[str]) -> dict[str, ItemRow]:
         found = await self._items("target_id = ANY($2::bytea[])", [pack(each) for each in to_ids])
         return {row.to_id: row for row in found.values()}

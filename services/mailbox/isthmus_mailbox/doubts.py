@@ -49,7 +49,7 @@ async def settle_items(p: Pass) -> None:
     while rows := await p.ledger.in_doubt():
         remaining = doubt.latest(rows) + GRACE_SECONDS - p.clock()
         # In this order: what shows after the deadline is all that there will ever be.
-        found = await _look(p, [row for row in rows if doubt.needs_look(row)])
+        found = await look(p, [row for row in rows if doubt.needs_look(row)])
         for each in found:
             await _adopt(p, each)
         lost = [row for row in rows if row.from_id not in {each.staged.from_id for each in found}]
@@ -70,7 +70,8 @@ async def settle_items(p: Pass) -> None:
     p.doubt = False
 
 
-async def _look(p: Pass, rows: list[Staged]) -> list[doubt.Found]:
+async def look(p: Pass, rows: list[Staged]) -> list[doubt.Found]:
+    """Which of these rows' items are on the to side without being in the ledger."""
     folders = {row.number: row.to_id for row in await p.ledger.folders()} if rows else {}
     places: dict[tuple[int, bool], list[Staged]] = defaultdict(list)
     for row in rows:

@@ -24,6 +24,9 @@ class Ledger(Protocol):
 
     async def known_in(self, folder: int) -> dict[str, ItemRow]: ...
 
+    async def counts(self) -> dict[tuple[int, bool], int]:
+        """How many items the ledger has that are not to be deleted, by folder and whether they are associated."""
+
     async def claimed(self, to_ids: Collection[str]) -> dict[str, ItemRow]:
         """Which of these items of the to side the ledger knows, by to id."""
 

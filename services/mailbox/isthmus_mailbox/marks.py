@@ -26,6 +26,9 @@ class Marks:
     around_due: bool = True
     # Roles of the tops of the trees that both sides have; None: to be seen.
     trees: tuple[str, ...] | None = None
+    # How many items the other side's folders had beyond the ledger's when these were last looked at (adopting.py), by
+    # folder and whether they are associated.
+    surplus: dict[tuple[int, bool], int] = field(default_factory=dict)
 
     def sweep(self, now: float, *, wanted: bool) -> None:
         """Forget every mark when somebody wants that, or when it is time (`now` in seconds)."""

@@ -14,7 +14,7 @@ from isthmus_sync.mailbox import moves
 from isthmus_sync.mailbox.batches import by_bytes, by_count
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged, Work
 
-from isthmus_mailbox import copying, doubts, moving
+from isthmus_mailbox import adopting, copying, doubts, moving
 from isthmus_mailbox.passing import NOT_DONE, Pass, in_parallel
 
 _CHUNK = 1000
@@ -25,6 +25,7 @@ _DELETIONS = 100
 
 async def work_off(p: Pass) -> None:
     """Do all work that is due, each row once. What fails stays staged, with the reason."""
+    await adopting.adopt(p)
     reached = 0
     while True:
         queue = _Queue(p, reached)

@@ -1,0 +1,89 @@
+"""Items that the to side has already, though the ledger does not know them: adopted, not brought a second time.
+
+So it is after the ledger's database was restored from an older backup, or lost, and where something else copied the
+mailbox before. It shows in the counts: a folder of the to side holds more than the ledger says. Only then is it
+searched for the keys of what is to be copied there, once for as long as the surplus does not grow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from isthmus_exchange.values import FolderMark
+from isthmus_sync.mailbox.doubt import Found
+from isthmus_sync.mailbox.model import ItemRow, LedgerChange, Staged, Work
+
+from isthmus_mailbox import doubts, trees
+from isthmus_mailbox.passing import Pass
+
+_CHUNK = 1000
+_ALL = float("inf")
+
+
+async def adopt(p: Pass) -> None:
+    """Take into the ledger what is to be copied and is there. To be called while no write is under way."""
+    if not await p.ledger.next_work(Work.COPY, 0, p.due, 1):
+        return
+    told = await trees.marks(p.to_side)
+    surplus = await _surplus(p, told)
+    grown = {place for place, more in surplus.items() if more > p.marks.surplus.get(place, 0)}
+    if grown:
+        reached = adopted = 0
+        while rows := await p.ledger.next_work(Work.COPY, reached, _ALL, _CHUNK):
+            reached = rows[-1].sequence
+            await p.breathe()
+            known = await p.ledger.known([row.from_id for row in rows])
+            wanted = [row for row in rows if row.from_id not in known and (row.folder, row.associated) in grown]
+            found = await doubts.look(p, wanted)
+            await p.write(_change(found))
+            adopted += len(found)
+        if adopted:
+            p.log.warning("items that were there already, unknown to the ledger, were adopted", items=adopted)
+        surplus = await _surplus(p, told)
+    p.marks.surplus = surplus
+
+
+async def _surplus(p: Pass, told: dict[str, FolderMark]) -> dict[tuple[int, bool], int]:
+    """How many items each folder has beyond those of the ledger, normal and associated ones."""
+    counts = await p.ledger.counts()
+    surplus = {}
+    for number, to_id in p.to_folders.items():
+        mark = told.get(to_id)
+        for associated, there in ((False, mark.total), (True, mark.associated)) if mark else ():
+            more = int(there) - counts.get((number, associated), 0) if there.isdigit() else 0
+            if more > 0:
+                surplus[number, associated] = more
+    return surplus
+
+
+def _change(found: list[Found]) -> LedgerChange:
+    change = LedgerChange()
+    for each in found:
+        staged, item = each.staged, each.item
+        same = each.certain and bool(staged.modified) and (item.modified, item.size) == (staged.modified, staged.size)
+        change.items.append(
+            ItemRow(
+                from_id=staged.from_id,
+                to_id=item.id,
+                folder=staged.folder,
+                search_key=staged.search_key,
+                size=staged.size,
+                associated=staged.associated,
+                is_read=item.is_read,
+                # Where the content may be another one, nothing is agreed, and it is copied over.
+                from_change_key=staged.change_key if same else "",
+                to_change_key=item.change_key,
+                modified=staged.modified if same else "",
+            )
+        )
+        if not same:
+            continue
+        if item.is_read == staged.is_read:
+            change.unstage.append(staged.from_id)
+        else:
+            change.stage.append(_flag(staged))
+    return change
+
+
+def _flag(staged: Staged) -> Staged:
+    return replace(staged, work=Work.READ_FLAG, sequence=0)
