@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bench import bench_accounts, bench_agents, bench_directory, bench_lab, bench_mailbox
+from tests.bench import bench_accounts, bench_agents, bench_directory, bench_lab, bench_mailbox, bench_mailboxes
 from tests.bench.report import Row, show, write
 
-BENCHMARKS = (bench_mailbox.run, bench_lab.run, bench_directory.run, bench_accounts.run, bench_agents.run)
+BENCHMARKS = (
+    bench_mailbox.run,
+    bench_mailboxes.run,
+    bench_lab.run,
+    bench_directory.run,
+    bench_accounts.run,
+    bench_agents.run,
+)
 
 
 def main() -> None:

@@ -88,14 +88,14 @@ async def ledgers(folder: Path) -> AsyncIterator[Pool]:
             yield await service.database("mailbox", files("isthmus_mailbox") / "migrations")
 
 
-async def fill(box: Mailbox, size: int, count: int) -> int:
+async def fill(box: Mailbox, size: int, count: int, folders: int = _FOLDERS) -> int:
     """Items in a few folders; returns the bytes of their streams."""
     inbox = (await box.call(GetDistinguishedFolders()))["inbox"].id
     total = 0
-    for number in range(_FOLDERS):
+    for number in range(folders):
         folder = await box.call(CreateFolder(inbox, f"Folder {number}", "IPF.Note"))
         batch: list[Upload] = []
-        for item in range(number * count // _FOLDERS, (number + 1) * count // _FOLDERS):
+        for item in range(number * count // folders, (number + 1) * count // folders):
             content = fasttransfer.encode(message(size, item + 1))
             total += len(content)
             batch.append(Upload(folder, base64.b64encode(content).decode(), False))
@@ -112,30 +112,31 @@ async def _upload(box: Mailbox, batch: list[Upload]) -> None:
         batch.clear()
 
 
+async def new_pass(pool: Pool, from_side: Mailbox, to_side: Mailbox, target: Person) -> Pass:
+    """A pass over a mailbox that the ledger may not know yet."""
+    pair = target.mailbox.bytes
+    await pool.execute(
+        "INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched)"
+        " VALUES ($1, 0, '', 'bench', true, false) ON CONFLICT DO NOTHING",
+        pair,
+    )
+    await pool.execute(
+        "INSERT INTO partition_owner (consumer_group, partition, epoch, owner) VALUES ('mailbox', 0, 1, 'bench')"
+        " ON CONFLICT DO NOTHING"
+    )
+    return Pass(ledger=DatabaseLedger(pool, Lease("mailbox", 0, 1), pair), from_side=from_side, to_side=to_side)
+
+
 async def isthmus(exchanges: Exchanges, source: Person, target: Person, pool: Pool) -> tuple[Run, Run]:
     """A first pass, and one that finds nothing changed; then proof that the first did its work."""
     async with client(exchanges.alpha, answer_seconds=300) as alpha, client(exchanges.beta, answer_seconds=300) as beta:
         from_side, to_side = alpha.mailbox(source.smtp), beta.mailbox(target.smtp)
-        pair = target.mailbox.bytes
-        await pool.execute(
-            "INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched)"
-            " VALUES ($1, 0, '', 'bench', true, false)",
-            pair,
-        )
-        await pool.execute(
-            "INSERT INTO partition_owner (consumer_group, partition, epoch, owner) VALUES ('mailbox', 0, 1, 'bench')"
-            " ON CONFLICT DO NOTHING"
-        )
-
-        def a_pass() -> Pass:
-            return Pass(ledger=DatabaseLedger(pool, Lease("mailbox", 0, 1), pair), from_side=from_side, to_side=to_side)
-
         runs = []
         for _ in range(2):
             gc.collect()
             before = from_side.round_trips + to_side.round_trips
             began, cpu = time.perf_counter(), time.process_time()
-            await run_pass(a_pass())
+            await run_pass(await new_pass(pool, from_side, to_side, target))
             runs.append(
                 Run(
                     time.perf_counter() - began,
@@ -143,7 +144,7 @@ async def isthmus(exchanges: Exchanges, source: Person, target: Person, pool: Po
                     from_side.round_trips + to_side.round_trips - before,
                 )
             )
-        proof = await prove(a_pass())
+        proof = await prove(await new_pass(pool, from_side, to_side, target))
         assert proof.equal and not proof.surplus, proof
         return runs[0], runs[1]
 

@@ -121,8 +121,8 @@ class HttpsLine:
         except (aiohttp.ClientError, OSError) as error:
             raise TransientError(f"{self._name}: {operation} broke off: {error!r}") from error
 
-    def beside(self) -> HttpsLine:
-        return HttpsLine(self._account)
+    def beside(self) -> Self:
+        return type(self)(self._account)
 
     async def close(self) -> None:
         await self._session.close()
