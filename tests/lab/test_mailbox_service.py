@@ -22,6 +22,7 @@ from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_ORDER_PAUSE,
     MAILBOX_ORDER_RESUME,
     MAILBOX_STATE_IN_STEP,
+    MAILBOX_STATE_PAUSED,
     MAILBOX_STATE_SWITCHED,
     MailboxOrder,
     MailboxOrdered,
@@ -295,10 +296,17 @@ async def test_orders_sweeps_pauses_and_the_switch(running: Running) -> None:
 
     await eventually(two_there)
 
-    # While it is paused nothing happens; an order given meanwhile is answered afterwards.
+    # While it is paused nothing happens, and that is said; an order given meanwhile is answered afterwards.
     await running.order(dora, MAILBOX_ORDER_PAUSE)
+
+    async def paused() -> bool:
+        return dora.progress[-1].state == MAILBOX_STATE_PAUSED
+
+    await eventually(paused)
     request = await running.order(dora, MAILBOX_ORDER_PASS)
     await put(dora.alpha, inbox, stream("Three"))
+    await asyncio.sleep(3)
+    assert len(await listing(dora.beta, await role(dora.beta, "inbox"))) == 2
     await running.order(dora, MAILBOX_ORDER_RESUME)
     assert (await running.answer(dora, request)).request_id == request
 

@@ -115,6 +115,16 @@ async def due(
     return [_box(row) for row in rows]
 
 
+async def paused(pool: Pool, partitions: Sequence[int]) -> list[Box]:
+    """Mailboxes of these partitions that are paused, and would be worked on otherwise."""
+    rows = await pool.fetch(
+        "SELECT mailbox.*, NULL AS requests, NULL AS orders FROM mailbox"
+        " WHERE wanted AND paused AND NOT switched AND partition = ANY($1::integer[])",
+        list(partitions),
+    )
+    return [_box(row) for row in rows]
+
+
 async def standing(pool: Pool, pair_ids: Collection[bytes]) -> dict[bytes, str]:
     """The collection of each of these mailboxes; empty when it is paused or no longer wanted."""
     rows = await pool.fetch(

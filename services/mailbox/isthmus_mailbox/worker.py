@@ -22,6 +22,7 @@ from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_STATE_FIRST_PASS,
     MAILBOX_STATE_IN_STEP,
     MAILBOX_STATE_PASS,
+    MAILBOX_STATE_PAUSED,
     MAILBOX_STATE_SWITCHED,
     CertificateIssued,
     MailboxProgress,
@@ -152,6 +153,7 @@ class Worker:
                             if (server := servers[resting.collection]) is not None
                         }
                     )
+                    await self._tell_paused()
         finally:
             await self._notices.close()
 
@@ -374,6 +376,19 @@ class Worker:
                 async with self._pool.acquire() as connection, connection.transaction():
                     await lease.hold(connection)
                     await self._tell(connection, telling.progress(box, counts, self._moving(box)))
+
+    async def _tell_paused(self) -> None:
+        """Say which mailboxes are paused, once their passes have ended."""
+        owned = dict(self._ownership.owned())
+        for box in await boxes.paused(self._pool, list(owned)):
+            told = self._told.get(box.id)
+            if box.id in self._running or (told is not None and told.state == MAILBOX_STATE_PAUSED):
+                continue
+            counts = await boxes.counts(self._pool, box.id)
+            with contextlib.suppress(OwnershipLost):
+                async with self._pool.acquire() as connection, connection.transaction():
+                    await owned[box.partition].hold(connection)
+                    await self._tell(connection, telling.progress(box, counts, MAILBOX_STATE_PAUSED))
 
     def _moving(self, box: Box) -> MailboxState.ValueType:
         return MAILBOX_STATE_PASS if box.passes else MAILBOX_STATE_FIRST_PASS
