@@ -13,7 +13,7 @@ import base64
 import gc
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -216,21 +216,29 @@ async def measure(exchanges: Exchanges, pool: Pool, size: int, count: int) -> li
     ]
 
 
-async def _run(folder: Path) -> list[Row]:
-    async with AsyncExitStack() as stack:
-        exchanges = stack.enter_context(organisations(folder))
-        pool = await stack.enter_async_context(ledgers(folder))
-        rows = []
-        for size, count in _SCENARIOS:
-            rows += await measure(exchanges, pool, size, count)
-        return rows
+def on_servers(measured: Callable[[Exchanges, Pool], Awaitable[list[Row]]]) -> list[Row]:
+    """What is measured on two organisations with a ledger between them; they end with it."""
+
+    async def go(folder: Path) -> list[Row]:
+        async with AsyncExitStack() as stack:
+            exchanges = stack.enter_context(organisations(folder))
+            return await measured(exchanges, await stack.enter_async_context(ledgers(folder)))
+
+    with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL runs as a user of its own
+        return asyncio.run(go(Path(folder)))
+
+
+async def _scenarios(exchanges: Exchanges, pool: Pool) -> list[Row]:
+    rows = []
+    for size, count in _SCENARIOS:
+        rows += await measure(exchanges, pool, size, count)
+    return rows
 
 
 def run() -> list[Row]:
     """Everything; takes about two minutes."""
-    with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder:
-        Path(folder).chmod(0o755)  # PostgreSQL runs as a user of its own
-        return asyncio.run(_run(Path(folder)))
+    return on_servers(_scenarios)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,8 @@ mailboxes one after the other.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from pathlib import Path
 
 from isthmus_exchange.client import Client
 from isthmus_exchange.line import Account, Answer, HttpsLine
@@ -24,7 +21,7 @@ from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
 from isthmus_service import Pool
 
-from tests.bench.bench_mailbox import Run, fill, ledgers, new_pass, organisations, script
+from tests.bench.bench_mailbox import Run, fill, new_pass, on_servers, script
 from tests.bench.report import Row
 from tests.lab.copying import client
 from tests.plugins.conditions import conditions
@@ -171,21 +168,16 @@ async def _unchanged(exchanges: Exchanges, pool: Pool) -> list[Row]:
     return rows
 
 
-async def _run(folder: Path) -> list[Row]:
-    async with AsyncExitStack() as stack:
-        exchanges = stack.enter_context(organisations(folder))
-        pool = await stack.enter_async_context(ledgers(folder))
-        rows = []
-        for size, count in _SCENARIOS:
-            rows += await _many(exchanges, pool, size, count)
-        return rows + await _unchanged(exchanges, pool)
+async def _everything(exchanges: Exchanges, pool: Pool) -> list[Row]:
+    rows = []
+    for size, count in _SCENARIOS:
+        rows += await _many(exchanges, pool, size, count)
+    return rows + await _unchanged(exchanges, pool)
 
 
 def run() -> list[Row]:
     """Everything; takes about eight minutes."""
-    with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder:
-        Path(folder).chmod(0o755)  # PostgreSQL runs as a user of its own
-        return asyncio.run(_run(Path(folder)))
+    return on_servers(_everything)
 
 
 if __name__ == "__main__":
