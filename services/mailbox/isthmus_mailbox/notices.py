@@ -20,7 +20,8 @@ from isthmus_exchange.operations import SubscribeToAll
 from isthmus_mailbox import metrics
 
 _GATHER_SECONDS = 2.0
-"""Mailboxes come to be watched one after the other; each time the connection is opened anew."""
+"""Mailboxes come to be watched one after the other, and for each the connection is opened anew: so long it waits for
+more of them."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 
 Changed = Callable[[Collection[bytes]], None]
@@ -142,7 +143,7 @@ class _Group:
                     log.info("subscriptions were lost; the mailboxes are looked at", count=len(lost.ids))
                     again = {ids.pop(each) for each in lost.ids if each in ids}
                     self.watched -= again
-                await asyncio.sleep(_GATHER_SECONDS)
+                    await asyncio.sleep(_GATHER_SECONDS)
 
     async def _subscribe(
         self, client: Client, box: bytes, ids: dict[str, bytes], log: structlog.stdlib.BoundLogger
@@ -160,16 +161,24 @@ class _Group:
     async def _listen(self, client: Client, ids: Mapping[str, bytes]) -> None:
         """Until the connection ends, or other mailboxes are to be watched."""
         hearing = asyncio.create_task(self._hear(client, ids))
-        other = asyncio.create_task(self._other.wait())
+        other = asyncio.create_task(self._others())
         try:
             await asyncio.wait({hearing, other}, return_when=asyncio.FIRST_COMPLETED)
             if hearing.done():
                 await hearing
+            else:
+                # What is told on the connection that we leave, and not heard any more, is told to nobody else.
+                self.watched = set()
         finally:
             for task in (hearing, other):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
+
+    async def _others(self) -> None:
+        """Return when other mailboxes are to be watched."""
+        await self._other.wait()
+        await asyncio.sleep(_GATHER_SECONDS)
 
     async def _hear(self, client: Client, ids: Mapping[str, bytes]) -> None:
         async with contextlib.aclosing(client.stream(list(ids))) as stream:

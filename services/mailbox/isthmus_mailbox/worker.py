@@ -188,9 +188,13 @@ class Worker:
         if not owned:
             return
         try:
-            if self._to_wake:
-                await boxes.wake(self._pool, waking := frozenset(self._to_wake))
-                self._to_wake -= waking
+            if waking := self._to_wake:
+                self._to_wake = set()
+                try:
+                    await boxes.wake(self._pool, waking)
+                except DATABASE_AWAY:
+                    self._to_wake |= waking
+                    raise
             self._standing = await boxes.standing(self._pool, self._running.keys())
             closed, closed_to_orders = (
                 self._organisations.all_closed(datetime.now(UTC), ordered=ordered) for ordered in (False, True)
@@ -311,9 +315,10 @@ class Worker:
         requests = [order.request_id for order in box.orders]
         if not requests and (box.passes == 0 or made.counts):
             requests = [b""]
+        rest = self._rest(box, way)
         async with self._pool.acquire() as connection, connection.transaction():
             await lease.hold(connection)
-            await boxes.finished(connection, box, self._rest(box, way))
+            await boxes.finished(connection, box, rest)
             for request in requests:
                 message = telling.completed(box, made, counts, started_at, round_trips, proof, request)
                 if proof and proof.equal and certificate:
@@ -329,6 +334,9 @@ class Worker:
                 )
                 await publish(connection, MAILBOX_CERTIFICATES, box.id, issued)
             await self._tell(connection, telling.progress(box, counts, state, problem))
+        if rest > _BUSY_SECONDS and box.id in self._noticed:
+            # Something happened after the rest was chosen; whoever woke the mailbox found it not yet at rest.
+            self._changed({box.id})
         for outcome in Outcome:
             metrics.ITEMS.labels(outcome.value).inc(made.counts[outcome])
         metrics.BYTES.inc(made.bytes_copied)
