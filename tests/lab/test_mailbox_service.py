@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
-import sys
-import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
-from isthmus.accounts.v1.accounts_pb2 import RECIPIENT_KIND_USER, SIDE_SOURCE, SIDE_TARGET, Account, Pair
+from isthmus.accounts.v1.accounts_pb2 import SIDE_TARGET
 from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_ORDER_PASS,
     MAILBOX_ORDER_PASS_AND_PROVE,
@@ -24,202 +17,35 @@ from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_STATE_IN_STEP,
     MAILBOX_STATE_PAUSED,
     MAILBOX_STATE_SWITCHED,
-    MailboxOrder,
-    MailboxOrdered,
-    MailboxProgress,
-    PassCompleted,
 )
-from isthmus.events.v1.project_pb2 import ProjectApplied
-from isthmus_cli.signing import make_keys
-from isthmus_events import Topic, ensure_topics, read_all, send
-from isthmus_events.event import decode
+from isthmus_events import read_all
 from isthmus_events.topics import (
     ACCOUNT_PAIRS,
     MAILBOX_CERTIFICATES,
-    MAILBOX_ORDERS,
-    MAILBOX_PASSES,
-    MAILBOX_PROGRESS,
-    PROJECTS,
 )
-from isthmus_exchange.client import Client, Mailbox
 from isthmus_exchange.operations import CreateFolder, DeleteItems, MoveItems, RenameFolder, SetReadFlags
-from isthmus_project import Project
 from isthmus_sync.mailbox.certificate import PUBLIC_FILE, opened, public_key, unpacked
 
 from tests.conftest import Broker
-from tests.lab.copying import client, contents, listing, put, rewrite, role, stream
+from tests.lab.copying import contents, listing, put, rewrite, role, stream
+from tests.lab.mailbox_system import EVERYBODY, PROGRAM, MailboxSystem, Mover, mailbox_system
 from tests.plugins.conditions import conditions
-from tests.plugins.exchange import Exchange, Exchanges, Office, Person
+from tests.plugins.exchange import Office
 from tests.processes import Process
 from tests.waiting import eventually
 
-_HEARD: Sequence[Topic[Any]] = (MAILBOX_PROGRESS, MAILBOX_PASSES)
-_EVERYBODY: dict[str, Any] = {"name": "Everybody", "mailboxes": ["everybody@alpha.example"]}
 
-
-@dataclass
-class Mover:
-    """Somebody with a mailbox on both sides, and what the service said of it."""
-
-    source: Person
-    target: Person
-    alpha: Mailbox
-    beta: Mailbox
-    id: bytes = field(default_factory=lambda: uuid.uuid4().bytes)
-    progress: list[MailboxProgress] = field(default_factory=list)
-    passes: list[PassCompleted] = field(default_factory=list)
-
-    def pair(self, active: Any = SIDE_SOURCE, collection: str = "Everybody") -> Pair:
-        return Pair(
-            id=self.id,
-            kind=RECIPIENT_KIND_USER,
-            source=_account(self.source, SIDE_SOURCE),
-            target=_account(self.target, SIDE_TARGET),
-            active_side=active,
-            collection=collection,
-        )
-
-
-def _account(person: Person, side: Any) -> Account:
-    return Account(
-        side=side,
-        display_name=person.name,
-        primary_smtp_address=person.smtp,
-        smtp_addresses=[person.smtp],
-        mailbox_guid=person.mailbox.bytes_le,
-    )
-
-
-@dataclass
-class Running:
-    """The service, and the other ones as far as it hears of them."""
-
-    bootstrap: str
-    exchanges: Exchanges
-    office: Office
-    clients: tuple[Client, Client]
-    service: Process
-    secrets: Path
-    document: dict[str, Any]
-    movers: dict[bytes, Mover] = field(default_factory=dict)
-
-    async def say(self, topic: Topic[Any], key: bytes, message: Any) -> None:
-        await send(self.bootstrap, "test", topic, key, message)
-
-    async def apply(self, *collections: dict[str, Any]) -> None:
-        """Put a project with these collections in force."""
-        project = Project.model_validate({**self.document, "collections": list(collections)})
-        applied = ProjectApplied(project="merge", revision=1, document=project.model_dump_json().encode())
-        await self.say(PROJECTS, b"merge", applied)
-
-    def hire(self, name: str) -> Mover:
-        source, target = self.office.alpha(name), self.office.beta(name)
-        alpha, beta = self.clients
-        mover = Mover(source, target, alpha.mailbox(source.smtp), beta.mailbox(target.smtp))
-        self.movers[mover.id] = mover
-        return mover
-
-    async def order(self, mover: Mover, what: MailboxOrder.ValueType) -> bytes:
-        request = uuid.uuid4().bytes
-        await self.say(MAILBOX_ORDERS, mover.id, MailboxOrdered(pair_id=mover.id, order=what, request_id=request))
-        return request
-
-    async def answer(self, mover: Mover, request: bytes) -> PassCompleted:
-        """The pass that answers a request."""
-
-        async def answered() -> bool:
-            return any(each.request_id == request for each in mover.passes)
-
-        try:
-            await eventually(answered, 150)
-        except AssertionError:
-            raise AssertionError(f"{mover.progress[-1:]}\n{self.service.tail()}") from None
-        return next(each for each in mover.passes if each.request_id == request)
-
-    async def listen(self) -> None:
-        topics = {topic.name: topic for topic in _HEARD}
-        consumer = AIOKafkaConsumer(
-            *topics,
-            bootstrap_servers=self.bootstrap,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            metadata_max_age_ms=1000,
-        )
-        async with consumer:
-            async for got in consumer:
-                event = decode(topics[got.topic], got.partition, got.offset, got.key, got.value, got.headers)
-                mover = self.movers.get(event.key)
-                if mover is not None:
-                    (mover.progress if isinstance(event.data, MailboxProgress) else mover.passes).append(event.data)
-
-
-def _organisation(exchange: Exchange) -> dict[str, Any]:
-    own = exchange.organisation
-    password = {"file": own.name}
-    return {
-        "name": own.name,
-        "directory": {"url": exchange.forest.url, "user": "svc", "password": password, "base": exchange.forest.base},
-        "exchange": {
-            "ews": exchange.ews,
-            "ca_file": f"{own.name}.pem",
-            "user": exchange.service_account[0],
-            "password": password,
-        },
-        "redirection": f"{{alias}}@{own.redirection_domain}",
-        "create": dict.fromkeys(("users_ou", "groups_ou", "contacts_ou"), own.root_ou),
-    }
+@pytest.fixture
+async def running(broker: Broker, office: Office, database_url: str, tmp_path: Path) -> AsyncIterator[MailboxSystem]:
+    async with mailbox_system(office, broker.bootstrap, database_url, tmp_path) as system:
+        yield system
 
 
 @pytest.fixture
-async def running(
-    broker: Broker,
-    exchanges: Exchanges,
-    office: Office,
-    database_url: str,
-    start: Callable[..., Process],
-    tmp_path: Path,
-) -> AsyncIterator[Running]:
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
-    make_keys(secrets)
-    for exchange in (exchanges.alpha, exchanges.beta):
-        (secrets / exchange.organisation.name).write_text(exchange.service_account[1])
-        shutil.copy(exchange.authority, secrets / f"{exchange.organisation.name}.pem")
-    await ensure_topics(broker.bootstrap)
-    document = {
-        "project": "merge",
-        "source": _organisation(exchanges.alpha),
-        "target": _organisation(exchanges.beta),
-        "mailbox": {"interval_seconds": 0.5},
-    }
-    settings = {
-        "ISTHMUS_KAFKA": broker.bootstrap,
-        "ISTHMUS_DATABASE_URL": database_url,
-        "ISTHMUS_SECRETS_DIR": str(secrets),
-        "ISTHMUS_LOG_FORMAT": "console",
-        "ISTHMUS_ANSWER_SECONDS": "8",
-    }
-    program = str(Path(sys.executable).with_name("isthmus-mailbox"))
-    async with AsyncExitStack() as stack:
-        clients = (
-            await stack.enter_async_context(client(exchanges.alpha, answer_seconds=60)),
-            await stack.enter_async_context(client(exchanges.beta, answer_seconds=60)),
-        )
-        service = start("mailbox", program, **settings)
-        running = Running(
-            broker.bootstrap,
-            exchanges,
-            office,
-            clients,
-            service,
-            secrets,
-            document,
-        )
-        await running.apply(_EVERYBODY)
-        listening = asyncio.create_task(running.listen())
-        yield running
-        listening.cancel()
-        await asyncio.wait({listening})
+def service(running: MailboxSystem, start: Callable[..., Process]) -> Iterator[Process]:
+    service = start("mailbox", PROGRAM, **running.settings)
+    yield service
+    print(service.tail(60))
 
 
 async def _fill(mover: Mover, items: int) -> None:
@@ -246,7 +72,7 @@ async def _work(mover: Mover, luck: random.Random) -> None:
     await mover.alpha.call(RenameFolder(folder, f"Renamed {luck.random()}"))
 
 
-async def test_killed_ten_times_it_ends_equal(running: Running) -> None:
+async def test_killed_ten_times_it_ends_equal(running: MailboxSystem, service: Process) -> None:
     luck = random.Random(5)
     movers = [running.hire(name) for name in ("anna", "bert", "cora")]
     for mover in movers:
@@ -255,9 +81,9 @@ async def test_killed_ten_times_it_ends_equal(running: Running) -> None:
     for number in range(10):
         # From its first moments to well into its work, whatever the machine makes of that.
         await asyncio.sleep(luck.uniform(0.5, 6))
-        running.service.kill()
+        service.kill()
         await _work(movers[number % len(movers)], luck)
-        running.service.start()
+        service.start()
     for mover in movers:
         request = await running.order(mover, MAILBOX_ORDER_PASS_AND_PROVE)
         answer = await running.answer(mover, request)
@@ -277,10 +103,10 @@ async def test_killed_ten_times_it_ends_equal(running: Running) -> None:
             answer.proof.source_items,
             0,
         )
-    assert running.service.stop() == 0, running.service.tail()
+    assert service.stop() == 0, service.tail()
 
 
-async def test_orders_sweeps_pauses_and_the_switch(running: Running) -> None:
+async def test_orders_sweeps_pauses_and_the_switch(running: MailboxSystem, service: Process) -> None:
     dora = running.hire("dora")
     inbox = await role(dora.alpha, "inbox")
     await put(dora.alpha, inbox, stream("One"))
@@ -326,10 +152,10 @@ async def test_orders_sweeps_pauses_and_the_switch(running: Running) -> None:
     await eventually(switched)
 
 
-async def test_the_hours_of_a_collection_take_effect_at_once(running: Running) -> None:
+async def test_the_hours_of_a_collection_take_effect_at_once(running: MailboxSystem, service: Process) -> None:
     never = {"blackout": ["00:00-24:00"]}
     others = {"name": "Others", "mailboxes": ["others@alpha.example"]}
-    await running.apply({**_EVERYBODY, "schedule": never}, others)
+    await running.apply({**EVERYBODY, "schedule": never}, others)
     anna, bert, cora = (running.hire(name) for name in ("anna", "bert", "cora"))
     await running.say(ACCOUNT_PAIRS, bert.id, bert.pair(collection="Others"))
     await running.answer(bert, b"")
@@ -345,20 +171,20 @@ async def test_the_hours_of_a_collection_take_effect_at_once(running: Running) -
 
     # A pass that is under way when the hours change rests, and goes on when they change again.
     slow = {"call_ms": {"SyncFolderItems": 2000}}
-    with conditions(running.exchanges.alpha, delay=slow):
-        await running.apply(_EVERYBODY, others)
+    with conditions(running.office.exchanges.alpha, delay=slow):
+        await running.apply(EVERYBODY, others)
 
         async def under_way() -> bool:
             return bool(anna.progress)
 
         await eventually(under_way, 150)
-        await running.apply({**_EVERYBODY, "schedule": never}, others)
+        await running.apply({**EVERYBODY, "schedule": never}, others)
 
         async def rests() -> bool:
-            return "blackout hours" in running.service.tail(10_000)
+            return "blackout hours" in service.tail(10_000)
 
         await eventually(rests, 150)
         assert anna.passes == []
-    await running.apply({**_EVERYBODY, "schedule": {"windows": ["00:00-24:00"]}}, others)
+    await running.apply({**EVERYBODY, "schedule": {"windows": ["00:00-24:00"]}}, others)
     await running.answer(anna, request)
     assert await contents(anna.beta) == await contents(anna.alpha)
