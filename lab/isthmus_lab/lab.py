@@ -206,6 +206,7 @@ class Lab:
                 ),
             ),
             impersonation_group=organisation.impersonation_group,
+            discovery_group=organisation.discovery_group,
             retry_seconds=1.0,
             version=serving.version,
             conditions=serving.conditions,

@@ -109,3 +109,11 @@ def _service_accounts(organisation: Organisation, passwords: ServicePasswords) -
             "member": [organisation.isthmus_dn],
         },
     )
+    yield Entry(
+        organisation.discovery_group,
+        {
+            "objectClass": ["group"],
+            "sAMAccountName": ["Discovery Management"],
+            "description": ["Members may search all mailboxes (the role MailboxSearch); nobody is one"],
+        },
+    )

@@ -135,6 +135,10 @@ class Organisation:
     def impersonation_group(self) -> str:
         return f"CN=Application Impersonation,{self.services_ou}"
 
+    @property
+    def discovery_group(self) -> str:
+        return f"CN=Discovery Management,{self.services_ou}"
+
 
 ALPHA = Organisation("alpha", "corp.alpha.test", "ALPHA", "alpha.test", "alpha.redirect.test")
 BETA = Organisation("beta", "corp.beta.test", "BETA", "beta.test", "beta.redirect.test")

@@ -118,6 +118,20 @@ class Exchange:
             connection.add(f"CN={alias},{unit}", ["group"], values)
         return smtp
 
+    def contact(self, dn: str, address: str) -> None:
+        """A new mail contact for somebody outside."""
+        name = dn.partition(",")[0].removeprefix("CN=")
+        values: dict[str, object] = {
+            "displayName": name,
+            "mail": address,
+            "mailNickname": address.partition("@")[0],
+            "proxyAddresses": [f"SMTP:{address}"],
+            "targetAddress": f"SMTP:{address}",
+        }
+        with self.forest.connect() as untyped:
+            connection: Any = untyped  # ldap3's methods have no types
+            connection.add(dn, ["contact"], values)
+
     def change(self, dn: str, **attributes: list[str]) -> None:
         """Replaces attributes of a directory object; an empty list clears one."""
         with self.forest.connect() as untyped:
@@ -173,6 +187,7 @@ def build(forests: Forests, folder: Path) -> Exchanges:
                 )
             },
             impersonation_group=own.impersonation_group,
+            discovery_group=own.discovery_group,
             retry_seconds=0.2,
         )
         account = (own.isthmus_account, forests.service_passwords.isthmus)

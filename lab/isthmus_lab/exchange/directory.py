@@ -68,6 +68,12 @@ _ATTRIBUTES: Final = (
     "msExchArchiveGUID",
     "msExchDelegateListLink",
     "publicDelegates",
+    "msExchSenderHintTranslations",
+    "msExchEnableModeration",
+    "authOrig",
+    "unauthOrig",
+    "dLMemSubmitPerms",
+    "dLMemRejectPerms",
 )
 
 
@@ -80,6 +86,16 @@ class DirectoryError(Exception):
 
 
 @dataclass(frozen=True)
+class Restriction:
+    """Whose mail somebody takes: DNs of people and of groups. Where nobody is accepted by name, everybody is."""
+
+    accepted: frozenset[str] = frozenset()
+    accepted_groups: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    refused_groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Recipient:
     """A user, contact or group of the forest.
 
@@ -88,7 +104,7 @@ class Recipient:
     ``archive``. ``full_access`` are the DNs of those who may do everything in the mailbox, ``delegates`` of those
     who may send on the person's behalf. ``details`` is msExchRecipientTypeDetails; ``public_folder`` the entry id of
     a mail-enabled one, ``public_folder_mailbox`` the DN of the mailbox in which somebody sees the tree; ``made`` rises
-    with age.
+    with age. ``mail_tip`` is what senders are told before they send (HTML), ``restriction`` whose mail is taken.
     """
 
     dn: str
@@ -112,6 +128,9 @@ class Recipient:
     public_folder: bytes | None = None
     public_folder_mailbox: str | None = None
     made: int = 0
+    mail_tip: str | None = None
+    moderated: bool = False
+    restriction: Restriction = Restriction()
 
     @property
     def is_resource(self) -> bool:
@@ -199,6 +218,10 @@ class Directory:
         found = self._find(f"(msExchRecipientTypeDetails={_PUBLIC_FOLDER_MAILBOX})", 0)
         return sorted((each for each in found if each.mailbox is not None), key=lambda each: each.made)
 
+    def mailboxes(self) -> list[Recipient]:
+        """Everybody who has one."""
+        return list(self._find("(&(homeMDB=*)(msExchMailboxGuid=*))", 0))
+
     def room_lists(self) -> list[Recipient]:
         """The groups that are made of rooms."""
         return list(self._find(f"(&(objectClass=group)(msExchRecipientTypeDetails={ROOM_LIST}))", 0))
@@ -211,6 +234,18 @@ class Directory:
         """Whether the person is in the group, directly or through others."""
         group = f"(memberOf:{_IN_CHAIN}:={escape_filter_chars(group_dn)})"
         return bool(self._find(f"(&(objectGUID={escape_bytes(person.guid.bytes_le)}){group})", 1))
+
+    def takes_mail(self, recipient: Recipient, sender: Recipient) -> bool:
+        """Whether the recipient's restrictions let the sender's mail come."""
+        rules = recipient.restriction
+
+        def named(people: frozenset[str], groups: frozenset[str]) -> bool:
+            return sender.dn in people or any(self.is_member(sender, each) for each in groups)
+
+        if named(rules.refused, rules.refused_groups):
+            return False
+        everybody = not rules.accepted and not rules.accepted_groups
+        return everybody or named(rules.accepted, rules.accepted_groups)
 
     def is_within(self, person: Recipient, root: str | None, condition: str | None) -> bool:
         """Whether the person is below that DN and meets that LDAP filter."""
@@ -357,7 +392,21 @@ def _recipient(entry: dict[str, Any]) -> Recipient:
         archive=uuid.UUID(bytes_le=archive[0]) if archive and has_mailbox else None,
         full_access=tuple(value.decode() for value in raw.get("msexchdelegatelistlink", [])),
         delegates=tuple(value.decode() for value in raw.get("publicdelegates", [])),
+        mail_tip=_mail_tip(raw.get("msexchsenderhinttranslations", [])),
+        moderated=text("msExchEnableModeration") == "TRUE",
+        restriction=Restriction(
+            *(
+                frozenset(value.decode() for value in raw.get(name, []))
+                for name in ("authorig", "dlmemsubmitperms", "unauthorig", "dlmemrejectperms")
+            )
+        ),
     )
+
+
+def _mail_tip(translations: list[bytes]) -> str | None:
+    """The default one of ``language:text`` values."""
+    texts = dict(value.decode("utf-8", "replace").partition(":")[::2] for value in translations)
+    return texts.get("default")
 
 
 def _sid(raw: bytes) -> str:

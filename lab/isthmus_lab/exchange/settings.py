@@ -94,6 +94,9 @@ class Settings(_Section):
     impersonation_group: str | None = Field(
         default=None, description="DN of the group whose members may impersonate every mailbox"
     )
+    discovery_group: str | None = Field(
+        default=None, description="DN of the group whose members may search all mailboxes (the role MailboxSearch)"
+    )
     version: ServerVersion = "Exchange2016"
     violations: Path | None = Field(
         default_factory=lambda: Path(os.environ[VIOLATIONS]) if os.environ.get(VIOLATIONS) else None,

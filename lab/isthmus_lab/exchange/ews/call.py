@@ -354,9 +354,11 @@ class Call:
 
         return m(f"{name}Response", m("ResponseMessages", self.message(name, watched, on_error)))
 
-    def single(self, name: str, handle: Callable[[], Iterable[Element]]) -> Answer:
+    def single(
+        self, name: str, handle: Callable[[], Iterable[Element]], *, on_error: Mapping[str, str] = _NOTHING
+    ) -> Answer:
         """The answer of an operation whose response is itself a response message, of that name."""
-        node = self.message("", handle)
+        node = self.message("", handle, on_error)
         node.tag = f"{{{MESSAGES}}}{name}"
         return node
 
