@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import pytest
 import requests
 from exchangelib import Credentials, Version
 from exchangelib.autodiscover import Autodiscovery
@@ -15,6 +16,7 @@ from lxml import etree
 from tests.plugins.clients import configuration
 from tests.plugins.exchange import Exchange, Exchanges, Office, Person
 from tests.plugins.public_folders import PublicFolders
+from tests.plugins.violations import Record
 
 OUTLOOK = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a"
 REQUEST = "http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006"
@@ -94,6 +96,19 @@ def test_outlook_gets_its_settings(exchanges: Exchanges, public_folders: PublicF
         assert texts(other, "LegacyDN") == [f"{anna.legacy_dn}/guid={archive}"]
 
 
+@pytest.mark.invalid_requests
+def test_what_is_no_request_is_refused_and_noted(exchanges: Exchanges, office: Office, violations: Record) -> None:
+    anna = office.alpha("anna")
+    address = f"<EMailAddress>{anna.smtp}</EMailAddress>"
+    assert texts(pox(exchanges.alpha, anna, f"{address}{address}"), "ErrorCode") == ["600"]
+    assert texts(pox(exchanges.alpha, anna, f"{address}<Password>x</Password>"), "ErrorCode") == ["600"]
+    assert texts(send(exchanges.alpha, anna, "<Autodiscover", "xml"), "ErrorCode") == ["600"]
+    assert texts(soap(exchanges.alpha, anna, "GetNothing", ""), "ErrorCode") == ["InvalidRequest"]
+    assert texts(soap(exchanges.alpha, anna, "GetUserSettings", "<a:Users/>"), "ErrorCode") == ["InvalidRequest"]
+    noted = violations.new()
+    assert [(each["what"], each["operation"]) for each in noted] == [("request", "Autodiscover")] * 5
+
+
 def test_outlook_hears_what_is_wrong(exchanges: Exchanges, office: Office) -> None:
     anna = office.alpha("anna")
     assert texts(pox(exchanges.alpha, anna, "<EMailAddress>x@alpha.test</EMailAddress>"), "ErrorCode") == ["500"]
@@ -161,7 +176,6 @@ def test_domains_and_federation(exchanges: Exchanges, office: Office) -> None:
     assert texts(unknown, "ErrorCode") == ["InvalidDomain"]
     federation = soap(exchanges.alpha, anna, "GetFederationInformation", "<a:Domain>alpha.test</a:Domain>")
     assert texts(federation, "ErrorCode") == ["NotFederated"]
-    assert texts(soap(exchanges.alpha, anna, "GetNothing", ""), "ErrorCode") == ["InvalidRequest"]
 
 
 def test_exchangelib_reads_the_settings(exchanges: Exchanges, office: Office) -> None:

@@ -1,8 +1,7 @@
-"""Every request and answer held to the published schema, and a record of those that do not keep to it.
+"""Every request and answer held to its schema, and a record of those that do not keep to it.
 
 A request that the schema does not allow is always refused, as Exchange does. Answers are validated where
 ``Settings.violations`` names a file: tests set it for every server that they start, and look into it after each test.
-Autodiscover is not validated: its schema is not among the published files that are kept here.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from lxml import etree
 from isthmus_lab import schema
 
 from .ews.errors import EwsError
-from .ews.names import TYPES
+from .ews.names import TYPES, Element
 from .ews.soap import Answer, Request
 
 _log = structlog.get_logger()
@@ -69,6 +68,21 @@ class Validation:
             wrong = schema.problems_of_envelope(whole)
             if wrong:
                 self._note("answer", operation, wrong, whole.decode("utf-8", "replace"))
+
+    def autodiscover_request(self, what: schema.Autodiscover, document: Element | None, body: bytes) -> str | None:
+        """What is wrong with a request of Autodiscover, which is noted; None for a valid one."""
+        wrong = ["The request is no XML."] if document is None else schema.problems_of_autodiscover(what, document)
+        if not wrong:
+            return None
+        self.refused("Autodiscover", wrong, body.decode("utf-8", "replace"))
+        return wrong[0]
+
+    def autodiscover_answer(self, what: schema.Autodiscover, document: Element) -> None:
+        """Notes an answer of Autodiscover that its schema does not allow."""
+        if self._record is not None:
+            wrong = schema.problems_of_autodiscover(what, etree.fromstring(etree.tostring(document)))
+            if wrong:
+                self._note("answer", "Autodiscover", wrong, etree.tostring(document, encoding="unicode"))
 
     def _note(self, what: str, operation: str, wrong: list[str], content: str) -> None:
         _log.error("not valid", what=what, operation=operation, wrong=wrong)

@@ -123,12 +123,14 @@ class Web:
 
     async def _autodiscover_pox(self, request: web.Request) -> web.Response:
         body, url = await request.read(), self._public_url()
-        answer = await self._in_thread(partial(autodiscover.pox, self._services, url, request["caller"], body))
+        answer = await self._in_thread(partial(autodiscover.pox, self._services, self._answering.validation, url, body))
         return web.Response(body=answer, content_type="text/xml", charset="utf-8")
 
     async def _autodiscover_soap(self, request: web.Request) -> web.Response:
         body, url = await request.read(), self._public_url()
-        answer = await self._in_thread(partial(autodiscover.soap, self._services, url, request["caller"], body))
+        answer = await self._in_thread(
+            partial(autodiscover.soap, self._services, self._answering.validation, url, body)
+        )
         return web.Response(body=answer, content_type="text/xml", charset="utf-8")
 
     async def _conditions(self, request: web.Request) -> web.Response:

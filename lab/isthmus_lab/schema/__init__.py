@@ -2,7 +2,8 @@
 
 ``messages.xsd`` describes the requests and answers, ``types.xsd`` what they carry; both load as they are published.
 What they lack of inbox rules, availability and automatic replies is in files beside them; ``services.xsd`` has it all.
-``envelope.xsd`` is what SOAP puts around an answer, and a fault.
+``envelope.xsd`` is what SOAP puts around an answer, and a fault. Autodiscover's are in files of our own: SOAP in
+``autodiscover*.xsd``, plain old XML in ``pox-*.xsd``.
 The order of elements in an answer comes from here too, so that no second list of it has to be kept right by hand.
 """
 
@@ -12,6 +13,7 @@ import threading
 from copy import copy
 from functools import cache
 from importlib.resources import as_file, files
+from typing import Literal
 
 from lxml import etree
 
@@ -21,6 +23,10 @@ _per_thread = threading.local()
 # The published file declares this answer as its one response message; it has ResponseMessages like the others
 # ([MS-OXWSUSRCFG] 3.1.4.3), which clients rely on.
 _DECLARED_LIKE = {"GetUserConfigurationResponse": "UpdateUserConfigurationResponse"}
+
+
+Autodiscover = Literal["autodiscover-envelope", "pox-request", "pox-response"]
+"""The schemas of Autodiscover; SOAP has one for requests and answers."""
 
 
 def _document(name: str) -> etree._ElementTree:
@@ -41,6 +47,11 @@ def problems(element: etree._Element) -> list[str]:
 def problems_of_envelope(envelope: bytes) -> list[str]:
     """What is wrong with an answer's envelope, or with the fault in it; what an operation answers is not looked at."""
     return _problems("envelope.xsd", etree.ElementTree(etree.fromstring(envelope)))
+
+
+def problems_of_autodiscover(what: Autodiscover, document: etree._Element) -> list[str]:
+    """What is wrong with a request or an answer of Autodiscover, from its root."""
+    return _problems(f"{what}.xsd", etree.ElementTree(document))
 
 
 def _problems(name: str, tree: etree._ElementTree) -> list[str]:

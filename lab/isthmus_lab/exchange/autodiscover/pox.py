@@ -10,6 +10,7 @@ from ..directory import Recipient
 from ..ews.call import Services
 from ..ews.names import Element
 from ..ews.versions import VERSIONS
+from ..validation import Validation
 from .facts import alternates, client_server, settings_of
 from .finding import Elsewhere, add, find, parse, written
 
@@ -18,21 +19,31 @@ _RESPONSE: Final = "http://schemas.microsoft.com/exchange/autodiscover/responses
 _OUTLOOK: Final = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a"
 
 
-def pox(services: Services, url: str, _caller: Recipient, body: bytes) -> bytes:
+def pox(services: Services, validation: Validation, url: str, body: bytes) -> bytes:
     """The answer to a request by EMailAddress or LegacyDN."""
     wanted = parse(body)
+    wrong = validation.autodiscover_request("pox-request", wanted, body)
     root = etree.Element(f"{{{_RESPONSE}}}Autodiscover", None, cast("dict[str, str]", {None: _RESPONSE}))
+    _answer(root, services, url, None if wrong else wanted)
+    validation.autodiscover_answer("pox-response", root)
+    return written(root)
+
+
+def _answer(root: Element, services: Services, url: str, wanted: Element | None) -> None:
     named = None
     if wanted is not None:
         named = wanted.findtext(f".//{{{_REQUEST}}}EMailAddress") or wanted.findtext(f".//{{{_REQUEST}}}LegacyDN")
     if wanted is None or not named:
-        return _error(root, _RESPONSE, "600", "Invalid Request")
-    schema = wanted.findtext(f".//{{{_REQUEST}}}AcceptableResponseSchema")
-    if schema and schema.strip() != _OUTLOOK:
-        return _error(root, _RESPONSE, "601", "Provider is not available")
+        _error(root, _RESPONSE, "600", "Invalid Request")
+        return
+    schema = wanted.findtext(f".//{{{_REQUEST}}}AcceptableResponseSchema") or ""
+    if schema.strip() != _OUTLOOK:
+        _error(root, _RESPONSE, "601", "Provider is not available")
+        return
     found = find(services, named.strip())
     if found is None:
-        return _error(root, _OUTLOOK, "500", "The email address can't be found.")
+        _error(root, _OUTLOOK, "500", "The email address can't be found.")
+        return
     response = _response(root, _OUTLOOK)
     person = found.person
     user = add(response, _OUTLOOK, "User")
@@ -53,7 +64,6 @@ def pox(services: Services, url: str, _caller: Recipient, body: bytes) -> bytes:
         add(account, _OUTLOOK, "Action", "settings")
         add(account, _OUTLOOK, "MicrosoftOnline", "False")
         _settings(account, services, url, person)
-    return written(root)
 
 
 def _settings(account: Element, services: Services, url: str, person: Recipient) -> None:
@@ -94,9 +104,8 @@ def _response(root: Element, namespace: str) -> Element:
     return etree.SubElement(root, f"{{{namespace}}}Response", None, cast("dict[str, str]", {None: namespace}))
 
 
-def _error(root: Element, namespace: str, code: str, message: str) -> bytes:
+def _error(root: Element, namespace: str, code: str, message: str) -> None:
     error = add(_response(root, namespace), namespace, "Error", Time="00:00:00.0000000", Id="0")
     add(error, namespace, "ErrorCode", code)
     add(error, namespace, "Message", message)
     add(error, namespace, "DebugData")
-    return written(root)

@@ -11,6 +11,7 @@ from ..directory import Recipient
 from ..ews.call import Services
 from ..ews.names import SOAP, Element
 from ..ews.versions import VERSIONS
+from ..validation import Validation
 from .facts import alternates, settings_of
 from .finding import Elsewhere, add, find, parse, written
 
@@ -21,9 +22,10 @@ _MOST: Final = 100
 """Users, or domains, of one request."""
 
 
-def soap(services: Services, url: str, _caller: Recipient, body: bytes) -> bytes:
+def soap(services: Services, validation: Validation, url: str, body: bytes) -> bytes:
     """The answer in its envelope."""
     request = parse(body)
+    wrong = validation.autodiscover_request("autodiscover-envelope", request, body)
     content = None if request is None else request.find(f"{{{SOAP}}}Body")
     operation = content[0] if content is not None and len(content) else None
     name = "" if operation is None else str(operation.tag).rpartition("}")[2].removesuffix("RequestMessage")
@@ -42,8 +44,11 @@ def soap(services: Services, url: str, _caller: Recipient, body: bytes) -> bytes
     response = add(etree.SubElement(answer, f"{{{_SOAP}}}{action}ResponseMessage", None, used), _SOAP, "Response")
     if operation is None or name not in _OPERATIONS:
         _said(response, "InvalidRequest", f"This server answers {', '.join(_OPERATIONS)}.")
+    elif wrong:
+        _said(response, "InvalidRequest", wrong)
     else:
         _OPERATIONS[name](response, services, url, operation)
+    validation.autodiscover_answer("autodiscover-envelope", envelope)
     return written(envelope)
 
 
