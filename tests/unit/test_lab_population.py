@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from isthmus_lab.forests.objects import Change, Entry, as_json, escape_rdn
-from isthmus_lab.mapi import tags
+from isthmus_lab.mapi import exceptions, occurrences, tags
 from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.mapi.fasttransfer import decode, encode
 from isthmus_lab.organisation import ALPHA, BETA
@@ -259,6 +259,29 @@ def test_a_weekly_series_takes_place_on_its_days() -> None:
         date(2024, 3, 25),
         date(2024, 3, 27),
     ]
+
+
+def test_exceptions_are_where_the_series_says() -> None:
+    """Written as the server itself writes them when somebody moves an occurrence."""
+    owner = _everybody()[0]
+    seen = 0
+    for number in range(200):
+        bag = draw_appointment(seeded("series", number), owner, (), TODAY).bag(seeded("bag", number), owner)
+        for attachment in filter(exceptions.is_exception, bag.attachments):
+            own = attachment.embedded
+            assert own is not None
+            original = own[tags.PidLidExceptionReplaceTime]
+            found = occurrences.at(bag.get, original)
+            assert found is not None and found.changed
+            assert (found.start, found.end) == (
+                own[tags.PidLidAppointmentStartWhole],
+                own[tags.PidLidAppointmentEndWhole],
+            )
+            before = dict(attachment.properties)
+            exceptions.change(bag, original, {})
+            assert attachment.properties | before == attachment.properties
+            seen += 1
+    assert seen > 5
 
 
 def test_a_monthly_series_crosses_the_year() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
 from isthmus_lab.mapi import tags
@@ -172,13 +172,13 @@ class Appointment:
 
     def _exception(self, bag: Bag, series: Series, moved: Moved) -> Attachment:
         """A moved occurrence: a message of its own inside the series ([MS-OXOCAL] 2.2.10)."""
-        start, end = utc(moved.start), utc(moved.start + timedelta(minutes=series.minutes))
+        ends = moved.start + timedelta(minutes=series.minutes)
         inner = Bag(
             {
                 tags.PidTagMessageClass: "IPM.OLE.CLASS.{00061055-0000-0000-C000-000000000046}",
                 tags.PidTagSubject: moved.subject or self.subject,
-                tags.PidLidAppointmentStartWhole: filetime(start),
-                tags.PidLidAppointmentEndWhole: filetime(end),
+                tags.PidLidAppointmentStartWhole: filetime(utc(moved.start)),
+                tags.PidLidAppointmentEndWhole: filetime(utc(ends)),
                 tags.PidLidExceptionReplaceTime: filetime(utc(datetime.combine(moved.original, series.start))),
                 tags.PidLidBusyStatus: self.busy,
                 tags.PidTagLastModificationTime: bag[tags.PidTagLastModificationTime],
@@ -191,8 +191,9 @@ class Appointment:
                 tags.PidTagAttachmentHidden: True,
                 tags.PidTagDisplayName: "Untitled",
                 tags.PidTagRenderingPosition: -1,
-                tags.PidTagExceptionStartTime: filetime(start),
-                tags.PidTagExceptionEndTime: filetime(end),
+                # Local times, as if they were in UTC ([MS-OXOCAL] 2.2.10.1.4, 2.2.10.1.5).
+                tags.PidTagExceptionStartTime: filetime(moved.start.replace(tzinfo=UTC)),
+                tags.PidTagExceptionEndTime: filetime(ends.replace(tzinfo=UTC)),
             },
             embedded=inner,
         )
