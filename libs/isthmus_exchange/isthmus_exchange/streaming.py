@@ -53,7 +53,8 @@ def request(ids: Sequence[str]) -> bytes:
 
 
 async def told(pieces: AsyncIterator[bytes]) -> AsyncIterator[Told]:
-    """What the server tells in an answer's pieces, until it closes the connection as agreed.
+    """What the server tells in an answer's pieces, until it closes the connection as agreed or because a newer one has
+    its subscriptions.
 
     Raises SubscriptionsLost, EwsError, TransientError, ValueError for what is no EWS answer, and aiohttp's errors.
     """
@@ -63,7 +64,7 @@ async def told(pieces: AsyncIterator[bytes]) -> AsyncIterator[Told]:
         while end := _END.search(rest):
             envelope, rest = rest[: end.end()], rest[end.end() :].lstrip()
             for message in soap.response_messages(soap.parse(envelope)):
-                if message.findtext(f"{M}ConnectionStatus") == "Closed":
+                if message.findtext(f"{M}ConnectionStatus") == "Closed" or _taken_over(message):
                     return
                 yield _understood(message)
         if len(rest) > _LARGEST:
@@ -74,6 +75,11 @@ async def told(pieces: AsyncIterator[bytes]) -> AsyncIterator[Told]:
 def timeout() -> aiohttp.ClientTimeout:
     """For a connection that is silent most of the time."""
     return aiohttp.ClientTimeout(total=None, sock_read=_SILENCE_SECONDS)
+
+
+def _taken_over(message: Element) -> bool:
+    error = soap.check(message)
+    return error is not None and error.code == "ErrorNewEventStreamConnectionOpened"
 
 
 def _understood(message: Element) -> Told:

@@ -14,6 +14,9 @@ from isthmus.events.v1.mailbox_pb2 import (
 )
 from isthmus_service import Connection, Pool
 
+LEAST = 9
+"""The priority of a collection that no project has."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -86,33 +89,49 @@ async def due(
     pool: Pool,
     partitions: Sequence[int],
     running: Collection[bytes],
+    *,
+    most: int,
+    priorities: Mapping[str, int],
     closed: Sequence[str] = (),
     closed_to_orders: Sequence[str] = (),
-) -> list[Box]:
-    """Mailboxes of these partitions that are due, without those that are being worked on.
+) -> tuple[list[Box], int]:
+    """Mailboxes of these partitions that are due, the most urgent first, and how many there are in all.
 
-    A switched one is due only when somebody ordered a pass; so is one whose collection is `closed`.
+    Of those that were never copied, and of those that were, the `most` most urgent; without those that are being worked
+    on. Ordered ones come first, then by the priority of their collection, then the one that has waited longest. A
+    switched one is due only when somebody ordered a pass; so is one whose collection is `closed`.
     """
     rows = await pool.fetch(
         """
-        SELECT mailbox.*, requests, orders
-        FROM mailbox
-        LEFT JOIN LATERAL (
-            SELECT array_agg(request_id ORDER BY request_id) AS requests, array_agg(what ORDER BY request_id) AS orders
-            FROM mailbox_order WHERE pair_id = mailbox.pair_id
-        ) AS ordered ON true
-        WHERE wanted AND NOT paused AND partition = ANY($1::integer[]) AND pair_id <> ALL($2::bytea[])
-              AND ((due <= now() AND NOT switched AND collection <> ALL($3::text[]))
-                   OR (orders IS NOT NULL AND (failures = 0 OR due <= now()) AND collection <> ALL($4::text[])))
-        ORDER BY due
-        LIMIT 2000
+        WITH waiting AS (
+            SELECT mailbox.*, requests, orders, orders IS NULL AS unordered,
+                   coalesce(priority, $6) AS priority, count(*) OVER () AS in_all
+            FROM mailbox
+            LEFT JOIN LATERAL (
+                SELECT array_agg(request_id ORDER BY request_id) AS requests,
+                       array_agg(what ORDER BY request_id) AS orders
+                FROM mailbox_order WHERE pair_id = mailbox.pair_id
+            ) AS ordered ON true
+            LEFT JOIN unnest($4::text[], $5::integer[]) AS known (collection, priority) USING (collection)
+            WHERE wanted AND NOT paused AND partition = ANY($1::integer[]) AND pair_id <> ALL($2::bytea[])
+                  AND ((due <= now() AND NOT switched AND collection <> ALL($7::text[]))
+                       OR (orders IS NOT NULL AND (failures = 0 OR due <= now()) AND collection <> ALL($8::text[])))
+        ), ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY passes = 0 ORDER BY unordered, priority, due) AS place
+            FROM waiting
+        )
+        SELECT * FROM ranked WHERE place <= $3 ORDER BY unordered, priority, due
         """,
         list(partitions),
         list(running),
+        most,
+        list(priorities.keys()),
+        list(priorities.values()),
+        LEAST,
         list(closed),
         list(closed_to_orders),
     )
-    return [_box(row) for row in rows]
+    return [_box(row) for row in rows], rows[0]["in_all"] if rows else 0
 
 
 async def paused(pool: Pool, partitions: Sequence[int]) -> list[Box]:

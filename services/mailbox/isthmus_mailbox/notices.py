@@ -1,7 +1,8 @@
 """Which mailboxes changed, as their servers tell it: streaming notifications instead of asking again and again.
 
-Mailboxes of a server share connections, up to 200 on one. A mailbox counts as watched while its connection stands;
-whatever may have been missed, at the beginning or when a connection broke, counts as a change.
+Mailboxes of a server share connections, up to 200 on one. When more come to be watched, a newer connection takes over
+from the standing one. A mailbox counts as watched while its connection stands; whatever may have been missed, at the
+beginning or when a connection broke, counts as a change.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from isthmus_exchange.operations import SubscribeToAll
 from isthmus_mailbox import metrics
 
 _GATHER_SECONDS = 2.0
-"""Mailboxes come to be watched one after the other, and for each the connection is opened anew: so long it waits for
-more of them."""
+"""Mailboxes come to be watched one after the other, and for each a new connection takes over: so long it waits for more
+of them."""
+_TAKE_OVER_SECONDS = 10.0
+"""A server ends a connection whose subscriptions have a newer one: within so long."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 
 Changed = Callable[[Collection[bytes]], None]
@@ -85,6 +88,8 @@ class _Group:
     _wanted: dict[bytes, str] = field(default_factory=dict)
     _other: asyncio.Event = field(default_factory=asyncio.Event)
     _pause: float = _FIRST_PAUSE
+    # The connection that is heard.
+    _standing: asyncio.Task[None] | None = None
 
     def __contains__(self, box: bytes) -> bool:
         return box in self._wanted
@@ -98,10 +103,9 @@ class _Group:
         self._other.set()
 
     def keep(self, watches: Mapping[bytes, Watch]) -> None:
-        wanted = {box: watch.address for box, watch in watches.items()}
-        if wanted != self._wanted:
-            self._wanted = wanted
-            self.watched &= wanted.keys()
+        self._wanted = {box: watch.address for box, watch in watches.items()}
+        self.watched &= self._wanted.keys()
+        if not self._wanted:
             self._other.set()
 
     async def run(self) -> None:
@@ -123,27 +127,31 @@ class _Group:
             self.changed(lost)
 
     async def _watch(self, log: structlog.stdlib.BoundLogger) -> None:
-        """Subscribe and listen for as long as the same mailbox is the first of the group."""
+        """Subscribe and listen, on the server of the first mailbox, for as long as there is any."""
         while not self._wanted:
             self._other.clear()
             await self._other.wait()
-        anchor = next(iter(self._wanted.values()))
         ids: dict[str, bytes] = {}
-        async with self.client.anchored(anchor=anchor) as client:
-            while anchor in self._wanted.values():
-                self._other.clear()
-                ids = {each: box for each, box in ids.items() if box in self._wanted}
-                for box in self._wanted.keys() - ids.values():
-                    await self._subscribe(client, box, ids, log)
-                if not ids:
-                    raise TransientError("none of the mailboxes can be subscribed to")
-                try:
-                    await self._listen(client, ids)
-                except streaming.SubscriptionsLost as lost:
-                    log.info("subscriptions were lost; the mailboxes are looked at", count=len(lost.ids))
-                    again = {ids.pop(each) for each in lost.ids if each in ids}
-                    self.watched -= again
-                    await asyncio.sleep(_GATHER_SECONDS)
+        async with self.client.anchored(anchor=next(iter(self._wanted.values()))) as client:
+            try:
+                while self._wanted:
+                    self._other.clear()
+                    ids = {each: box for each, box in ids.items() if box in self._wanted}
+                    for box in self._wanted.keys() - ids.values():
+                        await self._subscribe(client, box, ids, log)
+                    if not ids:
+                        raise TransientError("none of the mailboxes can be subscribed to")
+                    try:
+                        await self._listen(client, ids)
+                    except streaming.SubscriptionsLost as lost:
+                        log.info("subscriptions were lost; the mailboxes are looked at", count=len(lost.ids))
+                        again = {ids.pop(each) for each in lost.ids if each in ids}
+                        self.watched -= again
+                        await asyncio.sleep(_GATHER_SECONDS)
+            finally:
+                if self._standing:
+                    await _ended(self._standing)
+                    self._standing = None
 
     async def _subscribe(
         self, client: Client, box: bytes, ids: dict[str, bytes], log: structlog.stdlib.BoundLogger
@@ -159,28 +167,43 @@ class _Group:
             log.warning("the mailbox cannot be watched; it is looked at in turn", mailbox=address, reason=str(error))
 
     async def _listen(self, client: Client, ids: Mapping[str, bytes]) -> None:
-        """Until the connection ends, or other mailboxes are to be watched."""
-        hearing = asyncio.create_task(self._hear(client, ids))
-        other = asyncio.create_task(self._others())
+        """Until the connection ends, or more mailboxes are to be watched: then it is left standing."""
+        stands = asyncio.Event()
+        hearing = asyncio.create_task(self._hear(client, ids, stands))
+        waiting = [asyncio.create_task(stands.wait()), asyncio.create_task(self._others())]
         try:
-            await asyncio.wait({hearing, other}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({hearing, waiting[0]}, return_when=asyncio.FIRST_COMPLETED)
+            if stands.is_set():
+                await self._take_over(hearing)
+                await asyncio.wait({hearing, waiting[1]}, return_when=asyncio.FIRST_COMPLETED)
             if hearing.done():
+                if self._standing is hearing:
+                    self._standing = None
                 await hearing
-            else:
-                # What is told on the connection that we leave, and not heard any more, is told to nobody else.
-                self.watched = set()
         finally:
-            for task in (hearing, other):
+            for task in waiting:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await task
+            if self._standing is not hearing:
+                await _ended(hearing)
+
+    async def _take_over(self, newer: asyncio.Task[None]) -> None:
+        """Hear the standing connection to its end: what it has still to tell is told on no other."""
+        older, self._standing = self._standing, newer
+        if older is None:
+            return
+        await asyncio.wait({older}, timeout=_TAKE_OVER_SECONDS)
+        complete = older.done() and not older.cancelled() and older.exception() is None
+        await _ended(older)
+        if not complete:
+            self.changed(set(self.watched))
 
     async def _others(self) -> None:
         """Return when other mailboxes are to be watched."""
         await self._other.wait()
         await asyncio.sleep(_GATHER_SECONDS)
 
-    async def _hear(self, client: Client, ids: Mapping[str, bytes]) -> None:
+    async def _hear(self, client: Client, ids: Mapping[str, bytes], stands: asyncio.Event) -> None:
+        ids = dict(ids)
         async with contextlib.aclosing(client.stream(list(ids))) as stream:
             async for told in stream:
                 self._pause = _FIRST_PAUSE
@@ -189,3 +212,11 @@ class _Group:
                 happened = new | {ids[each] for each in told.changed if each in ids}
                 if happened:
                     self.changed(happened)
+                stands.set()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """End a task; what it failed of is known."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task

@@ -37,10 +37,15 @@ class Organisations:
         self._read: dict[bytes, Project | None] = {}
         self._clients: dict[str, Client] = {}
 
-    def priority(self, collection: str) -> int:
-        """Of the collection, 9 when no project has it."""
-        found = self._find(collection)
-        return found[1].priority if found else 9
+    def priorities(self) -> dict[str, int]:
+        """Of every collection of the projects in force."""
+        projects = (self._project(applied.document) for applied in self._projects.values())
+        return {
+            collection.name: collection.priority
+            for project in projects
+            if project
+            for collection in project.collections
+        }
 
     def way(self, collection: str) -> Way:
         """The way of a collection. Raises LookupError when no project has it, or a secret is missing."""

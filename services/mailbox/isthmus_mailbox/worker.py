@@ -1,10 +1,11 @@
 """Owned mailboxes, when a pass over each is due, and the pass.
 
 A worker owns the partitions that its consumer group gives it. Of their mailboxes, those that are due are worked on, a
-few at a time: ordered ones first, then by the priority of their collection, then the one that has waited longest. A
-long pass gives way to a more urgent mailbox; its work is staged, so the next pass goes on where it ended. When a
-partition goes to another worker its passes end after the request at hand; what then is still under way is cut off and
-in doubt, and the new owner looks.
+few at a time: ordered ones first, then by the priority of their collection, then the one that has waited longest;
+first passes and later ones do not wait for each other (isthmus_sync.mailbox.turns). A long pass gives way to a more
+urgent mailbox of its kind; its work is staged, so the next pass goes on where it ended. When a partition goes to
+another worker its passes end after the request at hand; what then is still under way is cut off and in doubt, and the
+new owner looks.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, Transie
 from isthmus_service import DATABASE_AWAY, Connection, Pool, Service, ServiceSettings
 from isthmus_sync.mailbox.certificate import CertificateError
 from isthmus_sync.mailbox.model import Outcome
+from isthmus_sync.mailbox.turns import Turn, Urgency, choose
 from pydantic import Field
 
 from isthmus_mailbox import boxes, certifying, metrics, telling
@@ -78,7 +80,7 @@ time."""
 class Settings(ServiceSettings):
     """Settings of a mailbox worker."""
 
-    mailboxes_at_once: int = Field(default=8, ge=1, le=200, description="passes that this process makes at a time")
+    mailboxes_at_once: int = Field(default=10, ge=1, le=200, description="passes that this process makes at a time")
     answer_seconds: float = Field(
         default=100.0, gt=0, description="how long an Exchange server may take for an answer, the transfer included"
     )
@@ -94,7 +96,7 @@ class Worker:
         self._people = people
         self._memory = ByteGate()
         self._running: dict[bytes, asyncio.Task[None]] = {}
-        self._partition_of: dict[bytes, int] = {}
+        self._at_work: dict[bytes, Box] = {}
         self._marks: dict[bytes, Marks] = {}
         self._notices = Notices(self._changed)
         self._resting: dict[bytes, boxes.Resting] = {}
@@ -103,8 +105,8 @@ class Worker:
         self._to_wake: set[bytes] = set()
         # The collections of mailboxes that are worked on, as they are now; empty: they are to rest.
         self._standing: dict[bytes, str] = {}
-        # The most urgent mailbox that waits for a place.
-        self._next_in_line: tuple[bool, int] | None = None
+        # The most urgent mailboxes that wait for a place: one that was never copied, and one that was.
+        self._next_in_line: dict[bool, Urgency] = {}
         # The same is not said twice.
         self._told: dict[bytes, MailboxProgress] = {}
         self._look = asyncio.Event()
@@ -129,9 +131,7 @@ class Worker:
         self._look.set()
 
     async def _lost(self, lease: Lease) -> None:
-        ours = [box for box, partition in self._partition_of.items() if partition == lease.partition]
-        tasks = [self._running[box] for box in ours if box in self._running]
-        await _end(tasks)
+        await _end([self._running[box.id] for box in self._at_work.values() if box.partition == lease.partition])
 
     # --- who changed ------------------------------------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ class Worker:
             await _end(self._running.values())
 
     async def _begin(self) -> None:
-        room = self._service.settings.mailboxes_at_once - len(self._running)
+        places = self._service.settings.mailboxes_at_once
         owned = dict(self._ownership.owned())
         if not owned:
             return
@@ -199,27 +199,35 @@ class Worker:
             closed, closed_to_orders = (
                 self._organisations.all_closed(datetime.now(UTC), ordered=ordered) for ordered in (False, True)
             )
-            found = await boxes.due(self._pool, list(owned), self._running.keys(), closed, closed_to_orders)
+            found, waiting = await boxes.due(
+                self._pool,
+                list(owned),
+                self._running.keys(),
+                most=places,
+                priorities=self._organisations.priorities(),
+                closed=closed,
+                closed_to_orders=closed_to_orders,
+            )
         except DATABASE_AWAY as error:  # PostgreSQL is away; ownership says so, too
             self._service.log.warning("cannot look for mailboxes that are due", reason=str(error))
             return
-        metrics.WAITING.set(len(found))
-        found.sort(key=self._urgency)
-        self._next_in_line = self._urgency(found[room]) if len(found) > room else None
-        for box in found[:room]:
+        turns = [self._turn(box) for box in found]
+        chosen, self._next_in_line = choose(turns, map(self._turn, self._at_work.values()), places)
+        metrics.WAITING.set(waiting - len(chosen))
+        for box in map(found.__getitem__, chosen):
             lease = owned[box.partition]
-            self._partition_of[box.id] = box.partition
+            self._at_work[box.id] = box
             task = asyncio.create_task(self._work(box, lease), name=f"mailbox {box.id.hex()}")
             self._running[box.id] = task
             task.add_done_callback(lambda _, box=box: self._ended(box))  # type: ignore[misc]
 
-    def _urgency(self, box: Box) -> tuple[bool, int]:
-        """Smaller is more urgent."""
-        return not box.orders, self._organisations.priority(box.pair.collection)
+    def _turn(self, box: Box) -> Turn:
+        priority = self._organisations.priorities().get(box.pair.collection, boxes.LEAST)
+        return Turn(Urgency(not box.orders, priority), first=not box.passes)
 
     def _ended(self, box: Box) -> None:
         del self._running[box.id]
-        self._partition_of.pop(box.id, None)
+        del self._at_work[box.id]
         metrics.RUNNING.set(len(self._running))
         self._look.set()
 
@@ -265,8 +273,8 @@ class Worker:
             why = self._organisations.closed(box.pair.collection, datetime.now(UTC), ordered=bool(box.orders))
             if why:
                 raise _GivenWay(f"its collection is closed: {why}")
-            waiting = self._next_in_line
-            if waiting is not None and waiting < self._urgency(box) and time.monotonic() > until:
+            waiting = self._next_in_line.get(not box.passes)
+            if waiting is not None and time.monotonic() > until and waiting < self._turn(box).urgency:
                 raise _GivenWay("a more urgent mailbox waits")
 
         made = Pass(
