@@ -23,6 +23,7 @@ from isthmus_events.topics import (
     ACCOUNT_PAIRS,
     DIRECTORY_STATUS,
     MAILBOX_PASSES,
+    MAILBOX_PRESSURE,
     MAILBOX_PROGRESS,
     MAILBOX_SET_ASIDE,
     PROJECTS,
@@ -180,8 +181,15 @@ async def test_what_services_say_is_on_the_portal_and_survives_a_kill(speaker: S
     done = mailbox_pb2.PassCompleted(pair_id=identity(1), added=200, proof=mailbox_pb2.Proof(equal=True))
     await speaker.say(MAILBOX_PASSES, identity(1), done)
     await speaker.switch(1, switch_pb2.SWITCH_STEP_PROOF, waiting_for="a pass that proves both sides equal")
+    held_up = mailbox_pb2.WorkerPressure(
+        worker="mailbox-1", limit=mailbox_pb2.PRESSURE_LIMIT_TARGET_SERVER, words="beta is busy", at=2**60
+    )
+    await speaker.say(MAILBOX_PRESSURE, b"mailbox-1", held_up)
 
     await stats.ready()
+    held = await stats.until("/api/v1/summary", lambda got: got["limited_by"])
+    expected = {"limit": "target server", "words": "beta is busy", "until": 0, "workers": ["mailbox-1"]}
+    assert held["limited_by"] == [expected]
     summary = await stats.until("/api/v1/summary", lambda got: got["mailboxes"] == 6 and got["items"]["done"] == 250)
     assert summary["project"]["source"] == "alpha"
     assert [one["name"] for one in summary["collections"]] == ["Board", "Everybody"]

@@ -14,12 +14,18 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from isthmus.accounts.v1.accounts_pb2 import RECIPIENT_KIND_USER, SIDE_SOURCE, SIDE_TARGET, Account, Pair
-from isthmus.events.v1.mailbox_pb2 import MailboxOrder, MailboxOrdered, MailboxProgress, PassCompleted
+from isthmus.events.v1.mailbox_pb2 import (
+    MailboxOrder,
+    MailboxOrdered,
+    MailboxProgress,
+    PassCompleted,
+    WorkerPressure,
+)
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_cli.signing import make_keys
 from isthmus_events import Topic, ensure_topics, send
 from isthmus_events.event import decode
-from isthmus_events.topics import MAILBOX_ORDERS, MAILBOX_PASSES, MAILBOX_PROGRESS, PROJECTS
+from isthmus_events.topics import MAILBOX_ORDERS, MAILBOX_PASSES, MAILBOX_PRESSURE, MAILBOX_PROGRESS, PROJECTS
 from isthmus_exchange.client import Client, Mailbox
 from isthmus_project import Project
 
@@ -27,7 +33,7 @@ from tests.lab.copying import client
 from tests.plugins.exchange import Exchange, Office, Person
 from tests.waiting import eventually
 
-_HEARD: Sequence[Topic[Any]] = (MAILBOX_PROGRESS, MAILBOX_PASSES)
+_HEARD: Sequence[Topic[Any]] = (MAILBOX_PROGRESS, MAILBOX_PASSES, MAILBOX_PRESSURE)
 EVERYBODY: dict[str, Any] = {"name": "Everybody", "mailboxes": ["everybody@alpha.example"]}
 PROGRAM = str(Path(sys.executable).with_name("isthmus-mailbox"))
 
@@ -76,6 +82,7 @@ class MailboxSystem:
     settings: dict[str, str]
     document: dict[str, Any]
     movers: dict[bytes, Mover] = field(default_factory=dict)
+    pressures: list[WorkerPressure] = field(default_factory=list)
 
     async def say(self, topic: Topic[Any], key: bytes, message: Any) -> None:
         await send(self.bootstrap, "test", topic, key, message)
@@ -124,7 +131,9 @@ class MailboxSystem:
             async for got in consumer:
                 event = decode(topics[got.topic], got.partition, got.offset, got.key, got.value, got.headers)
                 mover = self.movers.get(event.key)
-                if mover is not None:
+                if isinstance(event.data, WorkerPressure):
+                    self.pressures.append(event.data)
+                elif mover is not None:
                     (mover.progress if isinstance(event.data, MailboxProgress) else mover.passes).append(event.data)
 
 

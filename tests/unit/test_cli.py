@@ -41,6 +41,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "items_per_second": 120.0,
         "bytes_per_second": 3_000_000,
         "forecast": {"state": "expected", "expected": 10.0, "latest": 15.0},
+        "limited_by": [],
         "directory": None,
         "attention": 0,
     } | changes
@@ -59,6 +60,22 @@ def test_status_shows_each_mailbox_and_the_totals() -> None:
     assert "quota [full]" in text
     assert "400/1 000" in text
     assert "2 mailboxes (2 copying); 800/2 000 items, 40 %; 120 items/s, 3.0 MB/s; done in about 0:00:10" in text
+
+
+def test_status_names_what_is_limiting() -> None:
+    rests = {
+        "limit": "target server",
+        "words": "beta is busy (ErrorServerBusy) and asks for a rest",
+        "until": 1_800_000_000,
+        "workers": ["mailbox-1", "mailbox-2"],
+    }
+    hours = {"limit": "business hours", "words": "alpha: 2 of 10", "until": 0, "workers": ["mailbox-3"]}
+    text = shown(summary(limited_by=[rests, hours]), [mailbox("Anna Berg")])
+    assert (
+        "limited by target server: beta is busy (ErrorServerBusy) and asks for a rest until 08:00:00 UTC "
+        "(mailbox-1, mailbox-2)" in text
+    )
+    assert "limited by business hours: alpha: 2 of 10 (mailbox-3)" in text
 
 
 def test_what_needs_attention_comes_first_when_there_are_too_many() -> None:

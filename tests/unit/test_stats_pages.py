@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from isthmus_stats import words
 from isthmus_stats.board import Board
 from isthmus_stats.portal import Portal
+from isthmus_stats.pressure import Pressure
 from isthmus_stats.record import Journal, Mailbox, Pass, Sample, SetAside, Switch
 from isthmus_stats.summary import DirectoryView, ProjectView
 
@@ -30,6 +31,7 @@ def filled() -> Board:
     board = Board(clock=lambda: float(NOW))
     board.projects["merge"] = ProjectView("merge", 1, "alpha", "beta", [("Everybody", "manual"), (EVIL, "manual")])
     board.directories["merge"] = DirectoryView("in step", 3, 2, 1, 1, 0, EVIL)
+    board.pressures["mailbox-1"] = Pressure("mailbox-1", "target server", EVIL, NOW + 60, float(NOW))
     step = Switch("ab" * 16, "target", "probe", EVIL, "the probe mails to arrive", AT, EVIL, AT)
     board.mailboxes[ID] = Mailbox(
         ID, EVIL, f"{EVIL}@alpha.example", f"{EVIL}@beta.example", "Everybody", "user", "target", 1, True, False,
@@ -112,6 +114,7 @@ async def test_the_overview_shows_every_mailbox_with_what_matters(client: Client
     assert "Switching" in text
     assert "beta" in text
     assert "1 ambiguous" in text
+    assert "Limited by <b>target server</b>" in text
 
 
 async def test_the_page_of_a_mailbox_shows_its_story(client: Client) -> None:

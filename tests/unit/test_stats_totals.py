@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from isthmus_stats.board import Board
 from isthmus_stats.forecast import forecast
+from isthmus_stats.pressure import Limited, Pressure, limited
 from isthmus_stats.query import Query, answer, parse
 from isthmus_stats.record import Mailbox, Switch
 from isthmus_stats.summary import ProjectView, add_up, summarise
@@ -147,6 +148,24 @@ def test_what_is_not_counted_yet_is_not_forgotten() -> None:
     assert (made.percent, made.items_expected, made.not_counted) == (50.0, 200.0, 1)
     assert add_up([]).percent == 0.0
     assert add_up([mailbox(2, state="waiting")]).percent == 0.0
+
+
+# --- what is limiting -----------------------------------------------------------------------------------------------
+
+
+def test_workers_that_are_held_up_by_the_same_are_named_together() -> None:
+    said = [
+        Pressure("mailbox-1", "target server", "beta is busy", 100, NOW - 5),
+        Pressure("mailbox-2", "processor", "start more workers", 0, NOW - 10),
+        Pressure("mailbox-3", "target server", "beta is busy", 110, NOW - 15),
+        Pressure("mailbox-4", "nothing", "", 0, NOW - 1),
+        Pressure("mailbox-5", "source server", "long ago", 0, NOW - 100),
+    ]
+    assert limited(said, NOW) == [
+        Limited("target server", "beta is busy", 110, ("mailbox-1", "mailbox-3")),
+        Limited("processor", "start more workers", 0, ("mailbox-2",)),
+    ]
+    assert limited([], NOW) == []
 
 
 # --- queries ---------------------------------------------------------------------------------------------------------

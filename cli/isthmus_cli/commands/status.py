@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -97,7 +97,7 @@ def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _
 
 
 def totals(summary: dict[str, Any]) -> Text:
-    """One line: how many mailboxes in which state, items, speed, when it will be done."""
+    """How many mailboxes in which state, items, speed, when it will be done; what is limiting now, if anything."""
     states = ", ".join(f"{count} {name}" for name, count in summary["by_status"].items() if count)
     line = Text(f"{summary['mailboxes']} mailboxes", "bold")
     line.append(f" ({states or 'none yet'}); {_items(summary['items'])} items, {summary['percent']:g} %", "")
@@ -106,9 +106,16 @@ def totals(summary: dict[str, Any]) -> Text:
     finish = _finish(summary["forecast"])
     if finish:
         line.append(f"; {finish}")
+    for one in summary["limited_by"]:
+        line.append(f"\nlimited by {_limited(one)}", "yellow")
     if summary["directory"] and summary["directory"]["problem"]:
         line.append(f"\ndirectory: {summary['directory']['problem']}", "yellow")
     return line
+
+
+def _limited(one: dict[str, Any]) -> str:
+    until = f" until {datetime.fromtimestamp(one['until'], UTC):%H:%M:%S} UTC" if one["until"] else ""
+    return f"{one['limit']}: {one['words']}{until} ({', '.join(one['workers'])})"
 
 
 def _finish(forecast: dict[str, Any]) -> str:

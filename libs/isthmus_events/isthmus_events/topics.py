@@ -19,6 +19,7 @@ from isthmus.events.v1.mailbox_pb2 import (
     MailboxOrdered,
     MailboxProgress,
     PassCompleted,
+    WorkerPressure,
 )
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus.events.v1.switch_pb2 import SwitchProgress, SwitchRequested
@@ -120,6 +121,13 @@ MAILBOX_CERTIFICATES: Final = Topic(
     compacted=True,
     about="What the last comparison of both sides of a mailbox found, signed, from mailbox to operators and auditors.",
 )
+MAILBOX_PRESSURE: Final = Topic(
+    "isthmus.mailbox.pressure.v1",
+    WorkerPressure,
+    compacted=True,
+    key="instance of a worker",
+    about="What holds a mailbox worker up now, from mailbox.",
+)
 SWITCH_REQUESTS: Final = Topic(
     "isthmus.switch.requests.v1",
     SwitchRequested,
@@ -146,6 +154,7 @@ ALL_TOPICS: Final[tuple[Topic[Any], ...]] = (
     MAILBOX_SET_ASIDE,
     MAILBOX_KEPT_ASIDE,
     MAILBOX_CERTIFICATES,
+    MAILBOX_PRESSURE,
     SWITCH_REQUESTS,
     SWITCH_PROGRESS,
 )

@@ -89,7 +89,7 @@ class AgentLine:
             raise InDoubtError(f"{self._name}: {error}") from error
         metrics.LINE.labels(self._name, "received", "plain").inc(len(answer))
         metrics.LINE.labels(self._name, "received", "packed").inc(len(body))
-        return Answer(found.answered.status, found.answered.date, answer)
+        return Answer(found.answered.status, found.answered.date, answer, len(packed) + len(body))
 
     @asynccontextmanager
     async def listen(self, operation: str, request: bytes, headers: Mapping[str, str]) -> AsyncIterator[GoingOn]:

@@ -24,9 +24,11 @@ from isthmus_service import ConfigurationError, Security
 
 from . import metrics, soap, streaming
 from .agent_line import AgentLine
+from .bandwidth import Bandwidth
 from .budget import Budget
 from .errors import AccessError, EwsError, InDoubtError, Kind, ServerBusyError, TransientError
 from .line import Account, HttpsLine, Line
+from .meter import Meter
 from .operations import Operation
 
 T = TypeVar("T")
@@ -59,7 +61,8 @@ class Client:
 
     ``answer_seconds`` is how long an answer may take, the transfer included. ``anchor`` is the address of a mailbox on
     whose server all requests are to be answered: the only way to one connection for the notifications of many.
-    ``line`` is another way to the server than straight by HTTPS; it brings the account along.
+    ``line`` is another way to the server than straight by HTTPS; it brings the account along. ``shared`` is the
+    bandwidth of a line that others use, too.
     """
 
     def __init__(
@@ -74,11 +77,15 @@ class Client:
         answer_seconds: float = 100.0,
         anchor: str = "",
         line: Line | None = None,
+        shared: Bandwidth | None = None,
     ) -> None:
         self.url = url
         self.name = name
         self.answer_seconds = answer_seconds
         self.budget = Budget(connections)
+        self.bandwidth = Bandwidth()
+        self.shared = shared
+        self.answering = Meter()
         if not anchor:
             metrics.RUNNING.labels(name).set_function(lambda: self.budget.running)
         self.counters = Counters()
@@ -89,17 +96,20 @@ class Client:
         self._line = line or HttpsLine(Account(url, user, password, name, tls))
 
     def anchored(self, anchor: str) -> Client:
-        """Another client of the same account whose requests all go to one server, that of the mailbox `anchor`."""
-        return Client(
+        """Another client of the same account, within the same budget, whose requests all go to one server: that of the
+        mailbox `anchor`."""
+        beside = Client(
             self.url,
             self._user,
             "",  # the line knows it
             name=self.name,
-            connections=2,
             answer_seconds=self.answer_seconds,
             anchor=anchor,
             line=self._line.beside(),
+            shared=self.shared,
         )
+        beside.budget, beside.bandwidth, beside.answering = self.budget, self.bandwidth, self.answering
+        return beside
 
     @classmethod
     def of(
@@ -109,6 +119,7 @@ class Client:
         *,
         answer_seconds: float = 100.0,
         security: Security = _NO_SECURITY,
+        shared: Bandwidth | None = None,
     ) -> Self:
         """The client for one side of a project; by its agent when it has one, which `security` is for.
 
@@ -128,6 +139,7 @@ class Client:
                 connections=exchange.connections,
                 answer_seconds=answer_seconds,
                 line=AgentLine(channel, organisation.name),
+                shared=shared,
             )
         return cls(
             exchange.ews,
@@ -137,6 +149,7 @@ class Client:
             tls=tls(secrets_dir / exchange.ca_file if exchange.ca_file else None),
             connections=exchange.connections,
             answer_seconds=answer_seconds,
+            shared=shared,
         )
 
     async def __aenter__(self) -> Self:
@@ -217,6 +230,9 @@ class Client:
     async def _ask(
         self, operation: str, body: bytes, impersonate: str, announce: Announce | None = None
     ) -> soap.Element:
+        lines = [self.bandwidth] if self.shared is None else [self.bandwidth, self.shared]
+        for line in lines:
+            await line.turn(len(body))
         async with self.budget.turn():
             await self._line.ready()
             give_up = time.monotonic() + self.answer_seconds
@@ -228,37 +244,42 @@ class Client:
                 if started >= give_up:
                     raise TransientError(f"{self.name}: this process slept between deciding on {operation} and sending")
                 request = soap.envelope(body, self.version, impersonate)
-                status, answer = await self._post(operation, request, impersonate, give_up - started)
+                with self.answering:
+                    status, answer, crossed = await self._post(operation, request, impersonate, give_up - started)
+                for line in lines:
+                    line.spend(crossed - len(body))
                 root = self._understood(operation, status, answer)
                 self.budget.went_well()
                 outcome = "answered"
                 return root
             except ServerBusyError as busy:
                 outcome = "busy"
-                self._rest(busy.back_off)
+                self._rest(busy.back_off, busy.code)
                 raise
             finally:
                 metrics.REQUESTS.labels(self.name, operation, outcome).inc()
                 metrics.SECONDS.labels(self.name, operation).observe(time.monotonic() - started)
                 metrics.LIMIT.labels(self.name).set(self.budget.limit)
 
-    def _rest(self, seconds: float) -> None:
+    def _rest(self, seconds: float, code: str) -> None:
         """Pause this budget as the server asked."""
-        self.budget.busy(seconds)
+        self.budget.busy(seconds, code)
         metrics.REST.labels(self.name).inc(seconds)
 
-    async def _post(self, operation: str, request: bytes, impersonate: str, seconds: float) -> tuple[int, bytes]:
-        """HTTP status and whole answer."""
+    async def _post(self, operation: str, request: bytes, impersonate: str, seconds: float) -> tuple[int, bytes, int]:
+        """HTTP status, whole answer, and the bytes that crossed the line."""
         self.counters.round_trips += 1
         self.counters.bytes_sent += len(request)
         metrics.BYTES.labels(self.name, "sent").inc(len(request))
-        status, date_text, answer = await self._line.post(operation, request, self._routing(impersonate), seconds)
+        status, date_text, answer, crossed = await self._line.post(
+            operation, request, self._routing(impersonate), seconds
+        )
         date = email.utils.parsedate_tz(date_text)
         if date:
             self._clock_offset = email.utils.mktime_tz(date) - time.time()
         self.counters.bytes_received += len(answer)
         metrics.BYTES.labels(self.name, "received").inc(len(answer))
-        return status, answer
+        return status, answer, crossed
 
     def _understood(self, operation: str, status: int, answer: bytes) -> soap.Element:
         if status == 401:
@@ -271,7 +292,7 @@ class Client:
             root = soap.parse(answer)
         except ValueError as error:
             if status == 503:  # the third shape of throttling: the front end itself, in HTML or nothing
-                raise ServerBusyError(5.0) from error
+                raise ServerBusyError(5.0, "HTTP 503") from error
             words = f"{self.name}: HTTP {status} to {operation}: {error}"
             if 400 <= status < 500:
                 raise EwsError(_REFUSED_BY_WEB_SERVER.get(status, "ErrorInvalidRequest"), words) from error
@@ -281,7 +302,7 @@ class Client:
         # A throttled item within a batch looks like a success from outside.
         for refusal in map(soap.check, soap.response_messages(root)):
             if refusal is not None and refusal.back_off is not None:
-                self._rest(refusal.back_off)
+                self._rest(refusal.back_off, refusal.code)
         return root
 
 

@@ -91,11 +91,14 @@ class TransientError(Exception):
 
 
 class ServerBusyError(TransientError):
-    """The server asks for a rest of ``back_off`` seconds; the whole budget rests meanwhile."""
+    """The server asks for a rest of ``back_off`` seconds; the whole budget rests meanwhile. ``code`` is how it said so:
+    a response code, or HTTP's.
+    """
 
-    def __init__(self, back_off: float) -> None:
+    def __init__(self, back_off: float, code: str = "ErrorServerBusy") -> None:
         super().__init__(f"the server is busy and asks for {back_off:.1f} s of rest")
         self.back_off = back_off
+        self.code = code
 
 
 class InDoubtError(Exception):

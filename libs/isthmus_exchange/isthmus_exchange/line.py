@@ -20,11 +20,13 @@ _KEEP_ALIVE_SECONDS = 20.0
 
 
 class Answer(NamedTuple):
-    """HTTP status, the header Date (may be empty), and the whole body, decompressed."""
+    """HTTP status, the header Date (may be empty), the whole body, decompressed, and the bytes that crossed the line,
+    request and answer, compressed where they were."""
 
     status: int
     date: str
     body: bytes
+    crossed: int
 
 
 class GoingOn(NamedTuple):
@@ -99,7 +101,10 @@ class HttpsLine:
                 asyncio.timeout(seconds),
                 self._session.post(self._url, data=request, headers=headers) as response,
             ):
-                return Answer(response.status, response.headers.get("Date", ""), await response.read())
+                body = await response.read()
+                # Compressed answers come in chunks as a rule, without a length: then they count as what they became.
+                crossed = len(request) + (response.content_length or len(body))
+                return Answer(response.status, response.headers.get("Date", ""), body, crossed)
         except aiohttp.ClientConnectorCertificateError as error:
             raise AccessError(
                 f"{self._name}: the certificate of {self._url} is not trusted ({error.certificate_error}): "

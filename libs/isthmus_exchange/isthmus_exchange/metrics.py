@@ -18,3 +18,10 @@ SECONDS = Histogram(
 RUNNING = Gauge("isthmus_ews_running_requests", "Requests under way.", ["server"])
 LIMIT = Gauge("isthmus_ews_request_limit", "Requests allowed at the same time at present.", ["server"])
 REST = Counter("isthmus_ews_back_off_seconds_total", "Seconds of rest that servers asked for.", ["server"])
+BANDWIDTH = Gauge("isthmus_ews_bandwidth_limit_bytes", "Bytes a second that may cross at present; -1: any.", ["server"])
+SPENT = Counter(
+    "isthmus_ews_spent_seconds_total",
+    "Seconds of requests, by what they were spent on (limiting.On), for each request under way at the same time.",
+    ["server", "on"],
+)
+LIMITED = Gauge("isthmus_limited_by", "1 for what is limiting this process now, else 0.", ["limit"])

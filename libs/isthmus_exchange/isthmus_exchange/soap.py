@@ -148,7 +148,7 @@ def _fault(fault: Element) -> Exception:
     words = fault.findtext("faultstring") or ""
     rest = _rest(code, detail.find(f"{T}MessageXml") if detail is not None else None)
     if rest is not None:
-        return ServerBusyError(rest)
+        return ServerBusyError(rest, code if code in BUSY else "ErrorServerBusy")
     return TransientError(f"{code}: {words}") if code in TRANSIENT else EwsError(code, words)
 
 

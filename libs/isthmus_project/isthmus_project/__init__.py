@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 
+from .limits import LineLimits, ServerLimits
 from .load import Problem, ProjectError, load_project, named_pairs_file
 from .model import (
     Collection,
@@ -34,6 +35,7 @@ __all__ = [
     "DirectoryServer",
     "DirectorySync",
     "ExchangeServer",
+    "LineLimits",
     "MailboxSync",
     "MappedOU",
     "MatchRule",
@@ -45,6 +47,7 @@ __all__ = [
     "Replacement",
     "Schedule",
     "Secret",
+    "ServerLimits",
     "Surroundings",
     "add_pair",
     "load_project",

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from . import ldap_filter
+from .limits import LineLimits, ServerLimits
 from .rules import AttributeRule, as_rule, check_rules
 from .schedule import Schedule
 from .strict import Strict as _Strict
@@ -127,6 +128,7 @@ class ExchangeServer(_Strict):
         pattern=r"^[^\s/:]+:\d+$|^\[[0-9a-fA-F:]+\]:\d+$",
         description="host:port of an agent beside that server, at another site; what crosses is compressed",
     )
+    limits: ServerLimits = Field(default=ServerLimits(), description="how much may be asked, by the hours of the week")
 
     @field_validator("ews")
     @classmethod
@@ -307,6 +309,9 @@ class MailboxSync(_Strict):
     )
     surroundings: Surroundings = Surroundings()
     schedule: Schedule = Field(default=Schedule(), description="when mailboxes of any collection may be worked on")
+    line: LineLimits = Field(
+        default=LineLimits(), description="what may be exchanged with both organisations together, by the hours"
+    )
 
 
 class Collection(_Strict):

@@ -8,8 +8,11 @@ from pathlib import Path
 
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_events import Table
+from isthmus_exchange.bandwidth import Bandwidth
 from isthmus_exchange.client import Client
-from isthmus_project import Collection, Organisation, Project
+from isthmus_exchange.governor import Governed
+from isthmus_exchange.limiting import Limit
+from isthmus_project import Collection, LineLimits, Organisation, Project
 from isthmus_service import Security
 from pydantic import ValidationError
 
@@ -36,6 +39,8 @@ class Organisations:
         self._security = security
         self._read: dict[bytes, Project | None] = {}
         self._clients: dict[str, Client] = {}
+        self.line = Bandwidth()
+        """What all clients together exchange with all servers."""
 
     def priorities(self) -> dict[str, int]:
         """Of every collection of the projects in force."""
@@ -61,25 +66,42 @@ class Organisations:
         if found is None:
             return ""
         project, its_collection = found
+        for organisation in (project.source, project.target):
+            if organisation.exchange.limits.closed(now):
+                return f"blackout hours of the servers of {organisation.name}"
         whole = project.mailbox.schedule.closed(now, ordered=ordered)
         return whole or its_collection.schedule.closed(now, ordered=ordered)
 
     def all_closed(self, now: datetime, *, ordered: bool) -> list[str]:
         """The collections whose mailboxes are not worked on at `now`."""
-        projects = (self._project(applied.document) for applied in self._projects.values())
-        names = {collection.name for project in projects if project for collection in project.collections}
+        names = {collection.name for project in self._known() for collection in project.collections}
         return sorted(name for name in names if self.closed(name, now, ordered=ordered))
+
+    def governed(self) -> list[Governed]:
+        """Every client that has been asked for, with what the newest projects say of its server."""
+        return [
+            Governed(side, client, organisation.exchange)
+            for project in self._known()
+            for side, organisation in ((Limit.SOURCE, project.source), (Limit.TARGET, project.target))
+            if (client := self._clients.get(_key(organisation)))
+        ]
+
+    def lines(self) -> list[LineLimits]:
+        """What the newest projects say of the line that all servers share."""
+        return [project.mailbox.line for project in self._known()]
 
     async def close(self) -> None:
         """Close every client."""
         for client in self._clients.values():
             await client.close()
 
+    def _known(self) -> list[Project]:
+        found = (self._project(applied.document) for applied in self._projects.values())
+        return [project for project in found if project]
+
     def _find(self, name: str) -> tuple[Project, Collection] | None:
-        for applied in self._projects.values():
-            project = self._project(applied.document)
-            collection = project.collection(name) if project else None
-            if project and collection:
+        for project in self._known():
+            if collection := project.collection(name):
                 return project, collection
         return None
 
@@ -92,9 +114,18 @@ class Organisations:
         return self._read[document]
 
     def _client(self, organisation: Organisation) -> Client:
-        key = f"{organisation.name} {organisation.exchange.model_dump_json()}"
+        key = _key(organisation)
         if key not in self._clients:
             self._clients[key] = Client.of(
-                organisation, self._secrets, answer_seconds=self._answer_seconds, security=self._security
+                organisation,
+                self._secrets,
+                answer_seconds=self._answer_seconds,
+                security=self._security,
+                shared=self.line,
             )
         return self._clients[key]
+
+
+def _key(organisation: Organisation) -> str:
+    """The same for the same account at the same server; how much it may be asked changes without a new client."""
+    return f"{organisation.name} {organisation.exchange.model_dump_json(exclude={'connections', 'limits'})}"

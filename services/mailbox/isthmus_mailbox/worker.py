@@ -54,6 +54,7 @@ from isthmus_mailbox.memory import ByteGate
 from isthmus_mailbox.notices import Notices, Watch
 from isthmus_mailbox.organisations import Organisations, Way
 from isthmus_mailbox.passing import MailboxBlocked, Pass
+from isthmus_mailbox.pressing import press
 from isthmus_mailbox.proving import Proof, prove
 from isthmus_mailbox.running import run_pass
 from isthmus_mailbox.surroundings import Around, People, trees
@@ -120,6 +121,11 @@ class Worker:
             tasks.create_task(self._ownership.run())
             tasks.create_task(self._schedule())
             tasks.create_task(self._watch())
+            tasks.create_task(press(self._service, self._pool, self._organisations, self._share))
+
+    def _share(self) -> float:
+        """How much of all mailboxes are this worker's; that of one partition at least."""
+        return max(1, len(self._ownership.owned())) / ACCOUNT_PAIRS.partitions
 
     # --- what is heard ----------------------------------------------------------------------------------------------
 
@@ -162,7 +168,8 @@ class Worker:
             way = self._organisations.way(collection)
         except LookupError:
             return None
-        return way.source if way.project.mailbox.notifications else None
+        blackout = way.project.source.exchange.limits.closed(datetime.now(UTC))
+        return way.source if way.project.mailbox.notifications and not blackout else None
 
     def _changed(self, found: Collection[bytes]) -> None:
         self._noticed.update(found)

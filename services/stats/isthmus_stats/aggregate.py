@@ -21,6 +21,7 @@ from isthmus_events.topics import (
     ACCOUNT_PAIRS,
     DIRECTORY_STATUS,
     MAILBOX_PASSES,
+    MAILBOX_PRESSURE,
     MAILBOX_PROGRESS,
     MAILBOX_SET_ASIDE,
     PROJECTS,
@@ -32,6 +33,7 @@ from isthmus_project import Project
 from pydantic import ValidationError
 
 from . import record
+from .pressure import pressure_of
 from .record import Journal, Mailbox
 from .summary import DirectoryView, ProjectView
 from .throughput import gains
@@ -53,6 +55,7 @@ TOPICS: tuple[Topic[Any], ...] = (
     MAILBOX_PROGRESS,
     MAILBOX_PASSES,
     MAILBOX_SET_ASIDE,
+    MAILBOX_PRESSURE,
     SWITCH_PROGRESS,
 )
 TABLES = ("mailboxes", "journals", "projects", "directories", "throughput")
@@ -109,6 +112,7 @@ class Aggregation:
         self._listen(MAILBOX_PROGRESS, self._progress)
         self._listen(MAILBOX_PASSES, self._pass)
         self._listen(MAILBOX_SET_ASIDE, self._set_aside)
+        self._listen(MAILBOX_PRESSURE, self._pressure)
         self._listen(SWITCH_PROGRESS, self._switch)
         self._filled = False
         self._app.on_rebalance_complete.connect(self._recovered)
@@ -224,6 +228,10 @@ class Aggregation:
         identity = item.pair_id.hex()
         at = int(event.time.timestamp() * 1_000_000)
         self._keep_journal(identity, record.with_set_aside(self._journal(identity), item, at))
+
+    def _pressure(self, said: mailbox_pb2.WorkerPressure, _event: Event) -> None:
+        # In no table: workers say it again before anybody has missed it.
+        self._board.pressures[said.worker] = pressure_of(said)
 
     def _switch(self, progress: switch_pb2.SwitchProgress, _event: Event) -> None:
         switch = record.switch_of(progress)

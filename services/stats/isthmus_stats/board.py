@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from .pressure import Pressure, limited
 from .query import Page, Query, answer
 from .record import Journal, Mailbox
 from .summary import DirectoryView, ProjectView, Summary, summarise
@@ -27,6 +28,7 @@ class Board:
         self.journals: dict[str, Journal] = {}
         self.projects: dict[str, ProjectView] = {}
         self.directories: dict[str, DirectoryView] = {}
+        self.pressures: dict[str, Pressure] = {}
         self.throughput = Throughput()
         self.version = 0
         self.edition = 0
@@ -70,7 +72,9 @@ class Board:
     def _add_up(self) -> Summary:
         project = self.project
         directory = self.directories.get(project.name) if project else None
-        return summarise(self.mailboxes.values(), project, directory, self.throughput, self.clock())
+        now = self.clock()
+        held_up = limited(self.pressures.values(), now)
+        return summarise(self.mailboxes.values(), project, directory, self.throughput, now, held_up)
 
     def page(self, query: Query) -> Page:
         return answer(query, self.mailboxes.values())

@@ -51,6 +51,7 @@ class Pages:
             "slug": slug,
         }
         self._jinja.globals |= {
+            "moment_of": lambda seconds: words.moment(seconds * 1_000_000),
             "clock": lambda seconds: words.clock(seconds, board.clock()),
             "side": self._side,
             "statuses": STATUSES,

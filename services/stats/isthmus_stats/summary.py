@@ -13,6 +13,7 @@ from .throughput import FINE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from .pressure import Limited
     from .record import Mailbox
     from .throughput import Throughput
 
@@ -91,6 +92,8 @@ class Summary:
     forecast: Forecast
     # Items and bytes of each of the last buckets, oldest first: start, items, bytes.
     recent: Sequence[tuple[int, float, float]]
+    # What holds workers up, that of the most workers first; empty when nothing does.
+    limited_by: Sequence[Limited] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The shape of /api/v1/summary."""
@@ -102,6 +105,7 @@ class Summary:
             "items_per_second": round(self.items_rate, 2),
             "bytes_per_second": round(self.bytes_rate),
             "forecast": asdict(self.forecast),
+            "limited_by": [one.to_json() for one in self.limited_by],
             "collections": [
                 {"name": one.name, "switch": one.switch, **_totals_json(one.totals)} for one in self.collections
             ],
@@ -141,6 +145,7 @@ def summarise(
     directory: DirectoryView | None,
     throughput: Throughput,
     now: float,
+    limited_by: Sequence[Limited] = (),
 ) -> Summary:
     shown = [mailbox for mailbox in mailboxes if mailbox.shown]
     of_collection: dict[str, list[Mailbox]] = {name: [] for name, _ in (project.collections if project else [])}
@@ -161,4 +166,5 @@ def summarise(
         bytes_rate=bytes_rate,
         forecast=forecast(shown, recent),
         recent=recent,
+        limited_by=limited_by,
     )

@@ -1,0 +1,176 @@
+"""How many requests, how many bytes, and what is limiting: decisions, by a clock that the tests move."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from isthmus_exchange.bandwidth import Bandwidth
+from isthmus_exchange.budget import Budget
+from isthmus_exchange.limiting import Limit, On, Spent, Verdict, add_up, limiting
+from isthmus_exchange.meter import Meter
+
+SOURCE, TARGET = Limit.SOURCE, Limit.TARGET
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# --- what is limiting -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("on", "expected"),
+    [
+        ({}, Verdict(Limit.NOTHING)),
+        ({(SOURCE, On.ANSWERS): 0.5}, Verdict(Limit.NOTHING)),
+        ({(SOURCE, On.ANSWERS): 7.0, (TARGET, On.ANSWERS): 9.0}, Verdict(TARGET, TARGET, On.ANSWERS)),
+        # Somebody waits: whatever the answers take, more at the same time would be faster.
+        ({(SOURCE, On.ANSWERS): 90.0, (TARGET, On.BACK_OFF): 3.0}, Verdict(TARGET, TARGET, On.BACK_OFF)),
+        ({(SOURCE, On.CONNECTIONS): 20.0, (TARGET, On.BUSY): 30.0}, Verdict(TARGET, TARGET, On.BUSY)),
+        ({(SOURCE, On.BUSINESS_HOURS): 20.0}, Verdict(Limit.BUSINESS_HOURS, SOURCE, On.BUSINESS_HOURS)),
+        ({(SOURCE, On.BANDWIDTH): 2.0}, Verdict(Limit.BANDWIDTH, SOURCE, On.BANDWIDTH)),
+        ({(Limit.BANDWIDTH, On.BANDWIDTH): 2.0}, Verdict(Limit.BANDWIDTH, None, On.BANDWIDTH)),
+    ],
+)
+def test_the_verdict_is_where_time_is_spent(on: Any, expected: Verdict) -> None:
+    assert limiting(Spent(10.0, 1.0, on)) == expected
+
+
+def test_a_whole_processor_explains_everything_else() -> None:
+    waits = {(TARGET, On.CONNECTIONS): 50.0}
+    assert limiting(Spent(10.0, 9.0, waits)) == Verdict(Limit.PROCESSOR)
+    assert limiting(Spent(10.0, 5.0, waits)).limit is TARGET
+    assert limiting(Spent(0.0)).limit is Limit.NOTHING
+
+
+def test_stretches_of_time_add_up() -> None:
+    first = Spent(1.0, 0.5, {(SOURCE, On.BUSY): 2.0})
+    second = Spent(2.0, 0.25, {(SOURCE, On.BUSY): 1.0, (TARGET, On.ANSWERS): 4.0})
+    assert add_up([first, second]) == Spent(3.0, 0.75, {(SOURCE, On.BUSY): 3.0, (TARGET, On.ANSWERS): 4.0})
+
+
+def test_a_meter_tells_while_time_is_being_spent() -> None:
+    clock = Clock()
+    meter = Meter(clock)
+    with meter:
+        clock.now += 2
+        with meter:
+            clock.now += 3
+            assert meter.seconds == 8
+    clock.now += 100
+    assert meter.seconds == 8
+
+
+# --- how many bytes -------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(0, 50_000), st.floats(0, 3)), min_size=1, max_size=60))
+def test_no_more_bytes_begin_than_the_rate_allows(requests: list[tuple[int, float]]) -> None:
+    """A second's worth may come at once, and the last request may owe; the rest keeps to the rate."""
+    clock = Clock()
+    line = Bandwidth(clock)
+    line.allow(10_000)
+    began, crossed = clock.now, 0
+    for size, pause in requests:
+        clock.now += pause
+        clock.now += line.owed
+        assert crossed <= 10_000 * (clock.now - began) + 10_000 + 1
+        line.spend(size)
+        crossed += size
+
+
+def test_what_an_answer_brings_is_owed_by_the_next() -> None:
+    clock = Clock()
+    line = Bandwidth(clock)
+    line.allow(1000)
+    line.spend(500)
+    line.spend(4500)
+    assert line.owed == pytest.approx(5)
+    line.allow(5000)
+    assert line.owed == pytest.approx(1)
+    clock.now += 0.5
+    line.allow(None)
+    assert line.owed == 0
+
+
+async def test_those_who_wait_for_the_line_go_on_when_it_is_free_again() -> None:
+    line = Bandwidth()
+    line.allow(1000)
+    line.spend(10_000_000)
+    waiting = asyncio.create_task(line.turn(10))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    assert line.waiting.inside == 1
+    line.allow(None)
+    async with asyncio.timeout(20):
+        await waiting
+    assert line.waiting.seconds > 0
+
+
+# --- how many requests ----------------------------------------------------------------------------------------------
+
+
+async def test_business_hours_hold_and_let_go_at_once() -> None:
+    budget = Budget(10)
+    await budget.hold(10, 1)
+    free = asyncio.Event()
+    inside = 0
+
+    async def request() -> None:
+        nonlocal inside
+        async with budget.turn():
+            inside += 1
+            await free.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            tasks.create_task(request())
+        async with asyncio.timeout(20):
+            while budget.waiting.inside != 2:  # noqa: ASYNC110 - there is nothing else to wait for
+                await asyncio.sleep(0.01)
+        assert inside == 1
+        await budget.hold(10, 10)
+        async with asyncio.timeout(20):
+            while inside < 3:  # noqa: ASYNC110 - the same
+                await asyncio.sleep(0.01)
+        free.set()
+    assert budget.running == 0
+
+
+async def test_a_busy_server_is_asked_half_of_what_was_allowed_then() -> None:
+    budget = Budget(16)
+    budget.limit = 16.0
+    await budget.hold(16, 4)
+    budget.busy(0.0)
+    assert budget.room == 2
+    for _ in range(100):
+        budget.went_well()
+    assert (budget.room, budget.limit) == (4, 4.0), "what was not tried is not known to be possible"
+    await budget.hold(16, 16)
+    for _ in range(1000):
+        budget.went_well()
+    assert budget.room == 16
+
+
+async def test_nobody_keeps_a_turn_that_was_given_up_while_the_server_rests() -> None:
+    budget = Budget(2)
+    budget.busy(3600)
+
+    async def request() -> None:
+        async with budget.turn():
+            raise AssertionError("the server rests")
+
+    waiting = asyncio.create_task(request())
+    await asyncio.sleep(0.01)
+    assert budget.running == 1
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert (budget.running, budget.waiting.inside) == (0, 0)
