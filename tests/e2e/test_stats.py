@@ -22,6 +22,7 @@ from isthmus_events.event import headers
 from isthmus_events.topics import (
     ACCOUNT_PAIRS,
     DIRECTORY_STATUS,
+    MAILBOX_NOT_BROUGHT,
     MAILBOX_PASSES,
     MAILBOX_PRESSURE,
     MAILBOX_PROGRESS,
@@ -185,6 +186,10 @@ async def test_what_services_say_is_on_the_portal_and_survives_a_kill(speaker: S
         worker="mailbox-1", limit=mailbox_pb2.PRESSURE_LIMIT_TARGET_SERVER, words="beta is busy", at=2**60
     )
     await speaker.say(MAILBOX_PRESSURE, b"mailbox-1", held_up)
+    cache = mailbox_pb2.NotBrought.Loss(kind="offline cache", count=50, bytes=2_500_000, words="is built anew")
+    await speaker.say(
+        MAILBOX_NOT_BROUGHT, identity(0), mailbox_pb2.NotBrought(pair_id=identity(0), losses=[cache], at=1)
+    )
 
     await stats.ready()
     held = await stats.until("/api/v1/summary", lambda got: got["limited_by"])
@@ -196,6 +201,8 @@ async def test_what_services_say_is_on_the_portal_and_survives_a_kill(speaker: S
     assert summary["by_status"] == dict.fromkeys(summary["by_status"], 0) | {"waiting": 4, "copying": 1, "switching": 1}
     anna = await stats.until(f"/api/v1/mailboxes/{identity(0).hex()}", lambda got: got["set_aside"])
     assert anna["set_aside"][0]["reason"] == "ErrorItemCorrupt"
+    anna = await stats.until(f"/api/v1/mailboxes/{identity(0).hex()}", lambda got: got["not_brought"])
+    assert (anna["not_brought"][0]["kind"], anna["not_brought"][0]["count"]) == ("offline cache", 50)
     ben = await stats.until(f"/api/v1/mailboxes/{identity(1).hex()}", lambda got: got["passes"] and got["switch"])
     assert ben["passes"][0]["equal"] is True
     metrics = await stats.get("/metrics")
@@ -206,6 +213,7 @@ async def test_what_services_say_is_on_the_portal_and_survives_a_kill(speaker: S
     stats.process.start()
     await stats.ready()
     again = await stats.until(f"/api/v1/mailboxes/{identity(0).hex()}", lambda got: got["state"] == "in step")
+    assert again["not_brought"] == anna["not_brought"]
     assert (again["items"]["done"], again["set_aside"]) == (200, anna["set_aside"])
     # Ben's story was told before the kill and is on no compacted topic: it comes from the tables.
     assert (await stats.get(f"/api/v1/mailboxes/{identity(1).hex()}"))["passes"] == ben["passes"]

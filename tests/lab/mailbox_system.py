@@ -18,6 +18,7 @@ from isthmus.events.v1.mailbox_pb2 import (
     MailboxOrder,
     MailboxOrdered,
     MailboxProgress,
+    NotBrought,
     PassCompleted,
     WorkerPressure,
 )
@@ -25,7 +26,14 @@ from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_cli.signing import make_keys
 from isthmus_events import Topic, ensure_topics, send
 from isthmus_events.event import decode
-from isthmus_events.topics import MAILBOX_ORDERS, MAILBOX_PASSES, MAILBOX_PRESSURE, MAILBOX_PROGRESS, PROJECTS
+from isthmus_events.topics import (
+    MAILBOX_NOT_BROUGHT,
+    MAILBOX_ORDERS,
+    MAILBOX_PASSES,
+    MAILBOX_PRESSURE,
+    MAILBOX_PROGRESS,
+    PROJECTS,
+)
 from isthmus_exchange.client import Client, Mailbox
 from isthmus_project import Project
 
@@ -33,7 +41,7 @@ from tests.lab.copying import client
 from tests.plugins.exchange import Exchange, Office, Person
 from tests.waiting import eventually
 
-_HEARD: Sequence[Topic[Any]] = (MAILBOX_PROGRESS, MAILBOX_PASSES, MAILBOX_PRESSURE)
+_HEARD: Sequence[Topic[Any]] = (MAILBOX_PROGRESS, MAILBOX_PASSES, MAILBOX_NOT_BROUGHT, MAILBOX_PRESSURE)
 EVERYBODY: dict[str, Any] = {"name": "Everybody", "mailboxes": ["everybody@alpha.example"]}
 PROGRAM = str(Path(sys.executable).with_name("isthmus-mailbox"))
 
@@ -49,6 +57,7 @@ class Mover:
     id: bytes = field(default_factory=lambda: uuid.uuid4().bytes)
     progress: list[MailboxProgress] = field(default_factory=list)
     passes: list[PassCompleted] = field(default_factory=list)
+    not_brought: list[NotBrought] = field(default_factory=list)
 
     def pair(self, active: Any = SIDE_SOURCE, collection: str = "Everybody") -> Pair:
         return Pair(
@@ -134,7 +143,12 @@ class MailboxSystem:
                 if isinstance(event.data, WorkerPressure):
                     self.pressures.append(event.data)
                 elif mover is not None:
-                    (mover.progress if isinstance(event.data, MailboxProgress) else mover.passes).append(event.data)
+                    heard: dict[type, list[Any]] = {
+                        MailboxProgress: mover.progress,
+                        PassCompleted: mover.passes,
+                        NotBrought: mover.not_brought,
+                    }
+                    heard[type(event.data)].append(event.data)
 
 
 def _organisation(exchange: Exchange) -> dict[str, Any]:

@@ -136,6 +136,13 @@ async def test_orders_sweeps_pauses_and_the_switch(running: MailboxSystem, servi
     await running.order(dora, MAILBOX_ORDER_RESUME)
     assert (await running.answer(dora, request)).request_id == request
 
+    # What a switch would not bring is said before it: Outlook keeps three items offline.
+    async def foretold() -> bool:
+        said = dora.not_brought[-1].losses if dora.not_brought else []
+        return [(each.kind, each.count) for each in said] == [("offline cache", 3)]
+
+    await eventually(foretold)
+
     # After the switch nothing goes of its own accord; ordered, stragglers come, and what the owner deleted stays away.
     await running.say(ACCOUNT_PAIRS, dora.id, dora.pair(SIDE_TARGET))
     await put(dora.alpha, inbox, stream("Straggler"))

@@ -101,6 +101,7 @@ def test_a_mail_user_carries_the_mailbox_it_stands_for_until_it_has_its_own() ->
     world.settle()
     twin = world.twin(anna)
     assert twin.has_mailbox
+    assert twin.raw("msExchMailboxGuid") not in ((), anna.raw("msExchMailboxGuid")), "offline copies tell them apart"
     assert not twin.raw("msExchArchiveGUID"), "the new mailbox has no archive yet"
 
 

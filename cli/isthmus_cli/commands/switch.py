@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import sys
 import time
 import uuid
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from .. import not_brought
 from ..endpoints import endpoints
 from ..output import Exit, console, fail, print_json
 from ..people import chosen
@@ -32,6 +34,7 @@ def switch(
     collection: Annotated[str | None, typer.Option("--collection", "-c", help="Everybody in this collection.")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Back to the source.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Return when it is done, or at once.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, whatever is not brought along.")] = False,
     data: DataFolder = DEFAULT_DATA,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -41,6 +44,10 @@ def switch(
     Nobody is switched without proof that both mailboxes are equal. Then the active side changes, redirection in both
     forests follows, what arrived in between is brought over, and probe mails show that both organisations deliver
     to the right side. With [bold]--undo[/], the same way back. Exit code 1 when somebody was refused.
+
+    What does not come along is named first, person by person: what Outlook has to download anew, search folders, items
+    that are set aside, rules and delegates that wait. At a terminal you are asked whether to go on; a script is not.
+    [bold]--dry-run[/] only names it, with --json for programs.
     """
     if bool(addresses) == bool(collection):
         fail("say who: addresses, or a --collection", Exit.WRONG_INPUT)
@@ -55,6 +62,10 @@ def switch(
     if dry_run or not people:
         _say_plan(people, undo=undo, as_json=as_json)
         return
+    if not (undo or as_json):
+        _name_losses(people)
+        if console.is_terminal and sys.stdin.isatty() and not yes:
+            typer.confirm(f"Switch {len(people)} people?", abort=True)
     try:
         requests = asyncio.run(request_switches(where.kafka, [person["id"] for person in people], side))
     except (KafkaError, OSError) as error:
@@ -104,9 +115,18 @@ def _say_plan(people: list[dict[str, Any]], *, undo: bool, as_json: bool) -> Non
     if as_json:
         print_json(people)
         return
+    if not undo:
+        _name_losses(people)
+        console.print(f"{len(people)} people would be switched to the target.")
+        return
     for person in people:
-        way = "back to the source" if undo else "to the target"
-        console.print(f"{person['name']} ({person['status']}, {person['percent']:g} %) would be switched {way}.")
+        console.print(f"{person['name']} ({person['status']}) would be switched back to the source.")
+
+
+def _name_losses(people: list[dict[str, Any]]) -> None:
+    if people:
+        console.print(not_brought.table(people))
+        console.print(f"[dim]{not_brought.FOR_EVERYBODY}[/]")
 
 
 def _table(mailboxes: list[dict[str, Any]], requests: dict[str, str]) -> Table:

@@ -18,6 +18,7 @@ from isthmus.events.v1.mailbox_pb2 import (
     KeptAside,
     MailboxOrdered,
     MailboxProgress,
+    NotBrought,
     PassCompleted,
     WorkerPressure,
 )
@@ -121,6 +122,12 @@ MAILBOX_CERTIFICATES: Final = Topic(
     compacted=True,
     about="What the last comparison of both sides of a mailbox found, signed, from mailbox to operators and auditors.",
 )
+MAILBOX_NOT_BROUGHT: Final = Topic(
+    "isthmus.mailbox.notbrought.v1",
+    NotBrought,
+    compacted=True,
+    about="What a switch of a mailbox would not bring along, from mailbox to whoever decides about the switch.",
+)
 MAILBOX_PRESSURE: Final = Topic(
     "isthmus.mailbox.pressure.v1",
     WorkerPressure,
@@ -154,6 +161,7 @@ ALL_TOPICS: Final[tuple[Topic[Any], ...]] = (
     MAILBOX_SET_ASIDE,
     MAILBOX_KEPT_ASIDE,
     MAILBOX_CERTIFICATES,
+    MAILBOX_NOT_BROUGHT,
     MAILBOX_PRESSURE,
     SWITCH_REQUESTS,
     SWITCH_PROGRESS,

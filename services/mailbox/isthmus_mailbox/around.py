@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from isthmus_exchange.errors import InDoubtError
 
-from isthmus_mailbox import delegates, folder_settings, inbox_rules, out_of_office
+from isthmus_mailbox import delegates, folder_settings, inbox_rules, out_of_office, search_folders
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.surroundings import Around, PeopleAwayError
 
@@ -41,3 +41,4 @@ async def _follow(p: Pass, around: Around) -> None:
         await delegates.follow(p, around)
     # After the delegates, who are given rights in folders: here are all of them, as they are.
     await folder_settings.follow(p, around)
+    await search_folders.follow(p, around)

@@ -49,6 +49,7 @@ from isthmus_mailbox import boxes, certifying, metrics, telling
 from isthmus_mailbox.boxes import Box
 from isthmus_mailbox.database_kept import DatabaseKept
 from isthmus_mailbox.database_ledger import DatabaseLedger
+from isthmus_mailbox.farewell import Farewell
 from isthmus_mailbox.marks import SWEEP_SECONDS, Marks
 from isthmus_mailbox.memory import ByteGate
 from isthmus_mailbox.notices import Notices, Watch
@@ -96,6 +97,7 @@ class Worker:
         self._organisations = organisations
         self._people = people
         self._memory = ByteGate()
+        self._farewell = Farewell(pool)
         self._running: dict[bytes, asyncio.Task[None]] = {}
         self._at_work: dict[bytes, Box] = {}
         self._marks: dict[bytes, Marks] = {}
@@ -349,6 +351,7 @@ class Worker:
                 )
                 await publish(connection, MAILBOX_CERTIFICATES, box.id, issued)
             await self._tell(connection, telling.progress(box, counts, state, problem))
+        await self._farewell.say(box, lease, counts)
         if rest > _BUSY_SECONDS and box.id in self._noticed:
             # Something happened after the rest was chosen; whoever woke the mailbox found it not yet at rest.
             self._changed({box.id})

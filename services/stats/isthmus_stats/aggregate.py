@@ -20,6 +20,7 @@ from isthmus_events.event import Event, UndecodableError, decode
 from isthmus_events.topics import (
     ACCOUNT_PAIRS,
     DIRECTORY_STATUS,
+    MAILBOX_NOT_BROUGHT,
     MAILBOX_PASSES,
     MAILBOX_PRESSURE,
     MAILBOX_PROGRESS,
@@ -55,6 +56,7 @@ TOPICS: tuple[Topic[Any], ...] = (
     MAILBOX_PROGRESS,
     MAILBOX_PASSES,
     MAILBOX_SET_ASIDE,
+    MAILBOX_NOT_BROUGHT,
     MAILBOX_PRESSURE,
     SWITCH_PROGRESS,
 )
@@ -112,6 +114,7 @@ class Aggregation:
         self._listen(MAILBOX_PROGRESS, self._progress)
         self._listen(MAILBOX_PASSES, self._pass)
         self._listen(MAILBOX_SET_ASIDE, self._set_aside)
+        self._listen(MAILBOX_NOT_BROUGHT, self._not_brought)
         self._listen(MAILBOX_PRESSURE, self._pressure)
         self._listen(SWITCH_PROGRESS, self._switch)
         self._filled = False
@@ -228,6 +231,10 @@ class Aggregation:
         identity = item.pair_id.hex()
         at = int(event.time.timestamp() * 1_000_000)
         self._keep_journal(identity, record.with_set_aside(self._journal(identity), item, at))
+
+    def _not_brought(self, said: mailbox_pb2.NotBrought, _event: Event) -> None:
+        mailbox = self._mailbox(said.pair_id)
+        self._keep(mailbox, record.with_not_brought(mailbox, said))
 
     def _pressure(self, said: mailbox_pb2.WorkerPressure, _event: Event) -> None:
         # In no table: workers say it again before anybody has missed it.

@@ -100,6 +100,7 @@ class Pages:
             "standing": self._render("standing.html", mailbox=mailbox),
             "curve": self._render("curve.html", mailbox=mailbox, samples=journal.samples, curve=curve),
             "switches": self._render("switches.html", mailbox=mailbox, steps=journal.steps[::-1]),
+            "farewell": self._render("farewell.html", mailbox=mailbox),
             "passes": self._render("passes.html", passes=journal.passes[::-1]),
             "aside": self._render("aside.html", mailbox=mailbox, items=journal.set_aside[::-1]),
         }

@@ -166,6 +166,7 @@ def _mailbox_json(mailbox: Mailbox) -> dict[str, Any]:
         "problem": mailbox.trouble,
         "at": mailbox.at,
         "switch": asdict(mailbox.switch) if mailbox.switch else None,
+        "not_brought": [asdict(one) for one in mailbox.not_brought],
     }
 
 

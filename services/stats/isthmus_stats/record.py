@@ -43,6 +43,21 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """Something that a switch would not bring along: so many of a kind, what becomes of it, the first ones by name."""
+
+    kind: str
+    count: int
+    bytes: int
+    words: str
+    examples: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        return cls(**{**value, "examples": tuple(value["examples"])})
+
+
+@dataclass(frozen=True, slots=True)
 class Mailbox:
     """One mailbox. Sizes are bytes, counts are items, ``id`` is the pair's id in hexadecimal."""
 
@@ -67,6 +82,9 @@ class Mailbox:
     problem: str = ""
     at: int = 0
     switch: Switch | None = None
+    # What a switch would not bring along, and when that was said.
+    not_brought: tuple[Loss, ...] = ()
+    not_brought_at: int = 0
 
     @property
     def shown(self) -> bool:
@@ -116,8 +134,9 @@ class Mailbox:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        switch = value.get("switch")
-        return cls(**{**value, "switch": Switch(**switch) if switch else None})
+        switch, losses = value.get("switch"), value.get("not_brought", ())
+        given = {"switch": Switch(**switch) if switch else None, "not_brought": tuple(map(Loss.from_json, losses))}
+        return cls(**{**value, **given})
 
 
 def with_pair(mailbox: Mailbox, pair: accounts_pb2.Pair) -> Mailbox:
@@ -157,6 +176,13 @@ def with_progress(mailbox: Mailbox, progress: mailbox_pb2.MailboxProgress) -> Ma
         problem=progress.problem,
         at=progress.at,
     )
+
+
+def with_not_brought(mailbox: Mailbox, said: mailbox_pb2.NotBrought) -> Mailbox:
+    if said.at < mailbox.not_brought_at:
+        return mailbox
+    losses = tuple(Loss(one.kind, one.count, one.bytes, one.words, tuple(one.examples)) for one in said.losses)
+    return replace(mailbox, not_brought=losses, not_brought_at=said.at)
 
 
 def switch_of(progress: switch_pb2.SwitchProgress) -> Switch:

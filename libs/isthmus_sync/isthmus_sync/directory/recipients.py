@@ -63,15 +63,19 @@ def recipient_attributes(
         "legacyExchangeDN": f"{facts.recipients}/cn={pair.id.hex()}-{alias}",
         "msExchVersion": _VERSION,
     }
-    changes: dict[str, str] = {}
+    changes: dict[str, str | bytes] = {}
     if kind is Kind.GROUP:
         security = (source.number("groupType") & SECURITY_ENABLED) != 0
         wanted["msExchRecipientDisplayType"] = str(_SECURITY_GROUP if security else _DISTRIBUTION_GROUP)
     elif kind is Kind.CONTACT:
         wanted |= {"internetEncoding": _TEXT_AND_HTML, **_types(_MAIL_CONTACT)}
     elif gets_mailbox(source, target, facts):
-        wanted |= _mailbox(pair, source, facts)
-        changes = _types(_mailbox_types(source, linked=linked))
+        mailbox = _mailbox(pair, source, facts)
+        wanted |= mailbox
+        changes |= _types(_mailbox_types(source, linked=linked))
+        if target.raw("msExchMailboxGuid") == source.raw("msExchMailboxGuid"):
+            # As a mail user it named the source's mailbox, whose offline copies are none of the new one.
+            changes["msExchMailboxGuid"] = mailbox["msExchMailboxGuid"]
         if source.raw("msExchArchiveGUID") and target.raw("msExchArchiveGUID") == source.raw("msExchArchiveGUID"):
             # As a mail user it named the source's archive; the new mailbox has none.
             changes |= {"msExchArchiveGUID": "", "msExchArchiveName": ""}
