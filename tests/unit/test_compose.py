@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from isthmus_mailbox.agent import AgentSettings
 from isthmus_service import ServiceSettings
 from ruamel.yaml import YAML
 
@@ -32,7 +33,8 @@ def settings_of(service: str) -> type[ServiceSettings]:
 
 def test_every_service_is_a_container_built_alone() -> None:
     built = {name: container["build"]["args"] for name, container in CONTAINERS.items() if "build" in container}
-    assert built == {name: {"SERVICE": name} for name in SERVICES}
+    # The agent is a program of the mailbox service's image.
+    assert built == {name: {"SERVICE": name} for name in SERVICES} | {"agent": {"SERVICE": "mailbox"}}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -40,6 +42,24 @@ def test_a_service_is_told_only_settings_it_knows(service: str) -> None:
     known = {f"ISTHMUS_{name.upper()}" for name in settings_of(service).model_fields} | {"ISTHMUS_CONFIG"}
     told = {name for name in CONTAINERS[service]["environment"] if name.startswith("ISTHMUS_")}
     assert told <= known
+
+
+def test_an_agent_starts_when_it_is_asked_for_and_needs_nothing_but_its_own_settings() -> None:
+    agent = CONTAINERS["agent"]
+    assert agent["profiles"] == ["agent"]
+    assert agent["depends_on"] == []
+    known = {f"ISTHMUS_{name.upper()}" for name in AgentSettings.model_fields}
+    assert agent["environment"].keys() <= known, "nor does it know the database or Kafka"
+    required = {f"ISTHMUS_{name.upper()}" for name, field in AgentSettings.model_fields.items() if field.is_required()}
+    assert required <= agent["environment"].keys()
+    own = Path(agent["environment"]["ISTHMUS_TLS_CERTIFICATE"]).parent
+    assert all(
+        container["environment"].get("ISTHMUS_TLS_CERTIFICATE") != f"{own}/server.pem" for container in others(agent)
+    )
+
+
+def others(container: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in CONTAINERS.values() if each is not container and "environment" in each]
 
 
 def test_the_image_says_only_settings_that_every_service_knows() -> None:
@@ -53,7 +73,8 @@ def test_the_image_says_only_settings_that_every_service_knows() -> None:
 def test_no_port_is_published_beyond_loopback(container: str) -> None:
     for port in CONTAINERS[container].get("ports", []):
         assert isinstance(port, str), "the short form is what this test reads"
-        assert port.startswith("127.0.0.1:"), port
+        # An agent is asked from another site; that, too, somebody has to want.
+        assert port.startswith("${AGENT_ADDRESS:-127.0.0.1}:" if container == "agent" else "127.0.0.1:"), port
     assert CONTAINERS[container].get("network_mode") != "host"
 
 
@@ -69,7 +90,7 @@ def test_a_container_has_no_more_rights_than_it_needs(container: str) -> None:
 @pytest.mark.parametrize("container", sorted(CONTAINERS))
 def test_passwords_are_asked_for_and_never_given(container: str) -> None:
     for name, value in CONTAINERS[container].get("environment", {}).items():
-        if "PASSWORD" in name or "SECRET" in name:
+        if ("PASSWORD" in name or "SECRET" in name) and not name.endswith("_FILE"):
             assert re.fullmatch(r"\$\{[A-Z_]+:\?.+\}", value), f"{name} must be required from .env, with a reason"
 
 

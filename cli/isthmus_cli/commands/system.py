@@ -33,6 +33,10 @@ Work = Annotated[
     ),
 ]
 Workers = Annotated[int, typer.Option("--mailbox-workers", min=1, max=32, help="How many mailbox processes run.")]
+Agents = Annotated[
+    bool,
+    typer.Option("--agents", help="An agent beside each Exchange of project.yaml in the folder, as at two sites."),
+]
 PortalPort = Annotated[
     int | None, typer.Option("--portal-port", min=1, max=65535, help="Port of the portal; a free one by default.")
 ]
@@ -48,28 +52,37 @@ def up(
     seed: Seed = 1,
     work: Work = 60,
     mailbox_workers: Workers = 1,
+    agents: Agents = False,
     portal_port: PortalPort = None,
 ) -> None:
     """Start Kafka, PostgreSQL and all services on this machine, and keep them running.
 
     What dies is started again. A system is a folder: another --data is another system, on other ports. Starting a
     running system changes only what is asked to be different. With [bold]--lab[/], two Active Directory forests with
-    an Exchange server each come up beside it, and a project file for them is written.
+    an Exchange server each come up beside it, and a project file for them is written. With [bold]--agents[/], the
+    workers ask both servers by agents, as they would at two sites; apply the project file to have it so.
     """
     system = System(data)
     options = LabOptions(people=people, items=items, seed=seed, actions_per_minute=work) if lab else None
-    bring_up(system, options, mailbox_workers, portal_port)
+    bring_up(system, options, mailbox_workers, portal_port, with_agents=agents)
     console.print(f"Portal   [bold]{system.endpoints.portal}[/]")
     if system.project_file.exists():
         console.print(f"Project  {system.project_file}  (next: isthmus apply {system.project_file})")
     console.print("Stop it with [bold]isthmus down[/]; look at it with [bold]isthmus ps[/].")
 
 
-def bring_up(system: System, lab: LabOptions | None, mailbox_workers: int, portal_port: int | None = None) -> None:
+def bring_up(
+    system: System,
+    lab: LabOptions | None,
+    mailbox_workers: int,
+    portal_port: int | None = None,
+    *,
+    with_agents: bool = False,
+) -> None:
     """Prepare and start the system, showing what happens, and return when everything is ready."""
     with failing_clearly(), system.locked(), _progress() as progress:
         task = progress.add_task("preparing", total=None)
-        system.decide(lab, mailbox_workers, portal_port)
+        system.decide(lab, mailbox_workers, portal_port, with_agents=with_agents)
         programs = system.prepare(lambda line: progress.console.print(f"  [green]✓[/] {line}"))
         progress.update(task, description="starting")
         system.start(programs)

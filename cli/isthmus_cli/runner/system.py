@@ -18,11 +18,12 @@ from pathlib import Path
 from isthmus_lab.lab import Lab, LabOptions
 from isthmus_lab.program import Program
 from isthmus_lab.supervise import Supervisor
+from isthmus_project import ProjectError, load_project, name_agents
 
 from ..certificates import issue, tls_settings
 from ..endpoints import Endpoints, endpoints_of
 from ..signing import make_keys
-from . import kafka, postgres
+from . import agents, kafka, postgres
 from .ports import free_ports
 from .services import service_programs
 
@@ -39,6 +40,7 @@ class State:
 
     ports: dict[str, int] = field(default_factory=dict)
     mailbox_workers: int = 1
+    agents: bool = False
     lab: LabOptions | None = None
 
 
@@ -65,14 +67,17 @@ class System:
         lab = document.pop("lab")
         return State(**document, lab=LabOptions(**lab) if lab else None)
 
-    def decide(self, lab: LabOptions | None, mailbox_workers: int, portal_port: int | None) -> State:
+    def decide(
+        self, lab: LabOptions | None, mailbox_workers: int, portal_port: int | None, *, with_agents: bool = False
+    ) -> State:
         """The state of this system, made now if there is none; ports that it lacks are chosen among the free ones."""
         self.data.mkdir(parents=True, exist_ok=True)
         state = self.state if self._state_file.exists() else State(lab=lab)
         if lab and not state.lab:
             state = replace(state, lab=lab)
-        state = replace(state, mailbox_workers=mailbox_workers)
+        state = replace(state, mailbox_workers=mailbox_workers, agents=with_agents)
         wanted = [*_PORTS, *(f"mailbox-{number}" for number in range(1, mailbox_workers + 1))]
+        wanted += agents.PORTS if with_agents else ()
         missing = [name for name in wanted if name not in state.ports]
         ports = state.ports | dict(zip(missing, free_ports(len(missing)), strict=True))
         if portal_port:
@@ -134,7 +139,29 @@ class System:
         if lab:
             lab.write_project(self.project_file, self.secrets)
         self._certify("isthmus")
-        return [*programs, *self._services()]
+        return [*programs, *self._agents(say), *self._services()]
+
+    def _agents(self, say: Callable[[str], None]) -> list[Program]:
+        """Agents, when there are to be any, and the project file naming them; what it says is in force once applied."""
+        state = self.state
+        if not self.project_file.exists():
+            if state.agents:
+                raise RunnerError(
+                    f"agents need a project: write {self.project_file} ('isthmus init'), or take --lab, which has one"
+                )
+            return []
+        try:
+            project = load_project(self.project_file)
+            wanted = agents.addresses(state.ports) if state.agents else {}
+            theirs = set(agents.addresses(state.ports).values()) if set(agents.PORTS) <= state.ports.keys() else set()
+            ours = {project.source.exchange.agent, project.target.exchange.agent} <= theirs | {None}
+            if (state.agents or ours) and name_agents(self.project_file, wanted):
+                say(f"{self.project_file.name} names {'the agents' if wanted else 'no agents'}: isthmus apply")
+            if not state.agents:
+                return []
+            return agents.agent_programs(self.data, state.ports, self.secrets, project, self._certify)
+        except (ProjectError, LookupError) as error:
+            raise RunnerError(str(error)) from error
 
     def _services(self) -> list[Program]:
         state = self.state

@@ -259,7 +259,7 @@ class Client:
             finally:
                 metrics.REQUESTS.labels(self.name, operation, outcome).inc()
                 metrics.SECONDS.labels(self.name, operation).observe(time.monotonic() - started)
-                metrics.LIMIT.labels(self.name).set(self.budget.limit)
+                metrics.LIMIT.labels(self.name).set(self.budget.room)
 
     def _rest(self, seconds: float, code: str) -> None:
         """Pause this budget as the server asked."""

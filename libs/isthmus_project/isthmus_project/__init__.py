@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 
+from .agents_named import name_agents
 from .limits import LineLimits, ServerLimits
 from .load import Problem, ProjectError, load_project, named_pairs_file
 from .model import (
@@ -51,5 +52,6 @@ __all__ = [
     "Surroundings",
     "add_pair",
     "load_project",
+    "name_agents",
     "named_pairs_file",
 ]
