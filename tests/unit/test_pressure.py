@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from isthmus_exchange.bandwidth import Bandwidth
 from isthmus_exchange.budget import Budget
+from isthmus_exchange.client import Client
+from isthmus_exchange.governor import Governed, Governor
 from isthmus_exchange.limiting import Limit, On, Spent, Verdict, add_up, limiting
 from isthmus_exchange.meter import Meter
+from isthmus_project import ExchangeServer, LineLimits
 
 SOURCE, TARGET = Limit.SOURCE, Limit.TARGET
 
@@ -174,3 +178,53 @@ async def test_nobody_keeps_a_turn_that_was_given_up_while_the_server_rests() ->
     waiting.cancel()
     await asyncio.wait({waiting})
     assert (budget.running, budget.waiting.inside) == (0, 0)
+
+
+# --- a process as a whole -------------------------------------------------------------------------------------------
+
+WORKING = datetime(2027, 1, 13, 9, 30, tzinfo=UTC)  # a Wednesday
+EVENING = datetime(2027, 1, 13, 20, 0, tzinfo=UTC)
+
+
+def exchange(**limits: Any) -> ExchangeServer:
+    office = {"business_hours": ["mon-fri 07:00-18:00"]} | limits if limits else {}
+    return ExchangeServer.model_validate(
+        {"ews": "https://mail.beta.example/EWS", "user": "svc", "password": {"file": "beta"}, "limits": office}
+    )
+
+
+async def test_clients_are_held_to_the_hour_and_said_to_be() -> None:
+    line = Bandwidth()
+    governor = Governor(line)
+    everything = LineLimits.model_validate({"bandwidth": "2 MB/s"})
+    async with Client("https://mail.beta.example/EWS", "svc", "", name="beta") as client:
+        office = Governed(TARGET, client, exchange(business_connections=4, business_bandwidth="1 MB/s"))
+        await governor.hold([office], [everything, LineLimits()], 0.5, WORKING)
+        assert (client.budget.room, client.bandwidth.rate, line.rate) == (2, 500_000, 1_000_000)
+        await governor.hold([office], [everything], 0.5, EVENING)
+        assert (client.budget.room, client.bandwidth.rate, line.rate) == (4, None, 1_000_000)
+        await governor.hold([Governed(TARGET, client, exchange())], [], 0.5, WORKING)
+        assert line.rate is None
+
+
+async def test_a_server_that_rests_is_named_with_the_end_of_its_rest() -> None:
+    governor = Governor(Bandwidth())
+    async with Client("https://mail.beta.example/EWS", "svc", "", name="beta") as client:
+        await governor.hold([Governed(TARGET, client, exchange())], [], 1.0, WORKING)
+        assert governor.look().verdict.on is None
+        client.budget.busy(3600, "ErrorServerBusy")
+
+        async def request() -> None:
+            async with client.budget.turn():
+                raise AssertionError("the server rests")
+
+        waiting = asyncio.create_task(request())
+        async with asyncio.timeout(60):
+            while (found := governor.look()).verdict.limit is not TARGET:  # noqa: ASYNC110 - it looks when asked
+                await asyncio.sleep(0.2)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+    assert found.verdict == Verdict(TARGET, TARGET, On.BACK_OFF)
+    assert (found.organisation, found.words) == ("beta", "beta is busy (ErrorServerBusy) and asks for a rest")
+    assert found.until is not None
+    assert 3000 < (found.until - datetime.now(UTC)).total_seconds() < 3700

@@ -144,23 +144,22 @@ class System:
     def _agents(self, say: Callable[[str], None]) -> list[Program]:
         """Agents, when there are to be any, and the project file naming them; what it says is in force once applied."""
         state = self.state
-        if not self.project_file.exists():
-            if state.agents:
-                raise RunnerError(
-                    f"agents need a project: write {self.project_file} ('isthmus init'), or take --lab, which has one"
-                )
-            return []
+        if not set(agents.PORTS) <= state.ports.keys():
+            return []  # there never were any
+        addresses = agents.addresses(state.ports)
         try:
             project = load_project(self.project_file)
-            wanted = agents.addresses(state.ports) if state.agents else {}
-            theirs = set(agents.addresses(state.ports).values()) if set(agents.PORTS) <= state.ports.keys() else set()
-            ours = {project.source.exchange.agent, project.target.exchange.agent} <= theirs | {None}
-            if (state.agents or ours) and name_agents(self.project_file, wanted):
-                say(f"{self.project_file.name} names {'the agents' if wanted else 'no agents'}: isthmus apply")
+            named = {project.source.exchange.agent, project.target.exchange.agent}
+            # What somebody else runs elsewhere stays, unless ours are wanted.
+            if state.agents or named <= {*addresses.values(), None}:
+                if name_agents(self.project_file, addresses if state.agents else {}):
+                    say(f"{self.project_file.name} {'names the agents' if state.agents else 'names no agents'} now")
             if not state.agents:
                 return []
             return agents.agent_programs(self.data, state.ports, self.secrets, project, self._certify)
-        except (ProjectError, LookupError) as error:
+        except ProjectError as error:
+            raise RunnerError(f"agents need the project, here or by --lab, which brings one:\n{error}") from error
+        except LookupError as error:
             raise RunnerError(str(error)) from error
 
     def _services(self) -> list[Program]:
