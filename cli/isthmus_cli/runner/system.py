@@ -151,9 +151,9 @@ class System:
             project = load_project(self.project_file)
             named = {project.source.exchange.agent, project.target.exchange.agent}
             # What somebody else runs elsewhere stays, unless ours are wanted.
-            if state.agents or named <= {*addresses.values(), None}:
-                if name_agents(self.project_file, addresses if state.agents else {}):
-                    say(f"{self.project_file.name} {'names the agents' if state.agents else 'names no agents'} now")
+            ours = state.agents or named <= {*addresses.values(), None}
+            if ours and name_agents(self.project_file, addresses if state.agents else {}):
+                say(f"{self.project_file.name} {'names the agents' if state.agents else 'names no agents'} now")
             if not state.agents:
                 return []
             return agents.agent_programs(self.data, state.ports, self.secrets, project, self._certify)
