@@ -351,7 +351,6 @@ class Worker:
                 )
                 await publish(connection, MAILBOX_CERTIFICATES, box.id, issued)
             await self._tell(connection, telling.progress(box, counts, state, problem))
-        await self._farewell.say(box, lease, counts)
         if rest > _BUSY_SECONDS and box.id in self._noticed:
             # Something happened after the rest was chosen; whoever woke the mailbox found it not yet at rest.
             self._changed({box.id})
@@ -359,6 +358,7 @@ class Worker:
             metrics.ITEMS.labels(outcome.value).inc(made.counts[outcome])
         metrics.BYTES.inc(made.bytes_copied)
         metrics.PASSES.labels("done").inc()
+        await self._farewell.say(box, lease, counts)
 
     def _certify(self, box: Box, way: Way, proof: Proof, set_aside: int) -> bytes | None:
         secrets = self._service.settings.secrets_dir
