@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bench import bench_accounts, bench_agents, bench_directory, bench_lab, bench_mailbox, bench_mailboxes
+from tests.bench import (
+    bench_accounts,
+    bench_agents,
+    bench_directory,
+    bench_lab,
+    bench_mailbox,
+    bench_mailboxes,
+    bench_workers,
+)
 from tests.bench.report import Row, show, write
 
 BENCHMARKS = (
     bench_mailbox.run,
     bench_mailboxes.run,
+    bench_workers.run,
     bench_lab.run,
     bench_directory.run,
     bench_accounts.run,

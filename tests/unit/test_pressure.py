@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -156,11 +157,11 @@ async def test_a_busy_server_is_asked_half_of_what_was_allowed_then() -> None:
     budget.busy(0.0)
     assert budget.room == 2
     for _ in range(100):
-        budget.went_well()
+        budget.went_well("FindFolder", 0.01)
     assert (budget.room, budget.limit) == (4, 4.0), "what was not tried is not known to be possible"
     await budget.hold(16, 16)
     for _ in range(1000):
-        budget.went_well()
+        budget.went_well("FindFolder", 0.01)
     assert budget.room == 16
 
 
@@ -178,6 +179,40 @@ async def test_nobody_keeps_a_turn_that_was_given_up_while_the_server_rests() ->
     waiting.cancel()
     await asyncio.wait({waiting})
     assert (budget.running, budget.waiting.inside) == (0, 0)
+
+
+async def test_less_content_goes_while_small_requests_are_slow() -> None:
+    budget = Budget(10)
+    budget.limit = 10.0
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(budget.turn(content=True))
+        for _ in range(200):
+            budget.went_well("GetFolder", 0.01)
+            budget.went_well("UploadItems", 2.0, content=True)
+        assert int(budget.content_limit) == 3, "what was not tried is not known to be possible"
+        budget.went_well("GetFolder", 0.1)
+        assert int(budget.content_limit) == 3, "slower, but nobody feels it"
+        budget.went_well("GetFolder", 0.3)
+        budget.went_well("GetFolder", 0.3)
+        assert int(budget.content_limit) == 2, "less, and only once for the same crowd"
+        budget.went_well("FindItem", 5.0)
+        assert int(budget.content_limit) == 2, "of this one nobody knows how fast it can be"
+
+
+async def test_a_small_request_goes_before_content_that_waits() -> None:
+    budget, order = Budget(4), list[str]()
+    await budget.hold(4, 1)
+
+    async def request(*, content: bool) -> None:
+        async with budget.turn(content=content):
+            order.append("content" if content else "small")
+
+    async with asyncio.TaskGroup() as tasks, budget.turn():
+        for content in (True, True, False):
+            tasks.create_task(request(content=content))
+        await asyncio.sleep(0.01)
+    assert order == ["small", "content", "content"]
 
 
 # --- a process as a whole -------------------------------------------------------------------------------------------

@@ -15,12 +15,12 @@ def _turn(*, first: bool, priority: int = 5, ordered: bool = False) -> Turn:
 
 
 def test_a_new_mail_does_not_wait_for_first_passes() -> None:
-    copying = [_turn(first=True)] * 8
+    copying = [_turn(first=True)] * 7
     assert choose([_turn(first=True, priority=1), _turn(first=False, priority=9)], copying, 10)[0] == [1]
 
 
 def test_first_passes_go_on_however_much_happens() -> None:
-    busy = [_turn(first=False)] * 8
+    busy = [_turn(first=False)] * 7
     assert choose([_turn(first=False), _turn(first=True)], busy, 10)[0] == [1]
 
 
@@ -30,7 +30,7 @@ def test_what_is_ordered_takes_any_place() -> None:
 
 
 def test_less_urgent_work_of_the_same_kind_gives_way() -> None:
-    working = [_turn(first=True)] * 8 + [_turn(first=False)] * 2
+    working = [_turn(first=True)] * 7 + [_turn(first=False)] * 3
     waiting = [_turn(first=True, priority=2), _turn(first=True, priority=3), _turn(first=False, priority=4)]
     assert choose(waiting, working, 10) == ([], {True: Urgency(True, 2), False: Urgency(True, 4)})
 

@@ -43,6 +43,9 @@ _ATTEMPTS = 6
 _LONGEST_WAIT = 20.0
 _NO_SECURITY = Security()
 
+_CONTENT = frozenset({"ExportItems", "UploadItems"})
+"""What carries the content of many items; everything else is small."""
+
 _REFUSED_BY_WEB_SERVER = {404: "ErrorMessageSizeExceeded", 413: "ErrorMessageSizeExceeded"}
 """What IIS says of a request that is larger than it takes (404.13, 413), before EWS has seen it."""
 
@@ -233,7 +236,8 @@ class Client:
         lines = [self.bandwidth] if self.shared is None else [self.bandwidth, self.shared]
         for line in lines:
             await line.turn(len(body))
-        async with self.budget.turn():
+        content = operation in _CONTENT
+        async with self.budget.turn(content=content):
             await self._line.ready()
             give_up = time.monotonic() + self.answer_seconds
             if announce:
@@ -249,7 +253,7 @@ class Client:
                 for line in lines:
                     line.spend(crossed - len(body))
                 root = self._understood(operation, status, answer)
-                self.budget.went_well()
+                self.budget.went_well(operation, time.monotonic() - started, content=content)
                 outcome = "answered"
                 return root
             except ServerBusyError as busy:

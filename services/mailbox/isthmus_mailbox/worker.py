@@ -74,9 +74,9 @@ _END_SECONDS = 6.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
 _WATCH_SECONDS = 2.0
 """So often it is seen which mailboxes are to be watched."""
-_BUSY_SECONDS = 1.0
-"""The rest of a mailbox in which something happened during its pass: one that is worked in is not looked at all the
-time."""
+_SHORTEST_REST = 0.2
+"""A mailbox in which something happened during its pass rests for as long as that took, and at least so long: one that
+is worked in is not looked at all the time."""
 
 
 class Settings(ServiceSettings):
@@ -332,7 +332,8 @@ class Worker:
         requests = [order.request_id for order in box.orders]
         if not requests and (box.passes == 0 or made.counts):
             requests = [b""]
-        rest = self._rest(box, way)
+        busy_rest = max(_SHORTEST_REST, (telling.microseconds() - started_at) / 1e6)
+        rest = busy_rest if box.id in self._noticed else self._rest(box, way)
         async with self._pool.acquire() as connection, connection.transaction():
             await lease.hold(connection)
             await boxes.finished(connection, box, rest)
@@ -351,7 +352,7 @@ class Worker:
                 )
                 await publish(connection, MAILBOX_CERTIFICATES, box.id, issued)
             await self._tell(connection, telling.progress(box, counts, state, problem))
-        if rest > _BUSY_SECONDS and box.id in self._noticed:
+        if rest > busy_rest and box.id in self._noticed:
             # Something happened after the rest was chosen; whoever woke the mailbox found it not yet at rest.
             self._changed({box.id})
         for outcome in Outcome:
@@ -370,8 +371,6 @@ class Worker:
 
     def _rest(self, box: Box, way: Way) -> float:
         """How long the mailbox rests after a pass, in seconds, unless something happens in it."""
-        if box.id in self._noticed:
-            return _BUSY_SECONDS
         if self._notices.watched(box.id) and not self._marks[box.id].around_due:
             return max(SWEEP_SECONDS, way.project.mailbox.interval_seconds)
         return way.project.mailbox.interval_seconds

@@ -7,6 +7,7 @@ other goes on. What somebody ordered takes any place.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,8 +29,8 @@ class Turn:
 
 
 def kept(places: int) -> int:
-    """How many of so many places are kept for each kind of pass: a quarter, at least one unless there is only one."""
-    return max(1, places // 4) if places > 1 else 0
+    """How many of so many places are kept for each kind of pass: a quarter, rounded up, unless there is only one."""
+    return math.ceil(places / 4) if places > 1 else 0
 
 
 def choose(waiting: Sequence[Turn], working: Iterable[Turn], places: int) -> tuple[list[int], dict[bool, Urgency]]:
