@@ -33,7 +33,7 @@ _AT_ONCE = 8
 _CONNECTIONS = 10
 _SCRIPTED = 2
 """Of so many mailboxes the script is measured: it takes one after the other, so its speed is that of all."""
-_SCENARIOS = ((5_000, 1_000), (100_000, 100))
+_SCENARIOS = ((5_000, 1_000), (100_000, 400))
 """Bytes an item, items a mailbox."""
 _LARGE = (1_000, 100_000, 50)
 """Bytes an item, items, folders."""

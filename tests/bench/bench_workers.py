@@ -229,15 +229,23 @@ async def _come_and_go(system: MailboxSystem, folder: Path, workers: int, luck: 
             worker.kill()
 
 
-async def _overtaken(url: str, movers: dict[str, list[Mover]]) -> tuple[int, int]:
-    """How many usual mailboxes began their first pass while an urgent one of the same partition waited for its, of how
-    many."""
+async def _partitions(url: str) -> dict[bytes, int]:
+    """Of the mailboxes that the workers have heard of."""
     connection = await asyncpg.connect(url)
     try:
-        rows = await connection.fetch("SELECT pair_id, partition FROM mailbox.mailbox")
+        if not await connection.fetchval("SELECT to_regclass('mailbox.mailbox')"):
+            return {}
+        return {
+            row["pair_id"]: row["partition"]
+            for row in await connection.fetch("SELECT pair_id, partition FROM mailbox.mailbox")
+        }
     finally:
         await connection.close()
-    partition = {row["pair_id"]: row["partition"] for row in rows}
+
+
+async def _overtaken(url: str, movers: dict[str, list[Mover]]) -> tuple[int, int]:
+    """How many usual mailboxes were copied while an urgent one of the same partition had not begun, of how many."""
+    partition = await _partitions(url)
     last_urgent: dict[int, int] = defaultdict(int)
     for mover in movers[_URGENT]:
         where = partition[mover.id]
@@ -254,9 +262,17 @@ async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[
         movers = {_URGENT: everybody[: mailboxes // 4], _USUAL: everybody[mailboxes // 4 :]}
         for collection in (_USUAL, _URGENT):
             await _say(system, movers[collection], collection)
-        began = time.monotonic()
+        closed = {"schedule": {"blackout": ["00:00-24:00"]}}
+        await system.apply(*(collection | closed for collection in _COLLECTIONS))
         coming_and_going = asyncio.create_task(_come_and_go(system, folder, workers, luck, seen))
         try:
+
+            async def heard() -> bool:
+                return len(await _partitions(url)) == mailboxes
+
+            await eventually(heard, 60 + mailboxes)
+            await system.apply(*_COLLECTIONS)
+            began = time.monotonic()
 
             async def copied() -> bool:
                 assert not coming_and_going.done(), coming_and_going.exception()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from .errors import EwsError
 from .names import MESSAGES, SEARCH_KEY, TYPES, M, T
@@ -22,6 +23,7 @@ ITEM_SHAPE = (
     "</t:AdditionalProperties></m:ItemShape>"
 )
 _SEARCH_KEY, _SIZE, _FLAGS, _MODIFIED, _IS_ASSOCIATED, _CLASS = 0x300B, 0x0E08, 0x0E07, 0x3008, 0x67AA, 0x001A
+_EXTENDED_PROPERTY, _EXTENDED_FIELD, _VALUE = f"{T}ExtendedProperty", f"{T}ExtendedFieldURI", f"{T}Value"
 _READ, _ASSOCIATED = 0x1, 0x40
 """mfRead and mfFAI of PidTagMessageFlags, [MS-OXCMSG] 2.2.1.6."""
 
@@ -147,13 +149,24 @@ def read_folder_id(message: Element) -> str:
 
 
 def read_extended(element: Element) -> dict[int, str]:
-    """Extended properties by their tag's number."""
+    """Extended properties of one value, by their tag's number."""
     found: dict[int, str] = {}
-    for each in element.iterfind(f"{T}ExtendedProperty"):
-        path = each.find(f"{T}ExtendedFieldURI")
-        if path is not None:
-            found[int(path.get("PropertyTag", "0"), 0)] = each.findtext(f"{T}Value") or ""
+    # A walk, as looking each element up by a path takes ten times as long, and there are half a dozen an item.
+    for each in element.iterchildren(_EXTENDED_PROPERTY):
+        tag = value = ""
+        for part in each:
+            if part.tag == _EXTENDED_FIELD:
+                tag = part.get("PropertyTag", "")
+            elif part.tag == _VALUE:
+                value = part.text or ""
+        if tag:
+            found[_number(tag)] = value
     return found
+
+
+@lru_cache(maxsize=1024)
+def _number(tag: str) -> int:
+    return int(tag, 0)
 
 
 def _local(element: Element) -> str:

@@ -88,6 +88,8 @@ def check(message: Element) -> EwsError | None:
 
     What a server leaves out after a failure comes as a warning (ErrorBatchProcessingStopped).
     """
+    if message.get("ResponseClass") == "Success":
+        return None
     beside = message.find(f"{M}ResponseMessage")
     message = message if beside is None else beside
     if message.get("ResponseClass") == "Success":

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import lru_cache
 
 _BINARY, _TEXT = b"\0", b"\1"
 
 
+@lru_cache(maxsize=8192)  # an item's ids are packed about ten times while it is copied
 def pack(identity: str) -> bytes:
     """The id as bytes; `unpack` gives exactly the same text back, whatever it is."""
     if not identity:
         return b""
+    text = identity.encode()
     try:
-        binary = base64.b64decode(identity, validate=True)
-    except (binascii.Error, ValueError):
-        return _TEXT + identity.encode()
-    return _BINARY + binary if base64.b64encode(binary).decode() == identity else _TEXT + identity.encode()
+        binary = binascii.a2b_base64(text)
+    except binascii.Error:
+        return _TEXT + text
+    return _BINARY + binary if binascii.b2a_base64(binary, newline=False) == text else _TEXT + text
 
 
 def unpack(packed: bytes) -> str:
