@@ -199,6 +199,39 @@ class Upload(NamedTuple):
     over: str | None = None
 
 
+class Attached(NamedTuple):
+    """An attachment without its content. `kind`: its element, "FileAttachment"…; `size` in bytes, as a server counts."""
+
+    id: str
+    kind: str
+    name: str
+    size: int
+
+
+class Outline(NamedTuple):
+    """What decides how an item can be brought over by its properties."""
+
+    item_class: str
+    # PidTagMessageSize in bytes.
+    size: int
+    attachments: tuple[Attached, ...]
+
+
+class Properties(NamedTuple):
+    """An item as CreateItem takes it: the element's name, and its children as they came, prefix t declared outside."""
+
+    element: str
+    content: str
+
+
+class Attachment(NamedTuple):
+    """An attachment as CreateAttachment takes it: its element in pieces, so that its base64 is held once."""
+
+    pieces: tuple[str, ...]
+    # Of the item that it is; empty for files.
+    item_class: str = ""
+
+
 class EntryPage(NamedTuple):
     """A part of a folder's contents, as a comparison sees them."""
 

@@ -22,6 +22,7 @@ from isthmus_sync.mailbox.model import (
     Work,
 )
 from isthmus_sync.mailbox.staging import deletion
+from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox.ids import pack, pack_optional, unpack, unpack_optional
 
@@ -37,13 +38,13 @@ _PUT_FOLDER = """
 """
 _PUT_ITEM = """
     INSERT INTO item (pair_id, source_id, target_id, folder, search_key, size, associated, is_read,
-                      source_change_key, target_change_key, modified)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                      source_change_key, target_change_key, modified, way)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (pair_id, source_id) DO UPDATE SET
         target_id = excluded.target_id, folder = excluded.folder, search_key = excluded.search_key,
         size = excluded.size, associated = excluded.associated, is_read = excluded.is_read,
         source_change_key = excluded.source_change_key, target_change_key = excluded.target_change_key,
-        modified = excluded.modified, agreed_at = excluded.agreed_at
+        modified = excluded.modified, way = excluded.way, agreed_at = excluded.agreed_at
 """
 _STAGE = """
     INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
@@ -83,6 +84,9 @@ class DatabaseLedger:
 
     async def known_in(self, folder: int) -> dict[str, ItemRow]:
         return await self._items("folder = $2", folder)
+
+    async def came_by(self, way: Way) -> dict[str, ItemRow]:
+        return await self._items("way = $2", way)
 
     async def counts(self) -> dict[tuple[int, bool], int]:
         rows = await self._pool.fetch(
@@ -283,6 +287,7 @@ def _item(row: Record) -> ItemRow:
         from_change_key=unpack(row["source_change_key"]),
         to_change_key=unpack(row["target_change_key"]),
         modified=row["modified"],
+        way=Way(row["way"]),
     )
 
 
@@ -298,6 +303,7 @@ def _item_values(row: ItemRow) -> tuple[object, ...]:
         pack(row.from_change_key),
         pack(row.to_change_key),
         row.modified,
+        row.way,
     )
 
 

@@ -10,8 +10,9 @@ from isthmus_exchange.operations import FindItem
 from isthmus_exchange.values import Item
 from isthmus_sync.mailbox import batches, doubt
 from isthmus_sync.mailbox.model import Action, FolderRow, ItemRow, LedgerChange, Outcome, Staged, Work
+from isthmus_sync.mailbox.ways import Way
 
-from isthmus_mailbox import trees
+from isthmus_mailbox import assembly, trees
 from isthmus_mailbox.passing import Pass
 
 GRACE_SECONDS = 3.0
@@ -50,7 +51,11 @@ async def settle_items(p: Pass) -> None:
         remaining = doubt.latest(rows) + GRACE_SECONDS - p.clock()
         # In this order: what shows after the deadline is all that there will ever be.
         found = await look(p, [row for row in rows if doubt.needs_look(row)])
+        before = await p.ledger.known([each.staged.from_id for each in found])
         for each in found:
+            earlier = before.get(each.staged.from_id)
+            if earlier is not None:
+                await assembly.put_away(p, earlier.to_id)
             await _adopt(p, each)
         lost = [row for row in rows if row.from_id not in {each.staged.from_id for each in found}]
         if remaining > 0 and lost:
@@ -63,7 +68,7 @@ async def settle_items(p: Pass) -> None:
                     resent=[
                         (row.folder, row.search_key)
                         for row in lost
-                        if row.intent and row.intent.action is Action.CREATE and row.search_key
+                        if row.intent and row.intent.action in (Action.CREATE, Action.MAKE) and row.search_key
                     ],
                 )
             )
@@ -121,6 +126,7 @@ async def _adopt(p: Pass, found: doubt.Found) -> None:
                 from_change_key="",
                 to_change_key=item.change_key,
                 modified="",
+                way=Way.REFUSED if staged.intent.action is Action.MAKE else Way.STREAM,
             )
         ]
     )

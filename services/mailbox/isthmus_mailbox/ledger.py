@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged, Work
+from isthmus_sync.mailbox.ways import Way
 
 
 class Ledger(Protocol):
@@ -23,6 +24,8 @@ class Ledger(Protocol):
     async def known(self, from_ids: Collection[str]) -> dict[str, ItemRow]: ...
 
     async def known_in(self, folder: int) -> dict[str, ItemRow]: ...
+
+    async def came_by(self, way: Way) -> dict[str, ItemRow]: ...
 
     async def counts(self) -> dict[tuple[int, bool], int]:
         """How many items the ledger has that are not to be deleted, by folder and whether they are associated."""

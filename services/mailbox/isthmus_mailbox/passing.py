@@ -27,6 +27,7 @@ from isthmus_exchange.operations import Operation
 from isthmus_sync.mailbox import hierarchy, retry
 from isthmus_sync.mailbox.model import FolderRow, LedgerChange, Outcome, Staged
 
+from isthmus_mailbox.assembly import Assembly
 from isthmus_mailbox.ledger import Ledger
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import ByteGate
@@ -74,6 +75,9 @@ class Pass:
     breathe: Callable[[], Awaitable[None]] = _at_once
     memory: ByteGate = field(default_factory=ByteGate)
     marks: Marks = field(default_factory=Marks)
+    # The servers take items as streams, as far as anybody knows.
+    streams: bool = True
+    assembly: Assembly = field(default_factory=Assembly)
     # With what the surroundings are looked after; None: they are not.
     around: Around | None = None
     # The trees that are to be followed where both sides have them, by the roles of their tops (trees.py).

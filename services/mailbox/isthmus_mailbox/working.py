@@ -14,8 +14,9 @@ from isthmus_sync.mailbox import moves
 from isthmus_sync.mailbox.batches import by_bytes, by_count
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged, Work
 
-from isthmus_mailbox import adopting, copying, doubts, moving
+from isthmus_mailbox import adopting, by_properties, copying, doubts, moving
 from isthmus_mailbox.passing import NOT_DONE, Pass, in_parallel
+from isthmus_mailbox.sending import Copy
 
 _CHUNK = 1000
 _BATCHES_AT_ONCE = 4
@@ -26,6 +27,8 @@ _DELETIONS = 100
 async def work_off(p: Pass) -> None:
     """Do all work that is due, each row once. What fails stays staged, with the reason."""
     await adopting.adopt(p)
+    if p.eager:
+        await by_properties.try_streams_again(p)
     reached = 0
     while True:
         queue = _Queue(p, reached)
@@ -48,7 +51,7 @@ class _Queue:
         self._p = p
         self.reached = reached
 
-    async def batches(self) -> AsyncIterator[list[copying.Copy]]:
+    async def batches(self) -> AsyncIterator[list[Copy]]:
         p = self._p
         while not p.doubt:
             rows = await p.ledger.next_work(Work.COPY, self.reached, p.due, _CHUNK)
@@ -60,7 +63,7 @@ class _Queue:
             moved = await self._moves([row for row in rows if row.from_id not in known])
             for batch in by_bytes(row for row in rows if row.from_id not in moved):
                 await p.breathe()
-                yield [copying.Copy(row, known.get(row.from_id)) for row in batch]
+                yield [Copy(row, known.get(row.from_id)) for row in batch]
 
     async def _moves(self, arrivals: list[Staged]) -> set[str]:
         """Make the moves among these creations; returns their from ids."""

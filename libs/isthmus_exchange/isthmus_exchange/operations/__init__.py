@@ -1,16 +1,20 @@
 """The operations of EWS that the per-item path needs: one small file each, named after it."""
 
+from .attachments import CreateAttachment, GetAttachment
 from .create_folder import CreateFolder
+from .create_items import CreateItems
 from .delegates import AddDelegates, GetDelegation, RemoveDelegates, UpdateDelegates
 from .delete_folder import DeleteFolder
 from .delete_item import DeleteItems
+from .describe_items import DescribeItems
 from .export_items import ExportItems
-from .find_folder import FindFolderMarks, FindFolders, TreePage
+from .find_folder import FindFolderMarks, FindFolderNamed, FindFolders, TreePage
 from .find_item import FindEntries, FindItem
 from .get_folder import GetDistinguishedFolders, GetFolderMarks
 from .get_folder_settings import GetFolderSettings
 from .get_item import GetItemLabels, Label
 from .get_mime import GetMime
+from .get_properties import GetProperties
 from .inbox_rules import GetInboxRules, UpdateInboxRules
 from .move_folder import MoveFolder
 from .move_item import MoveItems
@@ -27,15 +31,20 @@ from .upload_items import UploadItems
 
 __all__ = [
     "AddDelegates",
+    "CreateAttachment",
     "CreateFolder",
+    "CreateItems",
     "DeleteFolder",
     "DeleteItems",
+    "DescribeItems",
     "ExportItems",
     "FindEntries",
     "FindFolderMarks",
+    "FindFolderNamed",
     "FindFolders",
     "FindItem",
     "FolderUpdate",
+    "GetAttachment",
     "GetDelegation",
     "GetDistinguishedFolders",
     "GetFolderMarks",
@@ -44,6 +53,7 @@ __all__ = [
     "GetItemLabels",
     "GetMime",
     "GetOutOfOffice",
+    "GetProperties",
     "Hit",
     "Label",
     "MoveFolder",

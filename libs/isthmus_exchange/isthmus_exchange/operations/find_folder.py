@@ -1,4 +1,4 @@
-"""FindFolder ([MS-OXWSSRCH] 3.1.4.1): the whole tree below a root."""
+"""FindFolder ([MS-OXWSSRCH] 3.1.4.1): the whole tree below a root, or one folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ..names import M, T
 from ..shapes import FOLDER_SHAPE, MARK_SHAPE, distinguished, read_folder, read_mark
-from ..soap import Element
+from ..soap import Element, attribute
 from ..values import Folder, FolderMark
 from .operation import Operation, only
 
@@ -53,6 +53,27 @@ class FindFolderMarks(Operation[TreePage[tuple[str, FolderMark]]]):
 
     def answer(self, messages: Sequence[Element]) -> TreePage[tuple[str, FolderMark]]:
         return _page(messages, self.offset, read_mark)
+
+
+@dataclass(frozen=True)
+class FindFolderNamed(Operation["str | None"]):
+    """The id of the folder of this name straight below the root with this role, if there is one."""
+
+    top: str
+    display_name: str
+    name = "FindFolder"
+
+    def body(self, _newer: bool, /) -> str:
+        return (
+            f'<m:FindFolder Traversal="Shallow">{FOLDER_SHAPE}<m:Restriction><t:IsEqualTo>'
+            '<t:FieldURI FieldURI="folder:DisplayName"/><t:FieldURIOrConstant>'
+            f"<t:Constant Value={attribute(self.display_name)}/></t:FieldURIOrConstant></t:IsEqualTo></m:Restriction>"
+            f"<m:ParentFolderIds>{distinguished(self.top)}</m:ParentFolderIds></m:FindFolder>"
+        )
+
+    def answer(self, messages: Sequence[Element]) -> str | None:
+        found = _page(messages, 0, read_folder).folders
+        return found[0].id if found else None
 
 
 def _whole_tree(shape: str, offset: int, top: str) -> str:

@@ -5,6 +5,7 @@ hierarchy.py   the tree: what changed, what to do to the other side's tree
 staging.py     what a folder's changes mean as work; reconciling a folder after its sync state was lost
 moves.py       a creation and a deletion that are one move
 batches.py     work in requests, by bytes first
+ways.py        by which way an item's content goes over
 doubt.py       what a look at the other side says about writes that got no answer
 folder_settings.py  rights and properties of folders
 rules.py       inbox rules

@@ -28,7 +28,7 @@ class Found(NamedTuple):
 
 def needs_look(staged: Staged) -> bool:
     """Whether the to side can tell: a new item or a moved one shows, other writes can be made twice without harm."""
-    return staged.intent is not None and staged.intent.action in (Action.CREATE, Action.MOVE)
+    return staged.intent is not None and staged.intent.action in (Action.CREATE, Action.MAKE, Action.MOVE)
 
 
 def match(doubtful: Iterable[Staged], items: Iterable[Item], claimed: Collection[str]) -> list[Found]:

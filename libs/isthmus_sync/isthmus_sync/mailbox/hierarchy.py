@@ -137,6 +137,17 @@ def below(rows: Sequence[FolderRow], tops: Collection[int]) -> list[FolderRow]:
     return [row for row in rows if top_of(row) in tops]
 
 
+def top(rows: Sequence[FolderRow], number: int) -> str:
+    """The role of the top of the tree in which a folder is; empty when the rows do not tell."""
+    by_number = {row.number: row for row in rows}
+    row = by_number.get(number)
+    for _ in rows:
+        if row is None or row.parent is None:
+            break
+        row = by_number.get(row.parent)
+    return row.role if row is not None else ""
+
+
 def path(rows: Sequence[FolderRow], number: int) -> str:
     """A folder for people: "Inbox/Travel"; the root is "/". Other trees have their name before it: "Archive/Inbox"."""
     by_number = {row.number: row for row in rows}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
+from isthmus_sync.mailbox.ways import Way
+
 ROOT = 0
 """Number of the folder msgfolderroot in every mailbox: the top of its main tree."""
 
@@ -68,6 +70,7 @@ class ItemRow:
     # Modification time on the from side as its server writes it; empty when it could have been modified again within
     # the same second, so that nothing can be concluded from it.
     modified: str
+    way: Way = Way.STREAM
 
 
 class Work(IntEnum):
@@ -87,6 +90,8 @@ class Action(IntEnum):
     MOVE = 3
     DELETE = 4
     READ_FLAG = 5
+    # A new item from the other's properties, by one request or by the move of a finished one to its place.
+    MAKE = 6
 
 
 @dataclass(frozen=True, slots=True)

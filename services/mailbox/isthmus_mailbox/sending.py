@@ -1,0 +1,134 @@
+"""New content sent to the to side: the intent before it, the ledger after it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from isthmus_exchange.errors import EwsError, InDoubtError, Kind, ServerBusyError
+from isthmus_exchange.operations import Operation
+from isthmus_exchange.values import ItemId
+from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged
+from isthmus_sync.mailbox.ways import Way
+
+from isthmus_mailbox.passing import NOT_DONE, MailboxBlocked, Pass
+
+_BUSY_ATTEMPTS = 5
+
+
+class Copy(NamedTuple):
+    """An item to be copied; `over` is its row in the ledger when the to side has it already."""
+
+    staged: Staged
+    over: ItemRow | None
+    way: Way = Way.STREAM
+    # Why it does not go as a stream, in the server's words.
+    refused: str = ""
+
+
+async def halving(
+    p: Pass,
+    batch: list[Copy],
+    do: Callable[[list[Copy]], Awaitable[None]],
+    refused: Callable[[Copy, EwsError], Awaitable[None]],
+) -> None:
+    """`do(batch)`; when that is refused as a whole, the halves, until the item is found, which is `refused`."""
+    try:
+        await do(batch)
+        return
+    except EwsError as error:
+        if error.kind is Kind.MAILBOX:
+            raise MailboxBlocked(str(error)) from error
+        if error.kind is not Kind.PERMANENT:
+            raise
+        if len(batch) == 1:
+            await refused(batch[0], error)
+            return
+    middle = len(batch) // 2
+    await halving(p, batch[:middle], do, refused)
+    await halving(p, batch[middle:], do, refused)
+
+
+async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | EwsError]]) -> list[ItemId | EwsError]:
+    """The server's answers for the items of the batch. None at all (an empty list): it is in doubt."""
+
+    async def announce(until: float) -> None:
+        await p.write(LedgerChange(stage=[_intended(each, until) for each in batch]))
+
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return await p.to_side.call(operation, announce)
+        except InDoubtError as error:
+            p.log.warning("new content got no answer", items=len(batch), reason=str(error))
+            p.doubt = True
+            return []
+        except ServerBusyError:
+            # Nothing happened, and the budget waits for as long as the server asks before it lets the next one go.
+            await p.write(LedgerChange(stage=[each.staged for each in batch]))
+            if attempt == _BUSY_ATTEMPTS:
+                raise
+        except NOT_DONE:
+            await p.write(LedgerChange(stage=[each.staged for each in batch]))
+            raise
+
+
+def _intended(each: Copy, until: float) -> Staged:
+    by_stream = Action.UPDATE if each.over else Action.CREATE
+    action = by_stream if each.way is Way.STREAM else Action.MAKE
+    return replace(each.staged, intent=Intent(action, until))
+
+
+def record(p: Pass, change: LedgerChange, each: Copy, answer: ItemId | EwsError) -> None:
+    """Put into `change` what became of an item: its row in the ledger, its work, what is told of it."""
+    staged, over = each.staged, each.over
+    if not isinstance(answer, EwsError):
+        change.items.append(_agreed(each, answer))
+        change.unstage.append(staged.from_id)
+        change.bytes_copied += staged.size
+        change.count(Outcome.UPDATED if over else Outcome.ADDED)
+    elif answer.kind is Kind.IN_DOUBT:
+        p.doubt = True  # its intent stays
+    elif answer.kind is Kind.GONE and over is not None:
+        gone(p, change, staged, over)
+    else:
+        fail(p, change, each, answer)
+
+
+def gone(p: Pass, change: LedgerChange, staged: Staged, over: ItemRow) -> None:
+    """Put into `change` that the copy is not where it was put."""
+    if p.heal:
+        # As a new item it comes back.
+        change.forget.append(staged.from_id)
+        change.stage.append(replace(staged, intent=None, sequence=0))
+    else:
+        # Its owner works on the to side and has removed it there.
+        change.items.append(replace(over, from_change_key=staged.change_key))
+        change.unstage.append(staged.from_id)
+
+
+def fail(p: Pass, change: LedgerChange, each: Copy, error: EwsError) -> None:
+    """Put into `change` that an item could not be copied, with everything that was said of it."""
+    if each.refused:
+        words = f"{each.refused}; by its properties: {error}"
+        error = EwsError(error.code, words.removeprefix(f"{error.code}: "), error.back_off)
+    p.failed(change, each.staged, error)
+
+
+def _agreed(each: Copy, answer: ItemId) -> ItemRow:
+    staged = each.staged
+    return ItemRow(
+        from_id=staged.from_id,
+        to_id=answer.id,
+        folder=staged.folder,
+        search_key=staged.search_key,
+        size=staged.size,
+        associated=staged.associated,
+        is_read=staged.is_read,
+        from_change_key=staged.change_key,
+        to_change_key=answer.change_key,
+        modified=staged.modified,
+        way=each.way,
+    )

@@ -1,0 +1,90 @@
+"""Items that go by their properties: from a server without streams, and those whose stream is refused."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from isthmus_exchange.client import Announce
+from isthmus_exchange.errors import EwsError
+from isthmus_exchange.operations import ExportItems, FindFolders, Operation
+from isthmus_lab.mapi import fasttransfer, tags
+from isthmus_lab.mapi.bag import Attachment, Bag
+from isthmus_mailbox.proving import prove
+from isthmus_mailbox.running import run_pass
+
+from tests.lab.copying import Copying, copying, listing, put, role
+from tests.plugins.conditions import conditions
+from tests.plugins.exchange import Exchanges, Office
+
+_OLD = 133_500_000_000_000_000
+_WITHOUT_STREAMS = {"fault": "error", "code": "ErrorInvalidOperation", "operations": ["ExportItems", "UploadItems"]}
+
+
+@pytest.fixture
+async def box(exchanges: Exchanges, office: Office, database_url: str) -> AsyncIterator[Copying]:
+    async with copying(exchanges, office, database_url) as box:
+        yield box
+
+
+def mail(subject: str, number: int, **more: Any) -> Bag:
+    """A letter that was received."""
+    return Bag(
+        {
+            tags.PidTagMessageFlags: tags.MSGFLAG_READ if number % 2 else 0,
+            tags.PidTagMessageClass: "IPM.Note",
+            tags.PidTagSubject: subject,
+            tags.PidTagNormalizedSubject: subject,
+            tags.PidTagBody: f"{subject}: the quick brown fox\r\n",
+            tags.PidTagSearchKey: b"property" + number.to_bytes(8, "big"),
+            tags.PidTagCreationTime: _OLD,
+            tags.PidTagLastModificationTime: _OLD,
+            tags.PidTagMessageDeliveryTime: _OLD,
+            tags.PidTagClientSubmitTime: _OLD - 600_000_000,
+            tags.PidTagInternetMessageId: f"<{number}@alpha.test>",
+            tags.PidTagImportance: 2,
+            tags.PidTagFlagStatus: 2,
+            tags.PidNameKeywords: ["Blue", "Travel"],
+            tags.PidTagSentRepresentingName: "Berta",
+            tags.PidTagSentRepresentingAddressType: "SMTP",
+            tags.PidTagSentRepresentingEmailAddress: "berta@elsewhere.test",
+        }
+        | more
+    )
+
+
+def streamed(bag: Bag) -> str:
+    return base64.b64encode(fasttransfer.encode(bag)).decode()
+
+
+async def bags(mailbox: Any, folder: str, *, associated: bool = False) -> dict[bytes, Bag]:
+    """What a folder holds, by search key."""
+    ids = await listing(mailbox, folder, associated=associated)
+    found = {}
+    for exported in await mailbox.call(ExportItems(tuple(ids))) if ids else ():
+        assert not isinstance(exported, EwsError)
+        bag = fasttransfer.decode(base64.b64decode(exported.data))
+        assert bag[tags.PidTagSearchKey] not in found, "twice"
+        found[bag[tags.PidTagSearchKey]] = bag
+    return found
+
+
+async def test_mail_comes_by_its_properties_from_a_server_without_streams(box: Copying, exchanges: Exchanges) -> None:
+    inbox = await role(box.alpha, "inbox")
+    await put(box.alpha, inbox, *(streamed(mail(f"Letter {number}", number)) for number in range(25)))
+    with conditions(exchanges.alpha, faults={"rules": [_WITHOUT_STREAMS]}):
+        this = await box.new_pass()
+        await run_pass(this)
+    assert this.counts.total() == 25
+    ours = await bags(box.alpha, inbox)
+    theirs = await bags(box.beta, await role(box.beta, "inbox"))
+    assert ours.keys() == theirs.keys()
+    for key, bag in ours.items():
+        copy = theirs[key]
+        same = set(bag.properties) - {tags.PidTagLastModificationTime, tags.PidTagBody}
+        assert {key: copy.get(key) for key in same} == {key: bag[key] for key in same}
+        assert copy[tags.PidTagBody].strip() == bag[tags.PidTagBody].strip()
+    proof = await prove(this)
+    assert proof.equal, proof.differences
