@@ -148,11 +148,14 @@ def test_what_cannot_be_copied_is_found_fetched_and_tried_again(user: User, tmp_
     info = user.json("lab", "info")
     alpha = info["alpha"]
     address = alpha["people"][1]["address"]
-    server: Any = SimpleNamespace(
-        ews=alpha["ews"],
-        authority=alpha["ca_file"],
-        service_account=(alpha["account"]["user"], alpha["account"]["password"]),
-    )
+    sides: list[Any] = [
+        SimpleNamespace(
+            ews=side["ews"],
+            authority=side["ca_file"],
+            service_account=(side["account"]["user"], side["account"]["password"]),
+        )
+        for side in (alpha, info["beta"])
+    ]
     user.run("apply", user.project)
     user.wait(address, 1)
     box = mailbox.mbox(tmp_path / "box")
@@ -160,7 +163,8 @@ def test_what_cannot_be_copied_is_found_fetched_and_tried_again(user: User, tmp_
         box.add(_message(subject))
     box.flush()
     broken = {"fault": "item-error", "mailboxes": [address], "operations": ["ExportItems"], "subjects": ["Cursed"]}
-    with conditions(server, faults={"rules": [broken]}):
+    refusing = {"fault": "error", "code": "ErrorItemSave", "operations": ["CreateItem"]}
+    with conditions(sides[0], faults={"rules": [broken]}), conditions(sides[1], faults={"rules": [refusing]}):
         user.run("lab", "import", str(tmp_path / "box"), "--mailbox", address)
         deadline = time.monotonic() + _SECONDS
         while not user.mailbox(address)["items"]["set_aside"]:

@@ -14,6 +14,7 @@ from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError
 from isthmus_exchange.operations import (
     CreateFolder,
+    CreateItems,
     DeleteFolder,
     DeleteItems,
     MoveFolder,
@@ -265,6 +266,8 @@ async def test_what_cannot_be_copied_is_set_aside_and_stops_nothing(box: Copying
 
         async def call(self, operation: Operation[Any], announce: Announce | None = None) -> Any:
             if self.refusing and isinstance(operation, UploadItems) and any(map(_strange, operation.items)):
+                raise EwsError("ErrorCorruptData", "too strange as a stream")
+            if self.refusing and isinstance(operation, CreateItems) and "Letter 7<" in operation.body(True):
                 raise EwsError("ErrorMessageSizeExceeded", "too strange")
             return await box.beta.call(operation, announce)
 
@@ -274,7 +277,7 @@ async def test_what_cannot_be_copied_is_set_aside_and_stops_nothing(box: Copying
     await run_pass(this)
     assert counts(this) == {"added": 139}
     (row,) = await box.pool.fetch("SELECT * FROM work")
-    assert "too strange" in row["reason"]
+    assert row["reason"].startswith("ErrorMessageSizeExceeded: ErrorCorruptData: too strange as a stream; by its prop")
     assert row["attempts"] == 1
     assert not (await prove(this)).equal
     side.refusing = False

@@ -19,17 +19,23 @@ from typing import Any
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, ServerBusyError, TransientError
 from isthmus_exchange.operations import (
+    CreateAttachment,
     CreateFolder,
+    CreateItems,
     DeleteFolder,
     DeleteItems,
+    DescribeItems,
     ExportItems,
     FindEntries,
     FindFolderMarks,
+    FindFolderNamed,
     FindFolders,
     FindItem,
+    GetAttachment,
     GetDistinguishedFolders,
     GetFolderMarks,
     GetItemLabels,
+    GetProperties,
     Label,
     MoveFolder,
     MoveItems,
@@ -42,6 +48,8 @@ from isthmus_exchange.operations import (
     UploadItems,
 )
 from isthmus_exchange.values import (
+    Attached,
+    Attachment,
     Entry,
     EntryPage,
     Exported,
@@ -52,11 +60,14 @@ from isthmus_exchange.values import (
     ItemChange,
     ItemChanges,
     ItemId,
+    Outline,
     Page,
+    Properties,
     Upload,
 )
 from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged, Work
 from isthmus_sync.mailbox.staging import deletion
+from isthmus_sync.mailbox.ways import Way
 
 ANSWER_SECONDS = 30.0
 _PAGE = 3
@@ -80,6 +91,8 @@ class Content:
     version: int
     # Rises with every setting of the read flag, also to what it was.
     flag_version: int = 0
+    # Attachments.
+    parts: tuple[str, ...] = ()
 
 
 class World:
@@ -128,6 +141,10 @@ class ModelMailbox:
         self._committed: dict[str, float] = {}
         self._deleted = Counter[str]()
         self.uploads = 0
+        # The server knows no streams; or it refuses those of the items that are told by this.
+        self.streams = True
+        self.stubborn: Callable[[Content], bool] = lambda _: False
+        self.store = f"{name} store"
         self.root = self._add_folder("", "Top", "IPF", "msgfolderroot")
         for role, called in roles.items():
             self._add_folder(self.root, called, "IPF.Note", role)
@@ -137,6 +154,7 @@ class ModelMailbox:
     def deliver(self, folder: str, text: str, *, associated: bool = False) -> str:
         number = next(self._numbers)
         content = Content(folder, f"{self.name}{number}".encode(), text, associated, False, self.world.time, number)
+        content.parts = tuple(f"{text}, page {page}" for page in range(number % 5 % 3))
         return self._add_item(content)
 
     def edit(self, item: str, text: str) -> None:
@@ -212,10 +230,11 @@ class ModelMailbox:
         if fate in (6, 7):  # it will be carried out later
             world.late.append((until, lambda: self._quietly(operation)))
             raise InDoubtError("no answer") if fate == 6 else Crash
-        if fate == 8 and isinstance(operation, UploadItems):  # half of it was carried out
+        if fate == 8 and isinstance(operation, UploadItems | CreateItems):  # half of it was carried out
             half = len(operation.items) // 2
-            self._answer(UploadItems(operation.items[:half]))
-            world.late.append((until, lambda: self._quietly(UploadItems(operation.items[half:]))))
+            first, rest = (replace(operation, items=some) for some in (operation.items[:half], operation.items[half:]))
+            self._answer(first)
+            world.late.append((until, lambda: self._quietly(rest)))
             raise Crash
         return self._answer(operation)
 
@@ -225,13 +244,19 @@ class ModelMailbox:
 
     def _answer(self, operation: Operation[Any]) -> Any:
         match operation:
-            case GetDistinguishedFolders():
-                return {folder.role: folder for folder in self.folders.values() if folder.role}
+            case GetDistinguishedFolders(others):
+                found_roles = {folder.role: folder for folder in self.folders.values() if folder.role}
+                if "root" in others:
+                    found_roles["root"] = Folder(self.store, "", "Root", "", "root", False)
+                return found_roles
+            case FindFolderNamed(_, name):
+                below = [each for each in self.folders.values() if each.parent == self.store and each.name == name]
+                return below[0].id if below else None
             case FindFolders():
-                found = [folder for folder in self.folders.values() if folder.id != self.root]
+                found = [folder for folder in self.folders.values() if self._below_root(folder)]
                 return TreePage([folder._replace(role="") for folder in found], True, len(found))
             case FindFolderMarks():
-                marks = [(folder, self._mark(folder)) for folder in self.folders if folder != self.root]
+                marks = [(each.id, self._mark(each.id)) for each in self.folders.values() if self._below_root(each)]
                 return TreePage(marks, True, len(marks))
             case GetFolderMarks(folders):
                 return {folder: self._mark(folder) for folder in folders if folder in self.folders}
@@ -251,9 +276,10 @@ class ModelMailbox:
                 page = self._answer(FindItem(folder, associated, offset))
                 return EntryPage([self._entry(item) for item in page.items], page.last, page.next)
             case GetItemLabels(ids):
-                return [Label(self.items[each].text, "IPM.Note") for each in ids]
+                return [Label(self.items[each].text, "IPM.Note") if each in self.items else _gone() for each in ids]
             case CreateFolder(parent, name, _):
-                self._there(parent)
+                if parent != self.store:
+                    self._there(parent)
                 return self.make_folder(parent, name)
             case RenameFolder(folder, name):
                 self._there(folder)
@@ -267,6 +293,26 @@ class ModelMailbox:
             case DeleteFolder(folder):
                 self._there(folder)
                 return self.delete_folder(folder)
+            case DescribeItems(ids):
+                return [self._outline(each) for each in ids]
+            case GetProperties(ids, _, _, associated):
+                return [self._properties(each, associated) for each in ids]
+            case CreateItems(folder, new):
+                self._there(folder)
+                return [self._made(folder, each) for each in new]
+            case GetAttachment(part):
+                item, _, number = part.rpartition("/")
+                if item not in self.items or len(self.items[item].parts) <= int(number):
+                    raise _gone()
+                return Attachment((self.items[item].parts[int(number)],))
+            case CreateAttachment(item, attachment):
+                if item not in self.items:
+                    raise _gone()
+                self.items[item].parts += attachment.pieces
+                self.items[item].version = next(self._numbers)
+                return None
+            case ExportItems() | UploadItems() if not self.streams:
+                raise EwsError("ErrorInvalidOperation", "no such operation")
             case ExportItems(ids):
                 return [self._export(each) for each in ids]
             case UploadItems(items):
@@ -287,16 +333,42 @@ class ModelMailbox:
         content = self.items.get(item)
         if content is None:
             return _gone()
-        whole = [content.key.decode(), content.text, content.is_read, content.modified]
+        if self.stubborn(content):
+            return EwsError("ErrorItemCorrupt", "stubborn")
+        whole = [content.key.decode(), content.text, content.is_read, content.modified, content.parts]
         return Exported(item, json.dumps(whole))
+
+    def _outline(self, item: str) -> Outline | EwsError:
+        content = self.items.get(item)
+        if content is None:
+            return _gone()
+        parts = enumerate(content.parts)
+        attached = tuple(Attached(f"{item}/{number}", "ItemAttachment", part, len(part)) for number, part in parts)
+        return Outline("IPM.Note", len(content.text), attached)
+
+    def _properties(self, item: str, associated: bool) -> Properties | EwsError:
+        content = self.items.get(item)
+        if content is None:
+            return _gone()
+        return Properties("Message", json.dumps([content.key.decode(), content.text, content.is_read, associated]))
+
+    def _made(self, folder: str, item: Properties) -> ItemId:
+        key, text, is_read, associated = json.loads(item.content)
+        number = next(self._numbers)
+        return self._id(
+            self._add_item(Content(folder, key.encode(), text, associated, is_read, self.world.time, number))
+        )
 
     def _upload(self, upload: Upload) -> ItemId | EwsError:
         self.uploads += 1
         if upload.folder not in self.folders:
             return EwsError("ErrorFolderNotFound")
-        key, text, is_read, modified = json.loads(upload.data)
+        key, text, is_read, modified, parts = json.loads(upload.data)
         number = next(self._numbers)
         content = Content(upload.folder, key.encode(), text, upload.associated, is_read, modified, number)
+        content.parts = tuple(parts)
+        if self.stubborn(content):
+            return EwsError("ErrorCorruptData", "stubborn")
         if upload.over is None:
             return self._id(self._add_item(content))
         if upload.over not in self.items or self.items[upload.over].folder != upload.folder:
@@ -314,7 +386,7 @@ class ModelMailbox:
 
     def _sync_folders(self, state: str | None) -> FolderChanges:
         before = self._state(state, "tree")
-        after = {each.id: each._replace(role="") for each in self.folders.values() if each.id != self.root}
+        after = {each.id: each._replace(role="") for each in self.folders.values() if self._below_root(each)}
         changed = [each for each in after.values() if before.get(each.id) != each]
         deleted = [each for each in before if each not in after]
         return FolderChanges(changed, deleted, self._remember("tree", after), True)
@@ -381,6 +453,10 @@ class ModelMailbox:
     def _commit(self, folder: str) -> None:
         self._committed[folder] = self.world.time
 
+    def _below_root(self, folder: Folder) -> bool:
+        """What is in the hidden part of the mailbox is not in its tree."""
+        return folder.id != self.root and folder.parent != self.store
+
     def _mark(self, folder: str) -> FolderMark:
         """Deletions and read flags leave the time alone: some server may do so."""
         held = [content for content in self.items.values() if content.folder == folder]
@@ -407,15 +483,16 @@ class ModelMailbox:
 
     # What is compared in the end
 
-    def contents(self) -> dict[tuple[str, ...], Counter[tuple[bytes, str, bool, bool]]]:
+    def contents(self) -> dict[tuple[str, ...], Counter[tuple[bytes, str, bool, bool, tuple[str, ...]]]]:
         """Every folder by its path (distinguished folders by role), with everything that is in it."""
         return {
             self._path(folder): Counter(
-                (content.key, content.text, content.associated, content.is_read)
+                (content.key, content.text, content.associated, content.is_read, content.parts)
                 for content in self.items.values()
                 if content.folder == folder
             )
-            for folder in self.folders
+            for folder, found in self.folders.items()
+            if found.parent != self.store
         }
 
     def _path(self, folder: str) -> tuple[str, ...]:
@@ -454,6 +531,9 @@ class MemoryLedger:
 
     async def known_in(self, folder: int) -> dict[str, ItemRow]:
         return {row.from_id: row for row in self.item_rows.values() if row.folder == folder}
+
+    async def came_by(self, way: Way) -> dict[str, ItemRow]:
+        return {row.from_id: row for row in self.item_rows.values() if row.way is way}
 
     async def counts(self) -> dict[tuple[int, bool], int]:
         leaving = {row.from_id for row in self.staged_rows.values() if row.work is Work.DELETE}

@@ -7,6 +7,7 @@ import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import Proof, prove
 from isthmus_mailbox.running import run_pass
+from isthmus_sync.mailbox.ways import Way
 
 from tests.unit.mailbox_model import Crash, MemoryLedger, ModelMailbox, World
 
@@ -126,10 +128,26 @@ class Case:
         return proof
 
 
-@settings(max_examples=150)
-@given(_STEPS)
-def test_any_history_with_any_failures_ends_equal(steps: list[tuple[str, Any]]) -> None:
+class Streams(Enum):
+    """What the servers make of streams."""
+
+    TAKEN = "taken"
+    UNKNOWN = "unknown"
+    NOT_EXPORTED = "some are not exported"
+    NOT_UPLOADED = "some are not uploaded"
+
+    def arrange(self, case: Case) -> None:
+        stubborn = case.target if self is Streams.NOT_UPLOADED else case.source
+        case.source.streams = self is not Streams.UNKNOWN
+        if self in (Streams.NOT_EXPORTED, Streams.NOT_UPLOADED):
+            stubborn.stubborn = lambda content: content.key[-1] % 3 == 0
+
+
+@settings(max_examples=250)
+@given(_STEPS, st.sampled_from(Streams))
+def test_any_history_with_any_failures_ends_equal(steps: list[tuple[str, Any]], streams: Streams) -> None:
     case = Case()
+    streams.arrange(case)
 
     async def run() -> Proof:
         await case.play(steps)
@@ -292,3 +310,29 @@ def _turned(ledger: MemoryLedger) -> MemoryLedger:
         for row in ledger.item_rows.values()
     }
     return other
+
+
+@pytest.mark.parametrize("fate", [1, 2, 3, 4, 5, 6, 7])
+def test_an_item_in_parts_is_seen_whole_or_not_at_all(fate: int) -> None:
+    """Each call of a pass over a new and an edited item fails once; people see every item whole, at any moment."""
+    case = Case()
+    Streams.UNKNOWN.arrange(case)
+    inbox = _folder(case.source, "inbox")
+    for number in range(6):
+        case.source.deliver(inbox, f"letter {number}")
+    for calls in range(3, 34):
+        in_parts = [item for item, content in case.source.items.items() if content.parts]
+        case.source.edit(in_parts[calls % len(in_parts)], f"edited before {calls}")
+        case.source.deliver(inbox, f"new before {calls}")
+        case.world.time += 60
+        case.world.fates = iter([0] * calls + [fate])
+        with contextlib.suppress(Crash, InDoubtError, TransientError):
+            asyncio.run(run_pass(case.new_pass()))
+        case.world.fates = iter(())
+        whole = {content.key: content.parts for content in case.source.items.values()}
+        place = _folder(case.target, "inbox")
+        for content in case.target.items.values():
+            assert content.folder != place or content.parts == whole[content.key]
+    assert asyncio.run(case.come_to_rest()).equal
+    _assert_same(case)
+    assert all(row.way is not Way.STREAM for row in case.ledger.item_rows.values())

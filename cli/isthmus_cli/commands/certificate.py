@@ -101,6 +101,10 @@ def show(said: dict[str, Any]) -> None:
         f"({said['own_on_target']} its own), "
         f"{len(said['folders'])} folders"
     )
+    if parts := said.get("by_properties"):
+        console.print(
+            f"    {parts} came by their properties, not as streams: docs/operating/mailboxes.md says what that keeps"
+        )
     for each in said["differences"]:
         subject = f" {each['subject']!r}" if each.get("subject") else ""
         instead = f" (at {each['instead']})" if each.get("instead") else ""

@@ -66,6 +66,10 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
             Text(str(folder["set_aside"] or ""), "red"),
         )
     console.print(table)
+    if parts := sum(folder["by_properties"] for folder in found["folders"]):
+        console.print(
+            f"{parts} came by their properties, not as streams; docs/operating/mailboxes.md says what that keeps"
+        )
 
 
 def _next(found: dict[str, Any]) -> str:
@@ -87,7 +91,7 @@ def _sum(folders: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 _WORDS = ("path", "role", "gone", "on_target")
-_COUNTS = ("items", "bytes", "copies", "copy_bytes", "flags", "deletions", "set_aside")
+_COUNTS = ("items", "bytes", "by_properties", "copies", "copy_bytes", "flags", "deletions", "set_aside")
 
 
 def _size(count: float) -> str:

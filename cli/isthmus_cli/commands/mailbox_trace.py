@@ -20,6 +20,11 @@ from .mailbox_people import Address, ProjectOption, ask_servers, one, project_in
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json
 
 _WORDS = {"copy": "to be copied", "read_flag": "the read flag is to be set", "delete": "to be deleted on the target"}
+_WAYS = {
+    "stream": "",
+    "refused": ", by its properties, for its stream was refused",
+    "no_streams": ", by its properties, for a server has no streams",
+}
 
 
 def trace(
@@ -105,6 +110,8 @@ def explain(here: list[_Place], there: list[_Place], known: dict[str, Any]) -> l
 
 def _of_source(row: dict[str, Any] | None, copy: _Place | None, work: dict[str, Any] | None) -> tuple[str, bool]:
     when = f"copied {row['agreed_at']}" if row and row["agreed_at"] else "copied"
+    if row:
+        when += _WAYS[row["way"]]
     if work is not None and work["in_doubt"]:
         return f"a request to {work['in_doubt']} it got no answer; the target is looked at before it is repeated", False
     if work is not None and work["reason"]:

@@ -200,7 +200,7 @@ class Upload(NamedTuple):
 
 
 class Attached(NamedTuple):
-    """An attachment without its content. `kind`: its element, "FileAttachment"…; `size` in bytes, as a server counts."""
+    """An attachment without its content. `kind`: its element, "FileAttachment"…; `size` in bytes, by the server."""
 
     id: str
     kind: str

@@ -18,6 +18,7 @@ from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus_service import DATABASE_AWAY, Pool
 from isthmus_sync.mailbox import hierarchy
 from isthmus_sync.mailbox.model import Action, Work
+from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox.database_ledger import read_folders
 from isthmus_mailbox.ids import pack, unpack
@@ -25,10 +26,12 @@ from isthmus_mailbox.organisations import Organisations
 
 _MOST_ITEMS = 1000
 _FOLDER_COUNTS = """
-    SELECT folder.number, items, bytes, copies, copy_bytes, flags, deletions, aside, doubts
+    SELECT folder.number, items, bytes, by_properties, copies, copy_bytes, flags, deletions, aside, doubts
     FROM folder
     LEFT JOIN (
-        SELECT folder AS number, count(*) AS items, sum(size)::bigint AS bytes FROM item WHERE pair_id = $1 GROUP BY 1
+        SELECT folder AS number, count(*) AS items, sum(size)::bigint AS bytes,
+               count(*) FILTER (WHERE way <> 0) AS by_properties
+        FROM item WHERE pair_id = $1 GROUP BY 1
     ) AS held USING (number)
     LEFT JOIN (
         SELECT folder AS number, count(*) FILTER (WHERE work = 1) AS copies,
@@ -122,6 +125,8 @@ class Answers:
                         "target_id": unpack(row["target_id"]),
                         "folder": paths.get(row["folder"], ""),
                         "agreed_at": _time(row["agreed_at"]),
+                        # "stream", or by its properties, because its stream was "refused", or there are "no_streams".
+                        "way": Way(row["way"]).name.lower(),
                     }
                     for row in known
                 ],
@@ -178,7 +183,7 @@ def _who(row: Record) -> dict[str, Any]:
 
 
 def _folder(row: Record) -> dict[str, Any]:
-    names = ("items", "bytes", "copies", "copy_bytes", "flags", "deletions")
+    names = ("items", "bytes", "by_properties", "copies", "copy_bytes", "flags", "deletions")
     counts = {name: row[name] or 0 for name in names}
     return {**counts, "set_aside": row["aside"] or 0, "in_doubt": row["doubts"] or 0}
 

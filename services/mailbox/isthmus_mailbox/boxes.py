@@ -223,6 +223,8 @@ class Counts:
     folders: int
     bytes_done: int
     kept_aside: int
+    # Items that did not come over as streams (isthmus_sync.mailbox.ways).
+    by_properties: int
 
 
 async def counts(pool: Pool, pair_id: bytes) -> Counts:
@@ -233,6 +235,7 @@ async def counts(pool: Pool, pair_id: bytes) -> Counts:
                (SELECT count(*) FROM folder WHERE pair_id = $1 AND NOT gone) AS folders,
                (SELECT bytes_done FROM mailbox WHERE pair_id = $1) AS bytes_done,
                (SELECT count(*) FROM kept_aside WHERE pair_id = $1) AS kept_aside,
+               (SELECT count(*) FROM item WHERE pair_id = $1 AND way <> 0) AS by_properties,
                count(*) AS staged,
                count(*) FILTER (WHERE reason <> '') AS set_aside,
                count(*) FILTER (WHERE work = 1 AND NOT EXISTS (
@@ -251,6 +254,7 @@ async def counts(pool: Pool, pair_id: bytes) -> Counts:
         folders=row["folders"],
         bytes_done=row["bytes_done"] or 0,
         kept_aside=row["kept_aside"],
+        by_properties=row["by_properties"],
     )
 
 

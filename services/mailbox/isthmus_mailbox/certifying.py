@@ -9,12 +9,12 @@ from typing import Any
 from isthmus.accounts.v1.accounts_pb2 import Account
 from isthmus_sync.mailbox import certificate
 
-from isthmus_mailbox.boxes import Box
+from isthmus_mailbox.boxes import Box, Counts
 from isthmus_mailbox.organisations import Way
 from isthmus_mailbox.proving import Kept, Proof
 
 
-def certify(box: Box, way: Way, proof: Proof, secrets: Path, *, passes: int, set_aside: int) -> bytes | None:
+def certify(box: Box, way: Way, proof: Proof, secrets: Path, *, passes: int, counts: Counts) -> bytes | None:
     """The packed certificate; None where the secrets folder has no key to sign with. Raises CertificateError."""
     try:
         pem = (secrets / certificate.KEY_FILE).read_bytes()
@@ -22,11 +22,11 @@ def certify(box: Box, way: Way, proof: Proof, secrets: Path, *, passes: int, set
         return None
     except OSError as error:
         raise certificate.CertificateError(f"the key that signs certificates cannot be read: {error}") from error
-    document = statement(box, way, proof, passes=passes, set_aside=set_aside, at=datetime.now(UTC))
+    document = statement(box, way, proof, passes=passes, counts=counts, at=datetime.now(UTC))
     return certificate.packed(certificate.sealed(document, certificate.signing_key(pem)))
 
 
-def statement(box: Box, way: Way, proof: Proof, *, passes: int, set_aside: int, at: datetime) -> dict[str, Any]:
+def statement(box: Box, way: Way, proof: Proof, *, passes: int, counts: Counts, at: datetime) -> dict[str, Any]:
     """What the certificate says; docs/operating/proof.md explains each field."""
     project = way.project
     return {
@@ -47,7 +47,8 @@ def statement(box: Box, way: Way, proof: Proof, *, passes: int, set_aside: int, 
         "own_on_target": proof.own,
         "missing_folders": proof.missing_folders,
         "read_flags": proof.flags,
-        "set_aside": set_aside,
+        "set_aside": counts.set_aside,
+        "by_properties": counts.by_properties,
         "folders": [
             {
                 "path": folder.path,

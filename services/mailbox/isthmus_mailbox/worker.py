@@ -328,7 +328,7 @@ class Worker:
         counts = await boxes.counts(self._pool, box.id)
         state = MAILBOX_STATE_SWITCHED if box.switched else MAILBOX_STATE_IN_STEP
         problem = "; ".join(made.problems[:3])
-        certificate = self._certify(box, way, proof, counts.set_aside) if proof else None
+        certificate = self._certify(box, way, proof, counts) if proof else None
         requests = [order.request_id for order in box.orders]
         if not requests and (box.passes == 0 or made.counts):
             requests = [b""]
@@ -361,10 +361,10 @@ class Worker:
         metrics.PASSES.labels("done").inc()
         await self._farewell.say(box, lease, counts)
 
-    def _certify(self, box: Box, way: Way, proof: Proof, set_aside: int) -> bytes | None:
+    def _certify(self, box: Box, way: Way, proof: Proof, counts: boxes.Counts) -> bytes | None:
         secrets = self._service.settings.secrets_dir
         try:
-            return certifying.certify(box, way, proof, secrets, passes=box.passes + 1, set_aside=set_aside)
+            return certifying.certify(box, way, proof, secrets, passes=box.passes + 1, counts=counts)
         except CertificateError as error:
             self._service.log.error("no certificate: make a key with 'isthmus certificate key'", reason=str(error))
             return None

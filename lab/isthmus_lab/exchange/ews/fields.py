@@ -132,6 +132,7 @@ class Draft:
         self.changed: dict[PropertyKey, Value | None] = {}
         self.recipients_changed = False
         self.read: bool | None = None
+        self.associated = False
         self.new_attachments: list[Attachment] = []
         self.new_items: list[Element] = []
         self.floating: dict[PropertyKey, datetime] = {}

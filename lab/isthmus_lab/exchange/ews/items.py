@@ -104,6 +104,15 @@ def _is_read(view: View) -> str:
     return "true" if (view.value(tags.PidTagMessageFlags) or 0) & tags.MSGFLAG_READ else "false"
 
 
+def _is_associated(view: View) -> str:
+    return "true" if view.value(tags.PidTagAssociated) else "false"
+
+
+def _set_associated(draft: Draft, node: Element) -> None:
+    """Of a new item; an existing one stays what it is."""
+    draft.associated = flag(node.text)
+
+
 def _reply_to(view: View) -> Element | None:
     names = view.bag.get(tags.PidTagReplyRecipientNames)
     if not names:
@@ -170,7 +179,7 @@ FIELDS: Final = (
     simple("item:HasAttachments", tags.PidTagHasAttachments, BOOLEAN, default=False, read_only=True),
     simple("item:LastModifiedName", tags.PidTagLastModifierName, TEXT, read_only=True),
     simple("item:LastModifiedTime", tags.PidTagLastModificationTime, TIME, read_only=True),
-    simple("item:IsAssociated", tags.PidTagAssociated, BOOLEAN, default=False, read_only=True),
+    Field("item:IsAssociated", "IsAssociated", _is_associated, _set_associated, None, tags.PidTagAssociated, BOOLEAN),
     computed("item:ConversationId", _conversation_id),
     Field("item:Flag", "Flag", _flag, _set_flag, _clear_flag, tags.PidTagFlagStatus),
     computed("item:Preview", bodies.preview),

@@ -59,7 +59,7 @@ def create_item(call: Call) -> Answer:
         items = m("Items")
         with mailbox.transaction():
             if disposition != "SendOnly" or not sends:
-                items.append(bare(mailbox.guid, mailbox.items.add(folder.id, draft.bag)))
+                items.append(bare(mailbox.guid, mailbox.items.add(folder.id, draft.bag, associated=draft.associated)))
             if send is not None:
                 send()
             if request is not None:

@@ -27,7 +27,7 @@ _RECIPIENTS = {
     "CcRecipients": tags.RECIPIENT_CC,
     "BccRecipients": tags.RECIPIENT_BCC,
 }
-_FIXED = frozenset(("ItemId", "ParentFolderId", "Attachments"))
+_FIXED = frozenset(("ItemId", "ParentFolderId", "Attachments", "IsAssociated"))
 """What no update sets; attachments have operations of their own."""
 
 Commit = Callable[[], Element | None]
