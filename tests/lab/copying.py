@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from isthmus_events import Lease
+from isthmus_exchange.body import Body
 from isthmus_exchange.client import Client, Mailbox
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import (
@@ -110,7 +111,7 @@ async def contents(mailbox: Mailbox) -> Contents:
             for some in by_count(await listing(mailbox, folder, associated=associated), 100):
                 for exported in await mailbox.call(ExportItems(tuple(some))):
                     assert not isinstance(exported, EwsError)
-                    streams[associated, exported.data] += 1
+                    streams[associated, bytes(Body(exported.data)).decode()] += 1
         found[path(folder)] = streams
     return found
 

@@ -35,7 +35,7 @@ async def box(exchanges: Exchanges, office: Office, database_url: str) -> AsyncI
         yield box
 
 
-def mail(subject: str, number: int, **more: Any) -> Bag:
+def mail(subject: str, number: int) -> Bag:
     """A letter that was received."""
     return Bag(
         {
@@ -57,7 +57,6 @@ def mail(subject: str, number: int, **more: Any) -> Bag:
             tags.PidTagSentRepresentingAddressType: "SMTP",
             tags.PidTagSentRepresentingEmailAddress: "berta@elsewhere.test",
         }
-        | more
     )
 
 
@@ -105,7 +104,7 @@ def kinds() -> dict[str, list[Bag]]:
     outsider = Outsider("ada", "Ada", "King", "Ada King", "Engines", "ada@elsewhere.test", "en")
     contacts = [things.contact(random, outsider, when) for _ in range(4)]
     contacts.append(things.personal_list(random, [organiser, guest], when))
-    meetings = []
+    meetings: list[Bag] = []
     while not any(tags.PidLidAppointmentRecur in bag and bag.attachments for bag in meetings):
         others = (guest,) if len(meetings) % 2 else ()
         meetings.append(draw_appointment(random, organiser, others, date(2024, 2, 3)).bag(random, organiser))

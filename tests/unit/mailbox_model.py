@@ -232,7 +232,8 @@ class ModelMailbox:
             raise InDoubtError("no answer") if fate == 6 else Crash
         if fate == 8 and isinstance(operation, UploadItems | CreateItems):  # half of it was carried out
             half = len(operation.items) // 2
-            first, rest = (replace(operation, items=some) for some in (operation.items[:half], operation.items[half:]))
+            both: list[Any] = [operation.items[:half], operation.items[half:]]
+            first, rest = (replace(operation, items=some) for some in both)
             self._answer(first)
             world.late.append((until, lambda: self._quietly(rest)))
             raise Crash
@@ -308,7 +309,7 @@ class ModelMailbox:
             case CreateAttachment(item, attachment):
                 if item not in self.items:
                     raise _gone()
-                self.items[item].parts += attachment.pieces
+                self.items[item].parts += tuple(map(str, attachment.pieces))
                 self.items[item].version = next(self._numbers)
                 return None
             case ExportItems() | UploadItems() if not self.streams:
@@ -363,7 +364,7 @@ class ModelMailbox:
         self.uploads += 1
         if upload.folder not in self.folders:
             return EwsError("ErrorFolderNotFound")
-        key, text, is_read, modified, parts = json.loads(upload.data)
+        key, text, is_read, modified, parts = json.loads(str(upload.data))
         number = next(self._numbers)
         content = Content(upload.folder, key.encode(), text, upload.associated, is_read, modified, number)
         content.parts = tuple(parts)

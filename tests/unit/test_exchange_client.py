@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,7 +13,8 @@ import pytest
 from aiohttp import web
 from isthmus_exchange.client import Client, Mailbox
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, ServerBusyError, TransientError
-from isthmus_exchange.operations import DeleteItems, ExportItems
+from isthmus_exchange.operations import DeleteItems, ExportItems, UploadItems
+from isthmus_exchange.values import Exported, Upload
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,7 +50,7 @@ async def server(*answers: Handler, answer_seconds: float = 20.0) -> AsyncIterat
         await request.read()
         return await (waiting.pop(0) if len(waiting) > 1 else waiting[0])(request)
 
-    app = web.Application()
+    app = web.Application(client_max_size=2**24)
     app.router.add_post("/EWS/Exchange.asmx", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
@@ -167,3 +170,25 @@ async def test_who_asks_and_for_whom() -> None:
     assert request.headers["X-AnchorMailbox"] == "anna@alpha.example"
     assert request.headers["Authorization"].startswith("Basic ")
     assert request.headers["Accept-Encoding"] == "gzip"
+
+
+async def test_what_is_large_is_held_once_and_sent_as_it_came() -> None:
+    stream = base64.b64encode(random.Random(1).randbytes(700_000)).decode()
+    received: list[tuple[str | None, bytes]] = []
+
+    async def takes(request: web.Request) -> web.StreamResponse:
+        received.append((request.headers.get("Content-Length"), await request.read()))
+        return web.Response(text=_DELETED.replace("DeleteItem", "UploadItems"), content_type="text/xml")
+
+    two = _EXPORTED.replace("QUJD", stream)
+    async with server(says(two), takes) as mailbox:
+        mailbox.client.budget.limit = 1
+        (exported,) = await mailbox.call(_EXPORT)
+        assert isinstance(exported, Exported)
+        assert isinstance(exported.data, memoryview), "where it was received"
+        assert bytes(exported.data) == stream.encode()
+        with pytest.raises(InDoubtError, match="makes no sense"):
+            await mailbox.call(UploadItems((Upload("folder", exported.data, False), Upload("f", "QUJD", True))))
+    [(length, body)] = received
+    assert length == str(len(body)), "no chunks"
+    assert body.count(f"<t:Data>{stream}</t:Data>".encode()) == body.count(b"<t:Data>QUJD</t:Data>") == 1

@@ -9,17 +9,24 @@ from typing import Any
 import isthmus_lab.schema
 import pytest
 from isthmus_exchange import soap
+from isthmus_exchange.body import Body
 from isthmus_exchange.errors import EwsError, Kind, ServerBusyError, TransientError
+from isthmus_exchange.item_properties import form_of
 from isthmus_exchange.operations import (
     AddDelegates,
+    CreateAttachment,
     CreateFolder,
+    CreateItems,
     DeleteFolder,
     DeleteItems,
+    DescribeItems,
     ExportItems,
     FindEntries,
+    FindFolderNamed,
     FindFolders,
     FindItem,
     FolderUpdate,
+    GetAttachment,
     GetDelegation,
     GetDistinguishedFolders,
     GetFolderMarks,
@@ -28,6 +35,7 @@ from isthmus_exchange.operations import (
     GetItemLabels,
     GetMime,
     GetOutOfOffice,
+    GetProperties,
     MoveFolder,
     MoveItems,
     Operation,
@@ -45,6 +53,7 @@ from isthmus_exchange.operations import (
     UploadItems,
 )
 from isthmus_exchange.values import (
+    Attachment,
     Delegate,
     Exported,
     InboxRule,
@@ -53,6 +62,7 @@ from isthmus_exchange.values import (
     Member,
     OutOfOffice,
     Permission,
+    Properties,
     Upload,
 )
 from lxml import etree
@@ -134,6 +144,26 @@ OPERATIONS: Sequence[Operation[Any]] = (
     MoveItems(("a", "b"), "folder"),
     SetReadFlags((("a", True), ("b", False))),
     DeleteItems(("a", "b")),
+    DescribeItems(("a", "b")),
+    *(
+        GetProperties(("a", "b"), form_of(item_class, associated=associated), native, associated)
+        for item_class in (
+            "IPM.Note",
+            "IPM.Appointment",
+            "IPM.Contact",
+            "IPM.DistList",
+            "IPM.Task",
+            "IPM.Post",
+            "IPM.X",
+        )
+        for native in (False, True)
+        for associated in (False, True)
+    ),
+    CreateItems("folder", (Properties("Task", "<t:Subject>A</t:Subject>"), Properties("Message", ""))),
+    GetAttachment("a&b"),
+    GetAttachment("a", form_of("IPM.Contact")),
+    CreateAttachment("a&b", Attachment(("<t:FileAttachment><t:Content>", b"QUJD", "</t:Content></t:FileAttachment>"))),
+    FindFolderNamed("root", _NAME),
 )
 
 
@@ -146,8 +176,8 @@ def schema() -> etree.XMLSchema:
 @pytest.mark.parametrize("newer", [False, True])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=repr)
 def test_requests_are_valid(operation: Operation[Any], newer: bool, schema: etree.XMLSchema) -> None:
-    envelope = soap.envelope(operation.body(newer).encode(), "Exchange2013_SP1", "anna&bert@alpha.example")
-    root = etree.fromstring(envelope)
+    envelope = soap.envelope(Body(operation.body(newer)), "Exchange2013_SP1", "anna&bert@alpha.example")
+    root = etree.fromstring(bytes(envelope))
     body = root.find("{*}Body")
     assert body is not None
     # The elements of two operations of automatic replies say that they are requests.

@@ -20,6 +20,7 @@ from isthmus.agent.v1.agent_pb2 import REASON_ACCESS, REASON_NOT_SENT, Asking, A
 from isthmus.agent.v1.agent_pb2_grpc import AgentServiceStub
 
 from . import metrics, packing
+from .body import Body
 from .errors import AccessError, InDoubtError, TransientError
 from .line import Answer, GoingOn
 
@@ -62,10 +63,10 @@ class AgentLine:
         heard = time.monotonic()
         self._clock = _Clock(hello.life, hello.clock - heard, heard)
 
-    async def post(self, operation: str, request: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
+    async def post(self, operation: str, request: Body, headers: Mapping[str, str], seconds: float) -> Answer:
         ends = time.monotonic() + seconds
         asking = self._asking(operation, headers, ends)
-        packed = await packing_in_thread(packing.pack, request)
+        packed = await packing_in_thread(packing.pack, bytes(request))
         if time.monotonic() >= ends:
             raise TransientError(f"{self._name}: packing {operation} took too long")
         metrics.LINE.labels(self._name, "sent", "plain").inc(len(request))

@@ -25,6 +25,7 @@ from isthmus_service import ConfigurationError, Security
 from . import metrics, soap, streaming
 from .agent_line import AgentLine
 from .bandwidth import Bandwidth
+from .body import Body
 from .budget import Budget
 from .errors import AccessError, EwsError, InDoubtError, Kind, ServerBusyError, TransientError
 from .line import Account, HttpsLine, Line
@@ -175,7 +176,7 @@ class Client:
         """Seconds since 1970 by the server's clock, to the second."""
         return time.time() + self._clock_offset
 
-    async def read(self, operation: str, body: bytes, impersonate: str) -> soap.Element:
+    async def read(self, operation: str, body: Body, impersonate: str) -> soap.Answered:
         """Ask for something that changes nothing; repeated after transient failures.
 
         Raises EwsError for a fault, AccessError, or TransientError when it stays unreachable.
@@ -193,8 +194,8 @@ class Client:
         raise AssertionError("unreachable")
 
     async def write(
-        self, operation: str, body: bytes, impersonate: str, announce: Announce | None = None
-    ) -> soap.Element:
+        self, operation: str, body: Body, impersonate: str, announce: Announce | None = None
+    ) -> soap.Answered:
         """Ask for something that changes the mailbox; made once.
 
         Raises TransientError when it was certainly not carried out, InDoubtError when it may have been, EwsError for
@@ -211,7 +212,7 @@ class Client:
         The connection stands beside the budget. Ends when the server closes it as agreed. Raises
         streaming.SubscriptionsLost, EwsError, AccessError, ServerBusyError, TransientError.
         """
-        body = soap.envelope(streaming.request(ids), self.version, self._anchor)
+        body = bytes(soap.envelope(Body(streaming.request(ids)), self.version, self._anchor))
         try:
             async with self._line.listen("GetStreamingEvents", body, self._routing(self._anchor)) as answer:
                 if answer.status != 200:
@@ -231,8 +232,8 @@ class Client:
         return {"X-AnchorMailbox": mailbox}
 
     async def _ask(
-        self, operation: str, body: bytes, impersonate: str, announce: Announce | None = None
-    ) -> soap.Element:
+        self, operation: str, body: Body, impersonate: str, announce: Announce | None = None
+    ) -> soap.Answered:
         lines = [self.bandwidth] if self.shared is None else [self.bandwidth, self.shared]
         for line in lines:
             await line.turn(len(body))
@@ -252,10 +253,10 @@ class Client:
                     status, answer, crossed = await self._post(operation, request, impersonate, give_up - started)
                 for line in lines:
                     line.spend(crossed - len(body))
-                root = self._understood(operation, status, answer)
+                answered = self._understood(operation, status, answer)
                 self.budget.went_well(operation, time.monotonic() - started, content=content)
                 outcome = "answered"
-                return root
+                return answered
             except ServerBusyError as busy:
                 outcome = "busy"
                 self._rest(busy.back_off, busy.code)
@@ -270,7 +271,9 @@ class Client:
         self.budget.busy(seconds, code)
         metrics.REST.labels(self.name).inc(seconds)
 
-    async def _post(self, operation: str, request: bytes, impersonate: str, seconds: float) -> tuple[int, bytes, int]:
+    async def _post(
+        self, operation: str, request: Body, impersonate: str, seconds: float
+    ) -> tuple[int, bytes | bytearray, int]:
         """HTTP status, whole answer, and the bytes that crossed the line."""
         self.counters.round_trips += 1
         self.counters.bytes_sent += len(request)
@@ -285,7 +288,7 @@ class Client:
         metrics.BYTES.labels(self.name, "received").inc(len(answer))
         return status, answer, crossed
 
-    def _understood(self, operation: str, status: int, answer: bytes) -> soap.Element:
+    def _understood(self, operation: str, status: int, answer: bytes | bytearray) -> soap.Answered:
         if status == 401:
             raise AccessError(f"{self.name}: {self.url} refuses the account {self._user}: check its name and password")
         if status == 403:
@@ -293,7 +296,8 @@ class Client:
                 f"{self.name}: {self.url} forbids EWS to {self._user}: check EwsEnabled and its allow list"
             )
         try:
-            root = soap.parse(answer)
+            large = soap.Large()
+            root = soap.parse(answer, large)
         except ValueError as error:
             if status == 503:  # the third shape of throttling: the front end itself, in HTML or nothing
                 raise ServerBusyError(5.0, "HTTP 503") from error
@@ -307,7 +311,7 @@ class Client:
         for refusal in map(soap.check, soap.response_messages(root)):
             if refusal is not None and refusal.back_off is not None:
                 self._rest(refusal.back_off, refusal.code)
-        return root
+        return soap.Answered(root, large)
 
 
 class Mailbox:
@@ -324,25 +328,25 @@ class Mailbox:
 
     async def call(self, operation: Operation[T], announce: Announce | None = None) -> T:
         """Carry out an operation. Raises as Client.read or, when it writes, as Client.write."""
-        body = operation.body(self.newer).encode()
+        body = Body(*operation.pieces(self.newer))
         self.round_trips += 1
         if not operation.writes:
             return await self._read(operation, body)
-        root = await self.client.write(operation.name, body, self.address, announce)
+        answered = await self.client.write(operation.name, body, self.address, announce)
         try:
-            return operation.answer(list(soap.response_messages(root)))
+            return operation.answer_with(list(soap.response_messages(answered.root)), answered.large)
         except EwsError as error:
             raise _doubted(error) from error
         except ValueError as error:
             raise InDoubtError(f"{self.client.name}: the answer to {operation.name} makes no sense: {error}") from error
 
-    async def _read(self, operation: Operation[T], body: bytes) -> T:
+    async def _read(self, operation: Operation[T], body: Body) -> T:
         attempt = 0
         while True:
             attempt += 1
-            root = await self.client.read(operation.name, body, self.address)
+            answered = await self.client.read(operation.name, body, self.address)
             try:
-                return operation.answer(list(soap.response_messages(root)))
+                return operation.answer_with(list(soap.response_messages(answered.root)), answered.large)
             except EwsError as error:
                 if error.kind not in (Kind.TRANSIENT, Kind.IN_DOUBT) or attempt == _ATTEMPTS:
                     raise
@@ -353,11 +357,11 @@ class Mailbox:
 
     async def read(self, operation: str, body: str | bytes) -> soap.Element:
         """Client.read for this mailbox."""
-        return await self.client.read(operation, _bytes(body), self.address)
+        return (await self.client.read(operation, Body(body), self.address)).root
 
     async def write(self, operation: str, body: str | bytes) -> soap.Element:
         """Client.write for this mailbox."""
-        return await self.client.write(operation, _bytes(body), self.address)
+        return (await self.client.write(operation, Body(body), self.address)).root
 
     @property
     def newer(self) -> bool:
@@ -368,10 +372,6 @@ class Mailbox:
 def _doubted(error: EwsError) -> Exception:
     """What a write failed of: a server that ran out of time may have made it all the same."""
     return InDoubtError(str(error)) if error.kind is Kind.IN_DOUBT else error
-
-
-def _bytes(body: str | bytes) -> bytes:
-    return body.encode() if isinstance(body, str) else body
 
 
 def tls(ca_file: Path | None) -> ssl.SSLContext:

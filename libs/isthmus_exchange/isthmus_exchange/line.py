@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, Self
 import aiohttp
 
 from . import streaming
+from .body import SLICE, Body
 from .errors import AccessError, InDoubtError, TransientError
 
 _CONNECT_SECONDS = 20.0
@@ -25,7 +26,7 @@ class Answer(NamedTuple):
 
     status: int
     date: str
-    body: bytes
+    body: bytes | bytearray
     crossed: int
 
 
@@ -42,7 +43,7 @@ class Line(Protocol):
     async def ready(self) -> None:
         """Return when a request would get through, as far as anybody knows. Raises TransientError when not."""
 
-    async def post(self, operation: str, request: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
+    async def post(self, operation: str, request: Body, headers: Mapping[str, str], seconds: float) -> Answer:
         """Send a request, and have its whole answer within so many seconds.
 
         Raises TransientError when it was certainly not sent, InDoubtError when it may have been, AccessError.
@@ -95,13 +96,20 @@ class HttpsLine:
     async def ready(self) -> None:
         """Connecting is a part of each request, and told apart from what comes after."""
 
-    async def post(self, operation: str, request: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
+    async def post(self, operation: str, request: Body, headers: Mapping[str, str], seconds: float) -> Answer:
+        if len(request) <= SLICE:
+            data: bytes | AsyncIterator[bytes | memoryview] = bytes(request)
+        else:
+            # IIS takes a length rather than chunks.
+            data, headers = request.slices(), {**headers, "Content-Length": str(len(request))}
         try:
             async with (
                 asyncio.timeout(seconds),
-                self._session.post(self._url, data=request, headers=headers) as response,
+                self._session.post(self._url, data=data, headers=headers) as response,
             ):
-                body = await response.read()
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
                 # Compressed answers come in chunks as a rule, without a length: then they count as what they became.
                 crossed = len(request) + (response.content_length or len(body))
                 return Answer(response.status, response.headers.get("Date", ""), body, crossed)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
+from .body import Body, Piece
 from .errors import BUSY, TRANSIENT, EwsError, ServerBusyError, TransientError
 from .names import MESSAGES, SOAP, TYPES, E, M, S, T
 
@@ -18,6 +20,10 @@ _LONGEST_BACK_OFF = 600.0
 _DIGITS = re.compile(r"\d+")
 _DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LARGE = 256 * 1024
+_LARGE_TEXT = re.compile(rb">([A-Za-z0-9+/=]{%d,})</" % (_LARGE // 2))
+"""Base64 that is worth it; nothing else is that long without a blank."""
+_KEY = "large text: "
 _REFERENCE = re.compile(rb"&#(x[0-9A-Fa-f]+|[0-9]+);")
 
 
@@ -31,7 +37,7 @@ def attribute(value: str) -> str:
     return quoteattr(_FORBIDDEN.sub("\ufffd", value))
 
 
-def envelope(body: bytes, version: str, impersonate: str | None) -> bytes:
+def envelope(body: Body, version: str, impersonate: str | None) -> Body:
     """A SOAP 1.1 envelope around ``body``, for one request that acts for the mailbox ``impersonate``."""
     header = f'<t:RequestServerVersion Version="{version}"/>'
     if impersonate:
@@ -40,21 +46,50 @@ def envelope(body: bytes, version: str, impersonate: str | None) -> bytes:
             f"<t:PrimarySmtpAddress>{text(impersonate)}</t:PrimarySmtpAddress>"
             "</t:ConnectingSID></t:ExchangeImpersonation>"
         )
-    return b"".join(
-        (
-            f'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{SOAP}" xmlns:m="{MESSAGES}" '
-            f'xmlns:t="{TYPES}"><s:Header>{header}</s:Header><s:Body>'.encode(),
-            body,
-            b"</s:Body></s:Envelope>",
-        )
+    head = (
+        f'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{SOAP}" xmlns:m="{MESSAGES}" '
+        f'xmlns:t="{TYPES}"><s:Header>{header}</s:Header><s:Body>'
     )
+    return body.within(head.encode(), b"</s:Body></s:Envelope>")
 
 
-def parse(answer: bytes) -> Element:
-    """The root of an answer of any size. Raises EwsError, ServerBusyError or TransientError for a fault, ValueError for
-    what is no EWS answer.
+class Large(dict[str, memoryview]):
+    """Texts of an answer that are too large for a document: they stay where they were received. In the document their
+    elements have a key of this instead.
     """
-    root = _document(answer)
+
+    def lift(self, answer: bytes | bytearray) -> bytes | bytearray:
+        """The answer without its large texts."""
+        if len(answer) < _LARGE:
+            return answer
+        view, kept = memoryview(answer), 0
+        rest: list[bytes | memoryview] = []
+        for found in _LARGE_TEXT.finditer(answer):
+            start, end = found.span(1)
+            key = f"{_KEY}{len(self)}"
+            self[key] = view[start:end].toreadonly()
+            rest += view[kept:start], key.encode()
+            kept = end
+        return b"".join((*rest, view[kept:])) if rest else answer
+
+    def text(self, element: Element | None) -> Piece:
+        """What is in an element, wherever it is; empty for none."""
+        within = "" if element is None else element.text or ""
+        return self[within] if within.startswith(_KEY) else within
+
+
+class Answered(NamedTuple):
+    """An answer's root, and the large texts that are not in it."""
+
+    root: Element
+    large: Large
+
+
+def parse(answer: bytes | bytearray, large: Large | None = None) -> Element:
+    """The root of an answer of any size. Raises EwsError, ServerBusyError or TransientError for a fault, ValueError for
+    what is no EWS answer. `large` gets what is too large for a document, if given.
+    """
+    root = _document(bytes(answer if large is None else large.lift(answer)))
     body = root.find(f"{S}Body")
     if root.tag != f"{S}Envelope" or body is None or len(body) == 0:
         raise ValueError("the server's answer is not a SOAP envelope")

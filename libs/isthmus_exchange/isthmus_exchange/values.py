@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from .body import Piece
+
 
 class ItemId(NamedTuple):
     """An item as it was at one moment. The id changes when the item moves, the change key whenever it changes."""
@@ -184,17 +186,17 @@ class FolderChanges(NamedTuple):
 
 
 class Exported(NamedTuple):
-    """An item's stream, [MS-OXWSBTRF] 3.1.4.1: base64 as it came."""
+    """An item's stream, [MS-OXWSBTRF] 3.1.4.1: base64 as it came, and where it came to if it is large."""
 
     id: str
-    data: str
+    data: Piece
 
 
 class Upload(NamedTuple):
     """An item's stream and where it goes; `over` is the id of the item whose content it replaces."""
 
     folder: str
-    data: str
+    data: Piece
     associated: bool
     over: str | None = None
 
@@ -227,7 +229,7 @@ class Properties(NamedTuple):
 class Attachment(NamedTuple):
     """An attachment as CreateAttachment takes it: its element in pieces, so that its base64 is held once."""
 
-    pieces: tuple[str, ...]
+    pieces: tuple[Piece, ...]
     # Of the item that it is; empty for files.
     item_class: str = ""
 

@@ -31,6 +31,7 @@ from isthmus.agent.v1.agent_pb2 import (
 )
 from isthmus_exchange import packing
 from isthmus_exchange.agent_line import PIECE, packing_in_thread
+from isthmus_exchange.body import Body
 from isthmus_exchange.client import tls
 from isthmus_exchange.errors import AccessError, InDoubtError, TransientError
 from isthmus_exchange.line import Account, HttpsLine
@@ -107,8 +108,8 @@ class Agent(agent_pb2_grpc.AgentServiceServicer):
     async def _whole(
         self, line: HttpsLine, asking: Asking, message: bytes, seconds: float
     ) -> AsyncIterator[AskResponse]:
-        answer = await line.post(asking.operation, message, asking.headers, seconds)
-        packed = await packing_in_thread(packing.pack, answer.body)
+        answer = await line.post(asking.operation, Body(message), asking.headers, seconds)
+        packed = await packing_in_thread(packing.pack, bytes(answer.body))
         yield AskResponse(answered=Answered(status=answer.status, date=answer.date))
         for start in range(0, len(packed), PIECE):
             yield AskResponse(piece=packed[start : start + PIECE])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..body import Body, Piece
 from ..item_properties import MESSAGE, Form
 from ..names import M, T
-from ..soap import Element, attribute, text
+from ..soap import Element, Large, attribute, text
 from ..values import Attachment
 from .get_properties import written
 from .operation import Operation, only
@@ -41,14 +42,18 @@ class GetAttachment(Operation[Attachment]):
         )
 
     def answer(self, messages: Sequence[Element]) -> Attachment:
+        return self.answer_with(messages, Large())
+
+    def answer_with(self, messages: Sequence[Element], large: Large) -> Attachment:
         element = only(messages).find(f"{M}Attachments/*")
         if element is None:
             raise ValueError("the server's answer lacks an attachment")
         kind = str(element.tag).removeprefix(T)
         head = f"<t:{kind}>" + _fields(element, _DESCRIPTION)
         if kind == "FileAttachment":
-            content = element.findtext(f"{T}Content") or ""
-            return Attachment((head + _fields(element, _OF_FILES) + "<t:Content>", content, f"</t:Content></t:{kind}>"))
+            head += _fields(element, _OF_FILES)
+            content = large.text(element.find(f"{T}Content"))
+            return Attachment((head, "<t:Content>", content, f"</t:Content></t:{kind}>"))
         if kind == "ReferenceAttachment":
             return Attachment((head + _fields(element, _OF_REFERENCES), f"</t:{kind}>"))
         item, made = element[-1], self.form.element
@@ -65,13 +70,14 @@ class CreateAttachment(Operation[None]):
     name = "CreateAttachment"
     writes = True
 
-    def body(self, _newer: bool, /) -> str:
-        return "".join(
-            (
-                f"<m:CreateAttachment><m:ParentItemId Id={attribute(self.item)}/><m:Attachments>",
-                *self.attachment.pieces,
-                "</m:Attachments></m:CreateAttachment>",
-            )
+    def body(self, newer: bool, /) -> str:
+        return bytes(Body(*self.pieces(newer))).decode()
+
+    def pieces(self, _newer: bool, /) -> tuple[Piece, ...]:
+        return (
+            f"<m:CreateAttachment><m:ParentItemId Id={attribute(self.item)}/><m:Attachments>",
+            *self.attachment.pieces,
+            "</m:Attachments></m:CreateAttachment>",
         )
 
     def answer(self, messages: Sequence[Element]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import EwsError
 from ..names import M
 from ..shapes import item_ids
-from ..soap import Element, check
+from ..soap import Element, Large, check
 from ..values import Exported
 from .operation import Operation
 
@@ -27,7 +27,10 @@ class ExportItems(Operation["list[Exported | EwsError]"]):
         return f"<m:ExportItems><m:ItemIds>{item_ids(self.ids)}</m:ItemIds></m:ExportItems>"
 
     def answer(self, messages: Sequence[Element]) -> list[Exported | EwsError]:
+        return self.answer_with(messages, Large())
+
+    def answer_with(self, messages: Sequence[Element], large: Large) -> list[Exported | EwsError]:
         return [
-            check(message) or Exported(asked, (message.findtext(f"{M}Data") or ""))
+            check(message) or Exported(asked, large.text(message.find(f"{M}Data")))
             for asked, message in zip(self.ids, messages, strict=True)
         ]

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
-from ..soap import Element, check
+from ..body import Piece
+from ..soap import Element, Large, check
 
 T = TypeVar("T")
 
@@ -21,11 +22,19 @@ class Operation(ABC, Generic[T]):
     def body(self, newer: bool, /) -> str:
         """The operation's element, prefixes m and t declared outside; `newer`: for Exchange 2013 and later."""
 
+    def pieces(self, newer: bool, /) -> Sequence[Piece]:
+        """The body, in pieces where it is large."""
+        return (self.body(newer),)
+
     @abstractmethod
     def answer(self, messages: Sequence[Element], /) -> T:
         """The answer's meaning. Raises EwsError when a request that asks one thing failed, ValueError when the answer
         makes no sense.
         """
+
+    def answer_with(self, messages: Sequence[Element], large: Large, /) -> T:  # noqa: ARG002 - few have any
+        """`answer` for an answer whose large texts are not in its messages."""
+        return self.answer(messages)
 
 
 def only(messages: Sequence[Element]) -> Element:

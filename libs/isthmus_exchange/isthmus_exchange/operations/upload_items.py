@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..body import Body, Piece
 from ..errors import EwsError
 from ..names import M
 from ..shapes import item_ids, read_item_id
@@ -21,8 +22,11 @@ class UploadItems(Operation["list[ItemId | EwsError]"]):
     name = "UploadItems"
     writes = True
 
-    def body(self, _newer: bool, /) -> str:
-        pieces = ["<m:UploadItems><m:Items>"]
+    def body(self, newer: bool, /) -> str:
+        return bytes(Body(*self.pieces(newer))).decode()
+
+    def pieces(self, _newer: bool, /) -> list[Piece]:
+        pieces: list[Piece] = ["<m:UploadItems><m:Items>"]
         for item in self.items:
             action = "CreateNew" if item.over is None else "Update"
             over = "" if item.over is None else item_ids([item.over])
@@ -35,7 +39,7 @@ class UploadItems(Operation["list[ItemId | EwsError]"]):
                 "</t:Data></t:Item>",
             )
         pieces.append("</m:Items></m:UploadItems>")
-        return "".join(pieces)
+        return pieces
 
     def answer(self, messages: Sequence[Element]) -> list[ItemId | EwsError]:
         return [check(message) or read_item_id(message.find(f"{M}ItemId")) for message in messages]
