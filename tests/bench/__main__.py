@@ -12,6 +12,7 @@ from tests.bench import (
     bench_mailbox,
     bench_mailboxes,
     bench_workers,
+    bench_memory,
 )
 from tests.bench.report import Row, show, write
 
@@ -19,6 +20,7 @@ BENCHMARKS = (
     bench_mailbox.run,
     bench_mailboxes.run,
     bench_workers.run,
+    bench_memory.run,
     bench_lab.run,
     bench_directory.run,
     bench_accounts.run,

@@ -63,13 +63,13 @@ class Run:
 
 
 @contextmanager
-def organisations(folder: Path) -> Iterator[Exchanges]:
-    """Two forests with an Exchange server each."""
+def organisations(folder: Path, **settings: Any) -> Iterator[Exchanges]:
+    """Two forests with an Exchange server each, with these settings."""
     passwords = ServicePasswords(isthmus="isthmus-secret", exchange="exchange-secret")
     alpha, beta = (prepare(folder / each.name / "forest", each, "administrator-secret") for each in (ALPHA, BETA))
     for forest, organisation in ((alpha, ALPHA), (beta, BETA)):
         forest.load(layout(organisation, passwords))
-    exchanges = build(Forests(alpha, beta, passwords), folder / "exchange")
+    exchanges = build(Forests(alpha, beta, passwords), folder / "exchange", **settings)
     with (
         running(alpha.program(), beta.program(), log_folder=folder),
         running(exchanges.alpha.program, exchanges.beta.program, log_folder=folder),

@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from isthmus.events.v1.mailbox_pb2 import MAILBOX_ORDER_PASS_AND_PROVE
@@ -54,12 +55,12 @@ _VISIBLE_SECONDS = 2.0
 
 
 @asynccontextmanager
-async def _system() -> AsyncIterator[tuple[MailboxSystem, Path, str]]:
-    """Everything but workers; also a folder, and the URL of their database."""
+async def whole_system(**settings: Any) -> AsyncIterator[tuple[MailboxSystem, Path, str]]:
+    """Everything but workers; also a folder, and the URL of their database. `settings`: of both Exchange servers."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="isthmus-bench-")))
         folder.chmod(0o755)  # noqa: ASYNC240 - PostgreSQL runs as a user of its own
-        exchanges = stack.enter_context(organisations(folder))
+        exchanges = stack.enter_context(organisations(folder, **settings))
         port, controller, database = free_ports(3)
         stack.enter_context(
             running(
@@ -148,7 +149,7 @@ async def _mails(mover: Mover, wanted: Callable[[], bool]) -> list[float]:
 
 
 async def _latency() -> list[Row]:
-    async with _system() as (system, folder, _):
+    async with whole_system() as (system, folder, _):
         others = await _hire(system, _BUSY_WITH, _BUSY_ITEMS)
         [reader] = await _hire(system, 1, 20)
         worker = _Worker(system, folder, 0)
@@ -256,7 +257,7 @@ async def _overtaken(url: str, movers: dict[str, list[Mover]]) -> tuple[int, int
 
 async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[Row]:
     luck, seen = random.Random(seed), _Seen()
-    async with _system() as (system, folder, url):
+    async with whole_system() as (system, folder, url):
         everybody = await _hire(system, mailboxes, items)
         luck.shuffle(everybody)
         movers = {_URGENT: everybody[: mailboxes // 4], _USUAL: everybody[mailboxes // 4 :]}

@@ -160,4 +160,3 @@ async def test_every_kind_of_item_keeps_what_its_program_shows(box: Copying, exc
         print(item_class, [name if not isinstance(name, int) else hex(name) for name in wrong])
     proof = await prove(this)
     assert proof.equal, proof.differences
-    raise AssertionError

@@ -147,8 +147,8 @@ class Exchanges:
     beta: Exchange
 
 
-def build(forests: Forests, folder: Path) -> Exchanges:
-    """Two servers that are not started yet, with stores of their own in the folder."""
+def build(forests: Forests, folder: Path, **more: Any) -> Exchanges:
+    """Two servers that are not started yet, with stores of their own in the folder, and these settings."""
     ports = free_ports(4)
     sides = (forests.alpha, forests.beta)
     made = []
@@ -189,6 +189,7 @@ def build(forests: Forests, folder: Path) -> Exchanges:
             impersonation_group=own.impersonation_group,
             discovery_group=own.discovery_group,
             retry_seconds=0.2,
+            **more,
         )
         account = (own.isthmus_account, forests.service_passwords.isthmus)
         started = program(settings, folder / own.name, certificate.authority)

@@ -52,6 +52,9 @@ async def copy(p: Pass, batch: list[Copy]) -> None:
             if isinstance(outline, EwsError):
                 fail(p, change, each, outline)
                 continue
+            if words := ways.too_large(outline):
+                fail(p, change, each, EwsError("ErrorMessageSizeExceeded", words))
+                continue
             plan = ways.plan(outline, associated=each.staged.associated)
             groups[each.staged.folder, each.staged.associated, plan].append((each, outline))
     await p.write(change)

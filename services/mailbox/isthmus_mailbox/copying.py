@@ -24,10 +24,12 @@ async def copy(p: Pass, batch: list[Copy]) -> None:
             _another_way(p, change, others, each, error)
             await p.write(change)
 
-        if p.streams:
-            await halving(p, batch, lambda some: _copy(p, some, others), refused)
-        else:
+        if not p.streams:
             others += (each._replace(way=Way.NO_STREAMS) for each in batch)
+        elif len(batch) == 1 and batch[0].staged.size > ways.STREAM_BYTES:
+            others.append(batch[0]._replace(way=Way.REFUSED, refused="larger than a stream may be"))
+        else:
+            await halving(p, batch, lambda some: _copy(p, some, others), refused)
         if others:
             await by_properties.copy(p, others)
 

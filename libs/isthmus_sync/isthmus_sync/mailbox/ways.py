@@ -18,6 +18,13 @@ from isthmus_exchange.values import Outline
 WHOLE_BYTES = 4 * 1024 * 1024
 """An item up to this size is created by one request, with everything in it."""
 
+STREAM_BYTES = 96 * 1024 * 1024
+"""A larger item goes in parts without a try: its base64 would be more than any server takes, and more than a worker is
+to hold (EWS takes 64 MiB unless somebody raised that)."""
+
+ATTACHMENT_BYTES = 128 * 1024 * 1024
+"""A larger attachment is not held by a worker; its item is set aside."""
+
 REQUEST_BYTES = 8 * 1024 * 1024
 """Of items that one request creates, at most."""
 
@@ -52,6 +59,17 @@ class Plan(NamedTuple):
     form: Form
     native: bool
     parts: bool
+
+
+def too_large(outline: Outline) -> str:
+    """Which attachment no worker can bring, for people; empty when all of them can go."""
+    for each in outline.attachments:
+        if each.size > ATTACHMENT_BYTES:
+            return (
+                f"attachment {each.name!r} of {each.size} bytes is larger than the {ATTACHMENT_BYTES} that go over: "
+                "save it from the source's mailbox, and put it beside the copy or where files are kept"
+            )
+    return ""
 
 
 def plan(outline: Outline, *, associated: bool) -> Plan:
