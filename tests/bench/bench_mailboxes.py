@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+from isthmus_exchange.body import Body
 from isthmus_exchange.client import Client
 from isthmus_exchange.line import Account, Answer, HttpsLine
 from isthmus_lab.organisation import ALPHA, BETA
@@ -49,9 +50,9 @@ class _Recording(HttpsLine):
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)
-        self.requests: list[tuple[str, bytes, Mapping[str, str]]] = []
+        self.requests: list[tuple[str, Body, Mapping[str, str]]] = []
 
-    async def post(self, operation: str, request: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
+    async def post(self, operation: str, request: Body, headers: Mapping[str, str], seconds: float) -> Answer:
         if operation in ("ExportItems", "UploadItems"):
             self.requests.append((operation, request, headers))
         return await super().post(operation, request, headers, seconds)
