@@ -21,6 +21,7 @@ from isthmus_lab.supervise import Supervisor, SupervisorError
 from isthmus_lab.terminal import DEFAULT_DATA, NOT_IN_ORDER, UNREACHABLE, WRONG_INPUT, DataFolder, console, fail
 
 _VERSIONS = {
+    "2010RTM": "Exchange2010",
     "2010": "Exchange2010_SP2",
     "2013": "Exchange2013",
     "2016": "Exchange2016",

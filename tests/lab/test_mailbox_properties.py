@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from isthmus_cli.runner.ports import free_ports
 from isthmus_exchange.errors import EwsError
-from isthmus_exchange.operations import ExportItems
+from isthmus_exchange.operations import CreateItems, ExportItems
+from isthmus_exchange.values import ItemId, Properties
+from isthmus_lab.exchange.program import program
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Attachment, Bag
 from isthmus_lab.population import things
@@ -18,6 +23,8 @@ from isthmus_lab.population.calendar import draw_appointment
 from isthmus_lab.population.parties import Party
 from isthmus_lab.population.people import Outsider
 from isthmus_lab.population.text import Writer
+from isthmus_lab.program import running
+from isthmus_mailbox import trees
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
 
@@ -160,3 +167,30 @@ async def test_every_kind_of_item_keeps_what_its_program_shows(box: Copying, exc
         print(item_class, [name if not isinstance(name, int) else hex(name) for name in wrong])
     proof = await prove(this)
     assert proof.equal, proof.differences
+
+
+async def test_a_server_before_2010_sp1_is_left_for_a_newer_one(
+    exchanges: Exchanges, office: Office, database_url: str, tmp_path: Path
+) -> None:
+    https, smtp = free_ports(2)
+    settings = exchanges.alpha.settings.model_copy(
+        update={"version": "Exchange2010", "https_port": https, "smtp_port": smtp, "store": tmp_path / "store"}
+    )
+    started = program(settings, tmp_path / "old", exchanges.alpha.authority)
+    old = replace(exchanges.alpha, settings=settings, program=started)
+    with running(started, log_folder=tmp_path):
+        async with copying(replace(exchanges, alpha=old), office, database_url, archives=(False, True)) as box:
+            inbox = await role(box.alpha, "inbox")
+            letters = [base64.b64encode(f"Subject: Letter {n}\r\n\r\nText".encode()).decode() for n in range(3)]
+            made = await box.alpha.call(
+                CreateItems(
+                    inbox,
+                    tuple(Properties("Message", f"<t:MimeContent>{letter}</t:MimeContent>") for letter in letters),
+                )
+            )
+            assert all(isinstance(each, ItemId) for each in made), made
+            this = await box.new_pass(wanted_trees=tuple(trees.TREES))
+            await run_pass(this)
+            assert (this.counts.total(), this.streams, this.trees) == (3, False, ("msgfolderroot",))
+            proof = await prove(this)
+            assert (proof.equal, proof.from_items) == (True, 3), proof.differences

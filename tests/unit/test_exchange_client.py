@@ -192,3 +192,27 @@ async def test_what_is_large_is_held_once_and_sent_as_it_came() -> None:
     [(length, body)] = received
     assert length == str(len(body)), "no chunks"
     assert body.count(f"<t:Data>{stream}</t:Data>".encode()) == body.count(b"<t:Data>QUJD</t:Data>") == 1
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        _BUSY.replace("ErrorServerBusy", "ErrorInvalidServerVersion").replace("BackOffMilliseconds", "Other"),
+        _BUSY.replace("ErrorServerBusy", "ErrorSchemaValidation")
+        .replace(">busy<", ">The 'Version' attribute is invalid<")
+        .replace("BackOffMilliseconds", "Other"),
+    ],
+)
+async def test_a_server_that_is_older_is_asked_in_its_own_version(refusal: str) -> None:
+    versions: list[bytes] = []
+
+    async def old(request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        versions.append(body.partition(b'RequestServerVersion Version="')[2].partition(b'"')[0])
+        return await (says(_DELETED) if versions[-1] == b"Exchange2010" else says(refusal, 500))(request)
+
+    async with server(old) as mailbox:
+        assert await mailbox.call(_DELETE) == [None]
+        assert await mailbox.call(_DELETE) == [None]
+        assert not mailbox.newer
+    assert versions == [b"Exchange2010_SP2", b"Exchange2010", b"Exchange2010"]

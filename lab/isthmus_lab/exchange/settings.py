@@ -15,7 +15,9 @@ VIOLATIONS: Final = "ISTHMUS_LAB_VIOLATIONS"
 
 
 Scheme = Literal["Basic", "NTLM", "Bearer"]
-ServerVersion = Literal["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019", "ExchangeSE"]
+ServerVersion = Literal[
+    "Exchange2010", "Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019", "ExchangeSE"
+]
 
 
 class SettingsError(Exception):

@@ -38,7 +38,9 @@ Announce = Callable[[float], Awaitable[None]]
 """Awaited when a write has its turn, just before it is sent, with the time (seconds since 1970) after which no answer
 is waited for. When it raises, nothing is sent."""
 
-_OLDEST = "Exchange2010_SP2"
+_OLDER = "Exchange2010_SP2"
+_OLDEST = "Exchange2010"
+"""For a server that does not know the former. It has neither streams, inbox rules nor notifications that stay open."""
 _NEWER = "Exchange2013_SP1"
 _ATTEMPTS = 6
 _LONGEST_WAIT = 20.0
@@ -93,7 +95,7 @@ class Client:
         if not anchor:
             metrics.RUNNING.labels(name).set_function(lambda: self.budget.running)
         self.counters = Counters()
-        self.version = _OLDEST
+        self.version = _OLDER
         self._clock_offset = 0.0
         self._user = user
         self._anchor = anchor
@@ -248,12 +250,10 @@ class Client:
             try:
                 if started >= give_up:
                     raise TransientError(f"{self.name}: this process slept between deciding on {operation} and sending")
-                request = soap.envelope(body, self.version, impersonate)
                 with self.answering:
-                    status, answer, crossed = await self._post(operation, request, impersonate, give_up - started)
+                    answered, crossed = await self._answered(operation, body, impersonate, give_up)
                 for line in lines:
                     line.spend(crossed - len(body))
-                answered = self._understood(operation, status, answer)
                 self.budget.went_well(operation, time.monotonic() - started, content=content)
                 outcome = "answered"
                 return answered
@@ -270,6 +270,21 @@ class Client:
         """Pause this budget as the server asked."""
         self.budget.busy(seconds, code)
         metrics.REST.labels(self.name).inc(seconds)
+
+    async def _answered(
+        self, operation: str, body: Body, impersonate: str, give_up: float
+    ) -> tuple[soap.Answered, int]:
+        """The answer, in a version that the server knows, and the bytes that crossed the line."""
+        while True:
+            version = self.version
+            request = soap.envelope(body, version, impersonate)
+            status, answer, crossed = await self._post(operation, request, impersonate, give_up - time.monotonic())
+            try:
+                return self._understood(operation, status, answer), crossed
+            except EwsError as error:
+                if version != _OLDER or not _of_version(error):
+                    raise
+                self.version = _OLDEST  # nothing was done
 
     async def _post(
         self, operation: str, request: Body, impersonate: str, seconds: float
@@ -366,7 +381,13 @@ class Mailbox:
     @property
     def newer(self) -> bool:
         """Whether the server is Exchange 2013 or newer, as far as it has answered yet."""
-        return self.client.version != _OLDEST
+        return self.client.version == _NEWER
+
+
+def _of_version(error: EwsError) -> bool:
+    """Whether a server does not know the RequestServerVersion: by a code of its own, or as its schema lacks it."""
+    named = error.code == "ErrorSchemaValidation" and "'Version'" in error.message
+    return named or error.code == "ErrorInvalidServerVersion"
 
 
 def _doubted(error: EwsError) -> Exception:

@@ -39,7 +39,7 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
     try:
         exported = await p.from_side.call(ExportItems(tuple(each.staged.from_id for each in batch)))
     except EwsError as error:
-        if not ways.has_no_streams(error):
+        if not ways.has_no_operation(error):
             raise
         p.log.warning("the source's server has no ExportItems: items go by their properties", reason=str(error))
         p.streams = False

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import GetInboxRules, UpdateInboxRules
 from isthmus_exchange.values import InboxRule
-from isthmus_sync.mailbox import rules
+from isthmus_sync.mailbox import rules, ways
 from isthmus_sync.mailbox.folder_settings import KeptAside
 
 from isthmus_mailbox.passing import Pass
@@ -18,7 +19,14 @@ KIND = "rules"
 async def follow(p: Pass, around: Around) -> None:
     """Give the to side the from side's rules."""
     ours: list[str] = json.loads((await around.kept.agreed(KIND)).get("", "[]"))
-    source = await p.from_side.call(GetInboxRules())
+    try:
+        source = await p.from_side.call(GetInboxRules())
+    except EwsError as error:
+        if not ways.has_no_operation(error):
+            raise
+        words = f"the server does not tell rules (before Exchange 2010 SP1): {error.message or error.code}"
+        await around.kept.keep(KIND, "", "", "[]", [KeptAside("", "rules", words)])
+        return
     want, aside = rules.wanted(source, await _counterparts(p, source))
     present = await p.to_side.call(GetInboxRules()) if want or ours else []
     plan = rules.plan(want, ours, present)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import FindFolderMarks, FindFolders, GetDistinguishedFolders, GetFolderMarks
 from isthmus_exchange.values import Folder, FolderMark
 from isthmus_sync.mailbox import hierarchy
@@ -31,7 +32,14 @@ TREES = {
 
 async def tops(side: Side, roles: Collection[str] = ()) -> dict[str, Folder]:
     """Role -> folder of every distinguished folder, and of those of the other trees' tops that there are."""
-    return await side.call(GetDistinguishedFolders(tuple(role for role in roles if role != MAIN)))
+    others = tuple(role for role in roles if role != MAIN)
+    try:
+        return await side.call(GetDistinguishedFolders(others))
+    except EwsError as error:
+        if not others or error.code != "ErrorSchemaValidation":
+            raise
+        # Before Exchange 2010 SP1 nobody has a name for them.
+        return await side.call(GetDistinguishedFolders())
 
 
 async def read(side: Side, roles: Collection[str] = (MAIN,)) -> list[Folder]:

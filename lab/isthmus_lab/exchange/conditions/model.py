@@ -109,6 +109,7 @@ _LATER: Final = Throttling(
     max_burst_ms=300_000,
 )
 POLICIES: Final = {
+    "Exchange2010": Throttling(max_concurrency=10, max_subscriptions=20),
     "Exchange2010_SP2": Throttling(max_concurrency=10, max_subscriptions=20),
     "Exchange2013": _LATER.model_copy(update={"hanging_connections": 3, "sync_calls": None}),
     "Exchange2016": _LATER,

@@ -37,6 +37,7 @@ class Version:
 
 
 VERSIONS: Final = {
+    "Exchange2010": Version((14, 0, 639, 21), "Exchange2010", "Exchange2010"),
     "Exchange2010_SP2": Version((14, 2, 247, 5), "Exchange2010_SP2", "Exchange2010_SP2"),
     "Exchange2013": Version((15, 0, 1497, 2), "Exchange2013_SP1", "V2_23"),
     "Exchange2016": Version((15, 1, 2507, 6), "Exchange2016", "V2017_07_11"),

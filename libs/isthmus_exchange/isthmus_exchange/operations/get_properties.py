@@ -18,7 +18,8 @@ from .operation import Operation
 _FLAGS = "0x0e07"
 _WRITABLE_FLAGS = 0x1 | 0x2 | 0x8 | 0x20
 """mfRead, mfUnmodified, mfUnsent, mfFromMe of PidTagMessageFlags, [MS-OXCMSG] 2.2.1.6; the others a server computes."""
-_ITS_OWN = {f"{T}ItemId", f"{T}ParentFolderId", f"{T}Attachments"}
+_NATIVE = ("MimeContent", "ItemClass", "Subject", "IsAssociated", "ExtendedProperty")
+_PLAIN = (*_NATIVE, "Body", "ToRecipients", "CcRecipients", "BccRecipients", "ReplyTo")
 _DECLARED = f' xmlns:t="{TYPES}"'
 
 
@@ -46,14 +47,19 @@ class GetProperties(Operation["list[Properties | EwsError]"]):
         item = message.find(f"{M}Items/*")
         if item is None:
             raise ValueError("the server's answer lacks an item")
-        return Properties(self.form.element, written(item))
+        return Properties(self.form.element, written(item, self.form))
 
 
-def written(item: Element) -> str:
-    """The children of an item's element that make the same item when they are created, prefix t declared outside."""
+def written(item: Element, form: Form) -> str:
+    """The children of an item's element that make the same item when they are created, prefix t declared outside.
+
+    Servers tell more of an item that is an attachment than was asked for.
+    """
+    whole = form.attached_in_native and item.find(f"{T}MimeContent") is not None
+    kept = {f"{T}{name}" for name in (_NATIVE if whole else _PLAIN)}
     pieces = []
     for child in item:
-        if child.tag in _ITS_OWN:
+        if child.tag not in kept:
             continue
         if child.tag == f"{T}ExtendedProperty":
             _settle_flags(child)

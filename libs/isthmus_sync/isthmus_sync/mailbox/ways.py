@@ -43,8 +43,8 @@ _NO_SUCH_OPERATION = frozenset({"ErrorSchemaValidation", "ErrorInvalidRequest", 
 _IN_VAIN = frozenset({"ErrorAccessDenied", "ErrorCreateItemAccessDenied"})
 
 
-def has_no_streams(error: EwsError) -> bool:
-    """Whether a server that answers this to a whole ExportItems does not know the operation (before 2010 SP1)."""
+def has_no_operation(error: EwsError) -> bool:
+    """Whether a server that answers this to a whole request does not know the operation (before Exchange 2010 SP1)."""
     return error.code in _NO_SUCH_OPERATION
 
 
