@@ -101,8 +101,8 @@ def _messages(content: str) -> list[etree._Element]:
 def test_what_was_read_is_written_as_it_came_but_for_what_a_server_decides() -> None:
     body = "&lt;p xmlns:t=&quot;x&quot; xmlns:v=&quot;y&quot;&gt; &amp;amp; ü"
     content = (
-        '<w:Items><q:Message><q:MimeContent CharacterSet="UTF-8">QUJD</q:MimeContent><q:ItemId Id="1"/>'
-        f"<q:ItemClass>IPM.Note</q:ItemClass><q:Body BodyType='HTML'>{body}</q:Body><q:Attachments/>"
+        '<w:Items><q:Message><q:ItemId Id="1"/>'
+        f"<q:ItemClass>IPM.Note</q:ItemClass><q:Body BodyType='HTML'>{body}</q:Body><q:Attachments/><q:IsSubmitted/>"
         '<q:ExtendedProperty><q:ExtendedFieldURI PropertyTag="0xe07" PropertyType="Integer"/><q:Value>93</q:Value>'
         "</q:ExtendedProperty></q:Message></w:Items>"
     )
@@ -110,11 +110,15 @@ def test_what_was_read_is_written_as_it_came_but_for_what_a_server_decides() -> 
     assert not isinstance(found, EwsError)
     assert found.element == "Message"
     made = etree.fromstring(f'<a xmlns:t="{_SCHEMAS}types">{found.content}</a>')
-    assert [etree.QName(each).localname for each in made] == ["MimeContent", "ItemClass", "Body", "ExtendedProperty"]
-    assert made[2].text == '<p xmlns:t="x" xmlns:v="y"> &amp; ü'
-    assert made[2].get("BodyType") == "HTML"
-    assert made[3][1].text == str(93 & ~0x54), "not submitted, not hidden, and whether it has attachments shows"
+    assert [etree.QName(each).localname for each in made] == ["ItemClass", "Body", "ExtendedProperty"]
+    assert made[1].text == '<p xmlns:t="x" xmlns:v="y"> &amp; ü'
+    assert made[1].get("BodyType") == "HTML"
+    assert made[2][1].text == str(93 & ~0x54), "not submitted, not hidden, and whether it has attachments shows"
     assert found.content.count("xmlns:t=") == 1, "of the text"
+    native = content.replace("<q:ItemId", "<q:MimeContent>QUJD</q:MimeContent><q:ItemId")
+    [found] = GetProperties(("1",), form_of("IPM.Note"), native=True).answer(_messages(native))
+    assert not isinstance(found, EwsError)
+    assert ("QUJD" in found.content, "Body" in found.content) == (True, False), "it is in the native content"
 
 
 def test_an_attachment_is_written_without_what_its_server_says_of_it() -> None:
