@@ -53,20 +53,22 @@ def test_a_hidden_item_is_its_settings_whatever_its_class() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "another"),
+    ("code", "attempts", "another"),
     [
-        ("ErrorItemCorrupt", True),
-        ("ErrorCorruptData", True),
-        ("ErrorMessageSizeExceeded", True),
-        ("ErrorItemNotFound", False),
-        ("ErrorQuotaExceeded", False),
-        ("ErrorServerBusy", False),
-        ("ErrorTimeoutExpired", False),
-        ("ErrorAccessDenied", False),
+        ("ErrorItemCorrupt", 0, True),
+        ("ErrorCorruptData", 0, True),
+        ("ErrorMessageSizeExceeded", 0, True),
+        ("ErrorInternalServerError", 0, False),
+        ("ErrorInternalServerError", 1, True),
+        ("ErrorItemNotFound", 9, False),
+        ("ErrorQuotaExceeded", 9, False),
+        ("ErrorServerBusy", 9, False),
+        ("ErrorTimeoutExpired", 9, False),
+        ("ErrorAccessDenied", 9, False),
     ],
 )
-def test_another_way_is_tried_where_it_may_lead_somewhere(code: str, another: bool) -> None:
-    assert ways.worth_another_way(EwsError(code)) == another
+def test_another_way_is_tried_where_it_may_lead_somewhere(code: str, attempts: int, another: bool) -> None:
+    assert ways.worth_another_way(EwsError(code), attempts) == another
 
 
 @given(st.lists(st.integers(0, ways.REQUEST_BYTES * 2)), st.integers(1, 10))

@@ -63,7 +63,7 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
     answers = await send(p, ready, UploadItems(tuple(uploads)))
     change = LedgerChange()
     for each, answer in zip(ready, answers, strict=bool(answers)):
-        if isinstance(answer, EwsError) and ways.worth_another_way(answer):
+        if isinstance(answer, EwsError) and ways.worth_another_way(answer, each.staged.attempts):
             # Its intent goes: this write did not happen.
             change.stage.append(each.staged)
             others.append(_refused(each, answer))
@@ -73,7 +73,7 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
 
 
 def _another_way(p: Pass, change: LedgerChange, others: list[Copy], each: Copy, error: EwsError) -> None:
-    if ways.worth_another_way(error):
+    if ways.worth_another_way(error, each.staged.attempts):
         others.append(_refused(each, error))
     else:
         fail(p, change, each, error)

@@ -40,6 +40,16 @@ class Way(IntEnum):
 
 
 _NO_SUCH_OPERATION = frozenset({"ErrorSchemaValidation", "ErrorInvalidRequest", "ErrorInvalidOperation"})
+_OF_THE_STREAM = frozenset(
+    {
+        "ErrorItemCorrupt",
+        "ErrorCorruptData",
+        "ErrorMessageSizeExceeded",
+        "ErrorContentConversionFailed",
+        "ErrorPropertyValidationFailure",
+    }
+)
+"""These will be said again; whatever else a server says may have been its bad moment."""
 _IN_VAIN = frozenset({"ErrorAccessDenied", "ErrorCreateItemAccessDenied"})
 
 
@@ -48,9 +58,11 @@ def has_no_operation(error: EwsError) -> bool:
     return error.code in _NO_SUCH_OPERATION
 
 
-def worth_another_way(error: EwsError) -> bool:
-    """Whether an item whose stream was refused so may go by its properties."""
-    return error.kind is Kind.PERMANENT and error.code not in _IN_VAIN
+def worth_another_way(error: EwsError, attempts: int) -> bool:
+    """Whether an item whose stream was refused so, after so many failed attempts, is to go by its properties."""
+    if error.kind is not Kind.PERMANENT or error.code in _IN_VAIN:
+        return False
+    return error.code in _OF_THE_STREAM or attempts > 0
 
 
 class Plan(NamedTuple):
