@@ -12,7 +12,7 @@ from functools import cached_property
 
 # Tags by type, as EWS writes them.
 _COMMON: dict[str, tuple[int, ...]] = {
-    "Binary": (0x300B, 0x0071, 0x0C19, 0x0041, 0x003F, 0x0043),
+    "Binary": (0x300B, 0x0071, 0x0C19, 0x0041, 0x003F, 0x0043, 0x0C1D, 0x003B),
     "Integer": (0x0E07, 0x0017, 0x0036, 0x0026, 0x1080, 0x1081, 0x1090, 0x1095, 0x0E2B, 0x3FDE, 0x3FF1, 0x3019),
     "SystemTime": (0x0E06, 0x0039, 0x3007, 0x3008, 0x1082, 0x1091, 0x000F, 0x0015),
     "String": (
@@ -153,7 +153,7 @@ class Form:
 
 MESSAGE = Form("Message", mime=True, attached_in_native=True, fields=("item:Body", *_RECIPIENTS))
 _POST = Form("PostItem", mime=True, attached_in_native=True)
-_CALENDAR = Form("CalendarItem", mime=True, named=(_NAMED_CALENDAR,))
+_CALENDAR = Form("CalendarItem", mime=True, tags=({"Integer": (0x0062,)},), named=(_NAMED_CALENDAR,))
 _CONTACT_FORM = Form("Contact", mime=False, tags=(_CONTACT,), named=(_NAMED_CONTACT,))
 _LIST = Form("DistributionList", mime=False, tags=({"String": (0x3001,)},), named=(_NAMED_LIST,))
 _TASK = Form("Task", mime=False, named=(_NAMED_TASK,))
