@@ -46,7 +46,7 @@ _ATTEMPTS = 6
 _LONGEST_WAIT = 20.0
 _NO_SECURITY = Security()
 
-_CONTENT = frozenset({"ExportItems", "UploadItems"})
+_CONTENT = frozenset({"ExportItems", "UploadItems", "CreateItem", "GetAttachment", "CreateAttachment"})
 """What carries the content of many items; everything else is small."""
 
 _REFUSED_BY_WEB_SERVER = {404: "ErrorMessageSizeExceeded", 413: "ErrorMessageSizeExceeded"}
