@@ -11,8 +11,8 @@ from tests.bench import (
     bench_lab,
     bench_mailbox,
     bench_mailboxes,
-    bench_workers,
     bench_memory,
+    bench_workers,
 )
 from tests.bench.report import Row, show, write
 
