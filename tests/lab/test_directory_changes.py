@@ -49,7 +49,7 @@ async def test_only_what_changed_is_told(directories: Directories, forests: Fore
         assert {anna, group} <= objects.keys()
         assert objects[anna].text("displayName") == "Änne"
         assert [link.guid for link in objects[group].linked("member")] == [objects[anna].guid]
-        assert (await changes(forest, came.bookmark, ATTRIBUTES)).changed == []
+        assert (await changes(forest, came.bookmark, ATTRIBUTES)).changed == {}
         with pytest.raises(BookmarkUnusable, match="was restored from a backup"):
             future = Bookmark(bookmark.way, bookmark.cookie, bookmark.invocation, bookmark.usn + 1_000_000)
             await changes(forest, future, ATTRIBUTES)

@@ -130,7 +130,10 @@ async def test_dirsync_goes_on_while_there_is_more(secrets: Path) -> None:
         async with forest(url, secrets) as source:
             since = Bookmark("dirsync", b"0", str(controller.invocation), 50)
             found = await changes(source, since, ["displayName", "member"])
-    assert found.changed == [guid(1), guid(2)]
+    assert [*found.changed] == [guid(1), guid(2)]
+    one, two = found.changed.values()
+    assert one and one.values["displayname"] == (b"A",)
+    assert two and two.linked == {"member": {guid(1): True, guid(3): False}}
     assert found.deleted == [guid(4)]
     assert found.bookmark == Bookmark("dirsync", b"4", str(controller.invocation), 100)
     assert came == [b"0", b"1", b"2", b"3"]
@@ -151,14 +154,13 @@ async def test_a_restored_or_replaced_controller_is_noticed(secrets: Path) -> No
     with domain_controller(controller) as url:
         async with forest(url, secrets) as source:
             mine = Bookmark("dirsync", b"1", str(controller.invocation), 100)
-            assert (await changes(source, mine, ["displayName"])).changed == []
+            assert (await changes(source, mine, ["displayName"])).changed == {}
             with pytest.raises(BookmarkUnusable, match="is at change 100, but was at 101: it was restored"):
                 await changes(source, replace(mine, usn=101), ["displayName"])
             # Another controller of the domain knows what a cookie means, whatever its own numbers are.
             other = str(uuid4())
-            assert (await changes(source, replace(mine, invocation=other, usn=5000), ["displayName"])).changed == [
-                guid(1)
-            ]
+            found = await changes(source, replace(mine, invocation=other, usn=5000), ["displayName"])
+            assert [*found.changed] == [guid(1)]
             with pytest.raises(BookmarkUnusable, match="is not the domain controller whose changes were counted"):
                 await changes(source, Bookmark("usn", b"", other, 90), ["displayName"])
 

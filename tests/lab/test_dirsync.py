@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
@@ -168,3 +169,22 @@ async def test_the_guard_stops_a_mass_change_until_somebody_lets_it_pass_once(sy
     await system.status(lambda status: status.state == "in step")
     assert all(values(system.beta_object(f"p{number}"), "company") == ["New"] for number in range(8))
     assert "nothing of" in system.isthmus("directory", "allow", exit_code=1)
+    # The same in small portions: no single run is more than the guard allows, all of them together are.
+    for number in range(4):
+        alpha.change(people[number], company="Newer")
+        eventually(
+            lambda number=number: values(system.beta_object(f"p{number}"), "company") == ["Newer"],  # type: ignore[misc]
+            "a small change",
+        )
+    for dn in people[4:6]:
+        alpha.change(dn, company="Newer")
+    status = await system.status(lambda status: status.state == "failing")
+    assert "of them in the 60 minutes before" in status.problem
+    assert values(system.beta_object("p5"), "company") == ["New"]
+    # Waiting for the next revision of the project does not make it lighter, a word of somebody does.
+    await apply(system.kafka, system.project(guard=5), revision=2)
+    await asyncio.sleep(3)
+    assert values(system.beta_object("p5"), "company") == ["New"]
+    system.isthmus("directory", "allow")
+    await system.status(lambda status: status.state == "in step")
+    assert values(system.beta_object("p5"), "company") == ["Newer"]

@@ -22,12 +22,14 @@ from isthmus_sync.directory import (
     unaddressed,
 )
 from isthmus_sync.directory.attributes import BACK_LINKS
+from isthmus_sync.directory.echoes import consequential, leads_on
 
 from tests.unit.directory_values import FACTS, guid, project
 
 
 class World:
-    """`objects` by side and name. `run` does what dirsync does, and says how many writes it took."""
+    """`objects` by side and name. `run` does what dirsync does, and says how many writes it took. `silent` are the pairs
+    of the last run whose echoes dirsync would not look at."""
 
     def __init__(self, the_project: Project | None = None, facts: ExchangeFacts = FACTS) -> None:
         self.project = the_project or project()
@@ -36,6 +38,7 @@ class World:
         self.pairs: dict[bytes, Pair] = {}
         self.clock = 0
         self.last: Comparison | None = None
+        self.silent: set[bytes] = set()
 
     def put(self, side: Side, *objects: DirectoryObject) -> None:
         for obj in objects:
@@ -90,7 +93,13 @@ class World:
         for decision in found.decisions:
             pair = around.twins.by_id(decision.pair.id) or decision.pair
             decisions.append(decide(pair, decision.source, around.target.get(pair.target_guid), around))
+        feeding = consequential(self.project)
+        self.silent = set()
         for decision in decisions:
+            written = {side: [c.attribute for c in decision.modifications[side]] for side in Side}
+            open_ended = decision.held or decision.problems or any(leads_on(written[s], s, feeding) for s in Side)
+            if any(written.values()) and not open_ended:
+                self.silent.add(decision.pair.id)
             objects: Mapping[Side, DirectoryObject | None] = {
                 Side.SOURCE: decision.source,
                 Side.TARGET: decision.target,
@@ -132,8 +141,14 @@ class World:
 
     def settle(self) -> None:
         """Run until there is nothing to do; it must not take more than a few rounds."""
+        self.silent = set()  # whatever happened since the last run is looked at
         for _ in range(4):
-            if self.run() == 0:
+            silent, self.silent = self.silent, set()
+            writes = self.run()
+            assert self.last is not None
+            late = [d for d in self.last.decisions if d.pair.id in silent and not d.idle]
+            assert not late, f"an echo that had to be looked at: {late[0].modifications}"
+            if writes == 0:
                 return
         raise AssertionError(f"still writing: {[d.modifications for d in self.last.decisions] if self.last else ''}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from isthmus_sync.directory import Kind, Modification, Side, Weight, objection, weigh
+from isthmus_sync.directory import Kind, Measure, Modification, Side, Weight, objection, weigh
 from isthmus_sync.directory.objects import as_values
 
 from tests.unit.directory_values import MAIL_USERS, guid, link, mailbox, project, recipient
@@ -212,14 +212,34 @@ def test_the_guard_counts_what_would_be_lost() -> None:
     world.put(Side.SOURCE, mailbox("alpha", "new"))
     world.run()
     assert world.last
-    weight = weigh(world.last.decisions, gone=1)
-    assert weight == Weight(3, 1)
+    weight = weigh(world.last.decisions, gone=[b"g"])
+    assert weight.measure == Measure(3, 1)
     assert objection(weight, project(guard=3)) is None
     assert "3 objects would be overwritten (directory.guard allows 2)" in (objection(weight, project(guard=2)) or "")
-    many = Weight(0, 2)
+    many = Weight(gone=frozenset((b"1", b"2")))
     assert "2 are gone (directory.guard_deletions allows 1)" in (objection(many, project(guard_deletions=1)) or "")
-    assert objection(many, project(guard_deletions=1), allowed=Weight(5, 2)) is None
-    assert objection(many, project(guard_deletions=1), allowed=Weight(5, 1)) is not None
+    assert objection(many, project(guard_deletions=1), allowed=Measure(5, 2)) is None
+    assert objection(many, project(guard_deletions=1), allowed=Measure(5, 1)) is not None
+
+
+def test_a_mass_change_in_small_portions_is_one() -> None:
+    limited = project(guard=5, guard_deletions=1)
+
+    def overwriting(*names: str) -> Weight:
+        return Weight(frozenset(name.encode() for name in names))
+
+    before = overwriting("a", "b", "c")
+    assert objection(overwriting("d", "e"), limited, before) is None
+    stop = objection(overwriting("d", "e", "f"), limited, before)
+    assert "6 objects would be overwritten" in (stop or "")
+    assert "3 and 0 of them in the 60 minutes before" in (stop or "")
+    assert objection(overwriting("a", "b", "c"), limited, before) is None, "the same objects again are not more"
+    high = overwriting(*"abcdefgh")
+    assert objection(overwriting("a"), limited, high) is None, "what adds nothing is not stopped"
+    assert objection(Weight(gone=frozenset((b"x",))), limited, high) is None
+    assert objection(overwriting("z"), limited, high) is not None
+    assert objection(overwriting("z"), limited, high, allowed=Measure(9, 0)) is None
+    assert objection(Weight(gone=frozenset((b"x",))), limited, Weight(gone=frozenset((b"y",)))) is not None
 
 
 def test_a_change_is_spoken_without_binary_values() -> None:

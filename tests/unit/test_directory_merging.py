@@ -130,8 +130,8 @@ def test_a_merge_weighs_like_an_overwritten_object() -> None:
     world = _world("delete")
     world.run()
     assert world.last
-    assert weigh(world.last.decisions, 0).overwritten == 1
-    assert objection(weigh(world.last.decisions, 0), project(guard=1)) is None
+    assert weigh(world.last.decisions, ()).measure.overwritten == 1
+    assert objection(weigh(world.last.decisions, ()), project(guard=1)) is None
 
 
 @given(st.lists(st.sampled_from(["user", "contact", "contact elsewhere", "twin", "run", "unlisted"]), max_size=8))

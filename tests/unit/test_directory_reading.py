@@ -91,10 +91,10 @@ def test_a_range_that_shrinks_while_it_is_read_ends() -> None:
 def test_dirsync_asks_until_there_is_no_more() -> None:
     server = LimitedServer({f"u{i}": {"name": [b"x"], "member;range=1-1": [b"y"]} for i in range(7)})
     found, cookie = dirsync(server, "DC=x", EVERYTHING, ["name"], b"")  # type: ignore[arg-type]
-    assert [obj.dn for obj in found] == [f"CN=u{i}" for i in range(7)]
+    assert [obj.dn for obj, _ in found.values()] == [f"CN=u{i}" for i in range(7)]
     assert (cookie, server.searches) == (b"7", 4)
     found, cookie = dirsync(server, "DC=x", EVERYTHING, ["name"], cookie)  # type: ignore[arg-type]
-    assert (found, cookie) == ([], b"7")
+    assert (found, cookie) == ({}, b"7")
 
 
 def test_times_of_change_are_read_from_replication_metadata() -> None:

@@ -7,13 +7,14 @@ for it is missing (Replicating Directory Changes), objects are asked for by uSNC
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
 import ldap3
 from isthmus_sync.directory import DirectoryObject
+from isthmus_sync.directory.echoes import Told
 from ldap3.core import exceptions as ldap
 from ldap3.protocol.controls import build_control
 from ldap3.protocol.microsoft import DirSyncControlRequestValue, extended_dn_control, show_deleted_control
@@ -21,7 +22,7 @@ from ldap3.protocol.microsoft import DirSyncControlRequestValue, extended_dn_con
 from isthmus_directory import filters
 from isthmus_directory.connection import Forest, entries
 from isthmus_directory.errors import BookmarkUnusable
-from isthmus_directory.reading import as_object, root_of, search
+from isthmus_directory.reading import as_link, as_object, root_of, search
 
 DIRSYNC = "1.2.840.113556.1.4.841"
 _INCREMENTAL_VALUES = -0x80000000  # LDAP_DIRSYNC_INCREMENTAL_VALUES as the signed number that BER carries
@@ -51,11 +52,12 @@ class Bookmark:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed: GUIDs of users, groups and contacts, those of deleted ones apart. `moved`: a container above some
-    of them was renamed or moved, which no object below says of itself."""
+    """What changed: users, groups and contacts by GUID, those that were deleted apart. `changed` has what the forest
+    tells of each; None where it tells only that something changed. `moved`: a container above some of them was renamed
+    or moved, which no object below says of itself."""
 
     bookmark: Bookmark
-    changed: list[bytes] = field(default_factory=list)
+    changed: dict[bytes, Told | None] = field(default_factory=dict)
     deleted: list[bytes] = field(default_factory=list)
     moved: bool = False
 
@@ -134,26 +136,33 @@ def _changes(connection: ldap3.Connection, forest: Forest, since: Bookmark, attr
             return Changes(since)
         newer = filters.every(filters.WATCHED, filters.at_least("uSNChanged", since.usn + 1))
         names = ["objectClass", "isDeleted"]
-        objects = list(search(connection, forest.base, newer, names, deleted=True))
+        found: dict[bytes, tuple[DirectoryObject, Told | None]]
+        found = {obj.guid: (obj, None) for obj in search(connection, forest.base, newer, names, deleted=True)}
         # Which attributes changed is not known here, so a container that changed at all counts as moved.
-        return _sorted(objects, Bookmark("usn", b"", invocation, usn), lambda _: True)
+        return _sorted(found, Bookmark("usn", b"", invocation, usn), lambda _: True)
     if usn == since.usn and invocation == since.invocation:
         return Changes(since)
     asked = [*dict.fromkeys((*attributes, "name", "isDeleted", "objectClass"))]
     try:
-        objects, cookie = dirsync(connection, forest.base, filters.WATCHED, asked, since.cookie)
+        found, cookie = dirsync(connection, forest.base, filters.WATCHED, asked, since.cookie)
     except (ldap.LDAPUnwillingToPerformResult, ldap.LDAPProtocolErrorResult, ldap.LDAPOperationsErrorResult) as error:
         raise BookmarkUnusable(f"{forest.url} of {forest.name} does not know its own cookie: {error}") from error
-    return _sorted(objects, Bookmark("dirsync", cookie, invocation, usn), lambda obj: bool(obj.raw("name")))
+    return _sorted(found, Bookmark("dirsync", cookie, invocation, usn), lambda obj: bool(obj.raw("name")))
 
 
 def _sorted(
-    objects: Sequence[DirectoryObject], bookmark: Bookmark, renamed: Callable[[DirectoryObject], bool]
+    told: Mapping[bytes, tuple[DirectoryObject, Told | None]],
+    bookmark: Bookmark,
+    renamed: Callable[[DirectoryObject], bool],
 ) -> Changes:
-    found = Changes(bookmark, moved=any(_is_container(obj) and renamed(obj) for obj in objects))
-    for obj in objects:
-        if not _is_container(obj):
-            (found.deleted if obj.deleted else found.changed).append(obj.guid)
+    found = Changes(bookmark, moved=any(_is_container(obj) and renamed(obj) for obj, _ in told.values()))
+    for guid, (obj, what) in told.items():
+        if _is_container(obj):
+            continue
+        if obj.deleted:
+            found.deleted.append(guid)
+        else:
+            found.changed[guid] = what
     return found
 
 
@@ -163,28 +172,41 @@ def _is_container(obj: DirectoryObject) -> bool:
 
 def dirsync(
     connection: ldap3.Connection, base: str, wanted: filters.Filter, attributes: Sequence[str], cookie: bytes
-) -> tuple[list[DirectoryObject], bytes]:
-    """Every change since `cookie`, however many answers it takes, and the cookie after them ([MS-ADTS] 3.1.1.3.4.1.3).
+) -> tuple[dict[bytes, tuple[DirectoryObject, Told | None]], bytes]:
+    """Every change since `cookie` by GUID, however many answers it takes, and the cookie after them ([MS-ADTS]
+    3.1.1.3.4.1.3).
 
     Objects carry only what changed of the attributes asked for. `base` must be the root of a naming context.
     """
-    found: list[DirectoryObject] = []
+    found: dict[bytes, tuple[DirectoryObject, Told | None]] = {}
     while True:
         controls = [_dirsync_control(cookie), extended_dn_control(criticality=True), show_deleted_control()]
         connection.search(base, wanted, ldap3.SUBTREE, attributes=list(attributes), controls=controls)
         answer: dict[str, Any] = connection.result["controls"][DIRSYNC]["value"]
         page, more = entries(connection), bool(answer["more_results"])
         cookie = bytes(answer["cookie"])
-        found.extend(as_object(connection, _without_values_that_come_and_go(entry), {}) for entry in page)
+        for entry in page:
+            obj, told = _told(connection, entry)
+            # Told twice, in two answers: only a look says what it comes to.
+            found[obj.guid] = obj, (None if obj.guid in found else told)
         if not more:
             return found, cookie
 
 
-def _without_values_that_come_and_go(entry: dict[str, Any]) -> dict[str, Any]:
-    """Members that came are told as 'member;range=1-1', those that went as '0-0' (LDAP_DIRSYNC_INCREMENTAL_VALUES).
-    That they did is all that matters here, and they are no ranges to be read to an end."""
-    raw = {name: values for name, values in entry["raw_attributes"].items() if ";range=" not in name.lower()}
-    return {**entry, "raw_attributes": raw}
+def _told(connection: ldap3.Connection, entry: dict[str, Any]) -> tuple[DirectoryObject, Told]:
+    """A changed object as far as it is told. Values of a link that came are told as 'member;range=1-1', those that went
+    as '0-0' (LDAP_DIRSYNC_INCREMENTAL_VALUES); they are no ranges to be read to an end."""
+    raw, linked = {}, dict[str, dict[bytes, bool]]()
+    for name, values in entry["raw_attributes"].items():
+        attribute, _, span = name.lower().partition(";range=")
+        if span:
+            linked.setdefault(attribute, {}).update({as_link(value).guid: span == "1-1" for value in values or ()})
+        else:
+            raw[name] = values
+    obj = as_object(connection, {**entry, "raw_attributes": raw}, {})
+    # The empty twin that comes with values of a link says nothing.
+    links = {name: frozenset(link.guid for link in held) for name, held in obj.links.items() if name not in linked}
+    return obj, Told(obj.dn, obj.attributes, links, linked)
 
 
 def _dirsync_control(cookie: bytes) -> Any:

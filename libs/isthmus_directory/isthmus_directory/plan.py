@@ -118,8 +118,8 @@ def plan_of(found: Survey, project: Project) -> DirectoryPlan:
     gone = [_gone(pair, found, project) for pair in comparison.without_source]
     objects += gone
     # Somebody who uses the target stays in the account map when the source's object goes: nothing is lost by it.
-    lost = sum(pair.active is Side.SOURCE for pair in comparison.without_source)
-    weight = weigh(comparison.decisions, lost + len(comparison.without_target))
+    lost = [pair.id for pair in comparison.without_source if pair.active is Side.SOURCE]
+    weight = weigh(comparison.decisions, [*lost, *(pair.id for pair in comparison.without_target)])
     return DirectoryPlan(objects, comparison.left_out, objection(weight, project), found.problems)
 
 

@@ -241,10 +241,13 @@ class DirectorySync(_Strict):
         default=1.0, description="how often changes are asked for"
     )
     guard: Annotated[int, Field(ge=1)] = Field(
-        default=500, description="a run that would overwrite values of more objects than this stops and asks"
+        default=500, description="what would overwrite values of more objects than this within guard_minutes stops"
     )
     guard_deletions: Annotated[int, Field(ge=1)] = Field(
-        default=50, description="a run in which more objects than this are gone stops and asks"
+        default=50, description="when more objects than this are gone within guard_minutes, nothing follows until asked"
+    )
+    guard_minutes: Annotated[float, Field(ge=0, le=10080)] = Field(
+        default=60.0, description="changes that come in small portions count together for so long; 0: each run alone"
     )
     deletions: Literal["follow", "keep"] = Field(
         default="follow",

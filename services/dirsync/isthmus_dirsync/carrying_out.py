@@ -25,6 +25,7 @@ from isthmus_sync.directory import (
     collection_of,
     decide,
 )
+from isthmus_sync.directory.echoes import Echoes, consequential, leads_on
 from isthmus_sync.directory.pairs import fingerprint
 from isthmus_sync.directory.reasons import reason
 from isthmus_sync.directory.recipients import made_for
@@ -74,9 +75,9 @@ class Done:
 
 
 class Carrier:
-    """Carries decisions of one project out; `ordered_by` is said in the journal."""
+    """Carries decisions of one project out; `ordered_by` is said in the journal. `echoes` learns what was written."""
 
-    def __init__(self, project: Project, ordered_by: str, sides: Sides, pool: Pool) -> None:
+    def __init__(self, project: Project, ordered_by: str, sides: Sides, pool: Pool, echoes: Echoes) -> None:
         self._project = project
         self._ordered_by = ordered_by
         self._sides = sides
@@ -84,6 +85,13 @@ class Carrier:
         self._log = structlog.get_logger("dirsync").bind(project=project.project)
         self._merger = Merger(project, sides.forests[Side.TARGET], ordered_by, pool)
         self._writes: dict[bytes, tuple[str, int]] = {}
+        self._echoes = echoes
+        self._consequential = consequential(project)
+
+    def kept(self, pairs: Iterable[bytes]) -> None:
+        """What was written to these pairs is there: nobody sets it back."""
+        for pair_id in pairs:
+            self._writes.pop(pair_id, None)
 
     async def carry_out(
         self,
@@ -206,6 +214,19 @@ class Carrier:
                 await records.note_addresses(connection, self._project.project, news.observed.values())
                 await journal.end(connection, [_ended(entry, done[entry.pair_id]) for entry in entries])
                 await telling.tell(connection, news)
+        # Only now: what is not written down must be decided again when the forest tells of it.
+        for decision in decisions:
+            self._expect_echoes(decision, done[decision.pair.id], made=decision.pair.id in created)
+
+    def _expect_echoes(self, decision: Decision, done: Done, *, made: bool) -> None:
+        for side, obj in ((Side.SOURCE, decision.source), (Side.TARGET, decision.target)):
+            if obj is None:
+                continue
+            names = [change.attribute for change in done.changes[side]]
+            if decision.problems or leads_on(names, side, self._consequential):
+                self._echoes.forget(side, obj.guid)
+            elif names or (made and side is Side.TARGET):
+                self._echoes.expect(side, applied(obj, done.changes[side]), decision.pair.id)
 
     def _creation_entry(self, decision: Decision) -> journal.Entry:
         assert decision.creation is not None

@@ -4,6 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 writes = Counter("isthmus_dirsync_writes_total", "Objects written", ["forest", "action"])
 looked_at = Counter("isthmus_dirsync_pairs_looked_at_total", "Pairs decided about", ["project"])
+echoes = Counter("isthmus_dirsync_echoes_total", "Changes that were only what was written here", ["project"])
 runs = Histogram(
     "isthmus_dirsync_run_seconds",
     "Time of a run that found something to look at",

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from isthmus_service import Pool
 
 
-def newly(parted: Sequence[Parted]) -> int:
-    """How many of these are news: not known to be gone before."""
-    return sum(
-        not (each.record.source_gone if each.lost is Side.SOURCE else each.record.target_gone) for each in parted
-    )
+def newly(parted: Sequence[Parted]) -> list[bytes]:
+    """The pairs of those that are news: not known to be gone before."""
+    return [
+        each.record.pair.id
+        for each in parted
+        if not (each.record.source_gone if each.lost is Side.SOURCE else each.record.target_gone)
+    ]
 
 
 async def part(

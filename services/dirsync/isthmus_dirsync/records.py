@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from isthmus_directory import Bookmark
 from isthmus_service import Connection
-from isthmus_sync.directory import Agreed, Pair, Refused, Side, Weight
+from isthmus_sync.directory import Agreed, Measure, Pair, Refused, Side, Weight
 from isthmus_sync.directory.guardian import Seen
 
 if TYPE_CHECKING:
@@ -192,7 +192,48 @@ async def seen_addresses(connection: Connection, project: str) -> list[Seen]:
     return [Seen(row["kind"].upper(), row["address"], row["pair_id"]) for row in rows]
 
 
-async def save_stopped(connection: Connection, project: str, weight: Weight, objection: str) -> None:
+async def recently_weighed(connection: Connection, project: str, minutes: float) -> Weight:
+    """What was carried out within so many minutes, counted back from the moment in which the guard stopped something
+    that nobody let through: waiting does not make it lighter."""
+    rows = await connection.fetch(
+        """
+        SELECT pair_id, gone FROM weighed
+        WHERE project = $1 AND at > interval '1 minute' * -$2::float8 + least(clock_timestamp(),
+            (SELECT since FROM stopped WHERE project = $1 AND allowed_at IS NULL))
+        """,
+        project,
+        minutes,
+    )
+    return Weight(
+        frozenset(row["pair_id"] for row in rows if not row["gone"]),
+        frozenset(row["pair_id"] for row in rows if row["gone"]),
+    )
+
+
+async def save_weighed(connection: Connection, project: str, weight: Weight, minutes: float) -> None:
+    """Note what was carried out, for the runs that follow within so many minutes."""
+    await connection.execute(
+        "DELETE FROM weighed WHERE project = $1 AND at < clock_timestamp() - interval '1 minute' * $2::float8",
+        project,
+        minutes,
+    )
+    weighed = [(project, pair_id, False) for pair_id in weight.overwritten]
+    weighed += [(project, pair_id, True) for pair_id in weight.gone]
+    await connection.executemany(
+        """
+        INSERT INTO weighed (project, pair_id, gone) VALUES ($1, $2, $3)
+        ON CONFLICT (project, pair_id, gone) DO UPDATE SET at = clock_timestamp()
+        """,
+        weighed,
+    )
+
+
+async def forget_weighed(connection: Connection, project: str) -> None:
+    """Counting begins anew: somebody looked at it."""
+    await connection.execute("DELETE FROM weighed WHERE project = $1", project)
+
+
+async def save_stopped(connection: Connection, project: str, weight: Measure, objection: str) -> None:
     """Note that the guard stopped a run; a run that weighs more than what somebody let through needs another word."""
     await connection.execute(
         """
@@ -207,10 +248,10 @@ async def save_stopped(connection: Connection, project: str, weight: Weight, obj
     )
 
 
-async def stopped(connection: Connection, project: str) -> tuple[Weight, bool] | None:
+async def stopped(connection: Connection, project: str) -> tuple[Measure, bool] | None:
     """What the guard stopped last, and whether somebody lets it pass once; None when nothing is stopped."""
     row = await connection.fetchrow("SELECT * FROM stopped WHERE project = $1", project)
-    return (Weight(row["overwritten"], row["gone"]), row["allowed_at"] is not None) if row else None
+    return (Measure(row["overwritten"], row["gone"]), row["allowed_at"] is not None) if row else None
 
 
 async def allow_once(connection: Connection, project: str, allowed_by: str) -> str | None:

@@ -36,6 +36,7 @@ from isthmus_directory import (
 )
 from isthmus_service import DATABASE_ERRORS
 from isthmus_sync.directory import Decision, ExchangeFacts, Pair, Side, Surroundings, objection, weigh
+from isthmus_sync.directory.echoes import Echoes
 
 from isthmus_dirsync import metrics, orders, records, telling
 from isthmus_dirsync.carrying_out import Carrier, Sides
@@ -95,6 +96,7 @@ class Synchroniser:
         self._log = structlog.get_logger("dirsync").bind(project=project.project)
         self._wake = asyncio.Event()
         self._asked = asyncio.Event()
+        self._echoes = Echoes()
         self._flipped: set[bytes] = set()
         self._seen_active: dict[bytes, Side] = {}
         self._retry_at = 0.0
@@ -143,7 +145,7 @@ class Synchroniser:
         if self._sides is None:
             readings = {side: await reading(forest, self._project) for side, forest in self._forests.items()}
             self._sides = Sides(self._forests, readings)
-            self._carrier = Carrier(self._project, self._ordered_by, self._sides, self._pool)
+            self._carrier = Carrier(self._project, self._ordered_by, self._sides, self._pool, self._echoes)
             for side, forest in self._forests.items():
                 self._sees_deletions[side] = await sees_deletions(forest)
                 if not self._sees_deletions[side]:
@@ -180,6 +182,7 @@ class Synchroniser:
         came = await changes(self._forests[side], bookmark, self._sides.readings[side].attributes)
         if came.deleted:
             self._sees_deletions[side] = True
+        came = self._without_echoes(side, came)
         swept_at, swept_usn = self._swept.get(side, (0.0, -1))
         due = time.monotonic() - swept_at >= _SWEEP_SECONDS[self._sees_deletions[side]]
         if not due or came.bookmark.usn == swept_usn:
@@ -189,6 +192,16 @@ class Synchroniser:
         gone = known - await all_guids(self._forests[side]) if known else set()
         self._swept[side] = time.monotonic(), came.bookmark.usn
         return replace(came, deleted=[*came.deleted, *gone])
+
+    def _without_echoes(self, side: Side, came: Changes) -> Changes:
+        """What changed but for what we wrote ourselves."""
+        assert self._carrier is not None
+        echoes = self._echoes.heard(side, came.changed)
+        if not echoes:
+            return came
+        self._carrier.kept(echoes.values())
+        metrics.echoes.labels(self._project.project).inc(len(echoes))
+        return replace(came, changed={guid: told for guid, told in came.changed.items() if guid not in echoes})
 
     # --- everything -------------------------------------------------------------------------------------------------
 
@@ -327,12 +340,17 @@ class Synchroniser:
     ) -> bool:
         assert self._carrier is not None
         metrics.looked_at.labels(self._project.project).inc(len(decisions))
+        name, minutes = self._project.project, self._project.directory.guard_minutes
         weight = weigh(decisions, newly(parted))
         async with self._pool.acquire() as connection, connection.transaction():
-            stopped = await records.stopped(connection, self._project.project)
-            stop = objection(weight, self._project, stopped[0] if stopped and stopped[1] else None)
+            stopped = await records.stopped(connection, name)
+            recently = await records.recently_weighed(connection, name, minutes)
+            stop = objection(weight, self._project, recently, stopped[0] if stopped and stopped[1] else None)
             if stop:
-                await records.save_stopped(connection, self._project.project, weight, stop)
+                await records.save_stopped(connection, name, (weight | recently).measure, stop)
+            elif weight:
+                # Before the writing: what is cut short was begun.
+                await records.save_weighed(connection, name, weight, minutes)
         if stop:
             raise Stopped(stop)
         created = await self._carrier.carry_out(decisions, known, around, members)
@@ -344,8 +362,10 @@ class Synchroniser:
                 await telling.tell(connection, news)
         if stopped is not None:
             # It is carried out, or mended: whatever is stopped next needs another word.
-            async with self._pool.acquire() as connection:
-                await records.forget_stopped(connection, self._project.project)
+            async with self._pool.acquire() as connection, connection.transaction():
+                await records.forget_stopped(connection, name)
+                if stopped[1]:
+                    await records.forget_weighed(connection, name)
         return created
 
     @property

@@ -5,7 +5,7 @@ from isthmus_sync.directory.comparison import Comparison, compare, decide_and_no
 from isthmus_sync.directory.decision import Decision, Surroundings, decide
 from isthmus_sync.directory.deletions import follows
 from isthmus_sync.directory.difference import Modification, applied, difference
-from isthmus_sync.directory.guard import Weight, objection, weigh
+from isthmus_sync.directory.guard import Measure, Weight, objection, weigh
 from isthmus_sync.directory.index import Index
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.merging import handed_over, succeeded, unaddressed
@@ -25,6 +25,7 @@ __all__ = [
     "Link",
     "Match",
     "Matching",
+    "Measure",
     "Modification",
     "Pair",
     "Refused",
