@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from isthmus_directory import DirectoryPlan, DirectoryRefused, PlannedObject, plan_directory
 
-from tests.lab.directories import Directories
+from tests.lab.directories import Directories, apply, eventually, values
+from tests.lab.directory_system import System
 from tests.plugins.forests import Forests, Units
 
 
@@ -104,3 +107,59 @@ def test_a_person_decides_what_the_rules_cannot(directories: Directories, tmp_pa
     assert f"{both} → {second}" in run("pair", both, second, *where, exit_code=0)
     assert "Everybody matches" in run("conflicts", str(project), exit_code=0)
     assert "named more than once" in run("pair", both, first, *where, exit_code=2)
+    again = alpha.add_mailbox("carla2", "Carla again")
+    assert f"{again} → {second}, which stands for {both}, too" in run("pair", again, second, *where, exit_code=0)
+
+
+async def test_the_plan_is_what_is_done_then(system: System, tmp_path: Path) -> None:
+    """While the guard holds a run back, the plan of it is made; let through, the journal has exactly that."""
+    alpha, beta = system.alpha, system.beta
+    people = [alpha.add_mailbox(f"p{number}", f"Person {number}", title="Buyer", company="A") for number in range(4)]
+    staff = alpha.add_group("staff", people[:3])
+    alpha.add_values(people[1], proxyAddresses=[f"smtp:old@{alpha.domain}"])
+    project = system.project(guard=1, attributes={"title": "newest"})
+    await apply(system.kafka, project)
+    await system.status(lambda status: status.state == "in step" and status.pairs == 5)
+    twins = [values(system.beta_object(f"p{number}"), "dn")[0] for number in range(4)]
+    before = _journal(system)[0]["number"]
+
+    # What only the agreed state tells: a value that went, an address and a member that left, who was changed last.
+    os.kill(system.dirsync.pid, signal.SIGSTOP)
+    alpha.change(people[0], company=[])
+    alpha.change(people[2], company="B")
+    alpha.remove_values(people[1], proxyAddresses=[f"smtp:old@{alpha.domain}"])
+    alpha.remove_values(staff, member=[people[2]])
+    beta.change(twins[3], title="Head")
+    os.kill(system.dirsync.pid, signal.SIGCONT)
+    await system.status(lambda status: status.state == "failing")
+    (tmp_path / "project.yaml").write_text(project.model_dump_json())  # JSON is YAML
+    plan = json.loads(system.isthmus("plan", str(tmp_path / "project.yaml"), "--json", exit_code=1))
+    assert "stopped before writing: 4 objects" in plan["objection"]
+    said = {
+        (change["forest"], change["attribute"], *map(tuple, (change["removed"], change["added"])))
+        for obj in plan["objects"]
+        for change in obj["changes"]
+    }
+    assert ("beta", "company", ("A",), ()) in said
+    assert ("alpha", "title", ("Buyer",), ("Head",)) in said
+
+    system.isthmus("directory", "allow")
+    await system.status(lambda status: status.state == "in step")
+    eventually(lambda: values(system.beta_object("p2"), "company") == ["B"], "the changes")
+    done = {
+        (
+            {"source": "alpha", "target": "beta"}[entry["side"]],
+            change["attribute"],
+            *map(tuple, (change["removed"], change["added"])),
+        )
+        for entry in _journal(system)
+        if entry["number"] > before
+        for change in entry["changes"]
+    }
+    assert done == said
+    again = json.loads(system.isthmus("plan", str(tmp_path / "project.yaml"), "--json"))
+    assert {obj["action"] for obj in again["objects"]} == {"in step"}
+
+
+def _journal(system: System) -> list[dict[str, Any]]:
+    return json.loads(system.isthmus("directory", "journal", "--limit", "0", "--json"))  # type: ignore[no-any-return]

@@ -26,10 +26,12 @@ from isthmus_sync.directory.echoes import consequential, leads_on
 
 from tests.unit.directory_values import FACTS, guid, project
 
+_NOBODY = Link(b"", "")
+
 
 class World:
-    """`objects` by side and name. `run` does what dirsync does, and says how many writes it took. `silent` are the pairs
-    of the last run whose echoes dirsync would not look at."""
+    """`objects` by side and name. `run` does what dirsync does, and says how many writes it took. `silent` are the
+    pairs of the last run whose echoes dirsync would not look at."""
 
     def __init__(self, the_project: Project | None = None, facts: ExchangeFacts = FACTS) -> None:
         self.project = the_project or project()
@@ -111,6 +113,9 @@ class World:
                     writes += 1
             writes += self._merge(decision)
             self.pairs[decision.pair.id] = replace(decision.pair, agreed=decision.agreed)
+        # Where a contact was named its heir is now: not what a decision about the group left.
+        handed = {holder.guid for d in decisions for contact in d.merges for holder, _ in handed_over(contact, _NOBODY)}
+        self.silent -= {pair.id for pair in self.pairs.values() if pair.target_guid in handed}
         return writes
 
     def _with_back_links(self, side: Side, obj: DirectoryObject) -> DirectoryObject:

@@ -24,13 +24,17 @@ RULES = {
     "info": {"template": "{title} {department}"},
 }
 
+# Whoever comes as p3 is merged into what was made for p2, unless p3 has got an object of their own before.
+TOGETHER = [{"source": "p2@x.test", "target": None}, {"source": "p3@x.test", "target": "p2@x.test"}]
+
 
 class Histories(RuleBasedStateMachine):
-    """People and groups are made, changed, linked, switched and deleted on both sides; dirsync runs now and then."""
+    """People and groups are made, merged, changed, linked, switched and deleted on both sides; dirsync runs now and
+    then."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(project(attributes=RULES, contacts="delete"))
+        self.world = World(project(attributes=RULES, contacts="delete", pairs=TOGETHER))
 
     def _object(self, side: Side, name: str):  # type: ignore[no-untyped-def]
         world = self.world
@@ -144,11 +148,12 @@ class Histories(RuleBasedStateMachine):
                 }
                 assert sent_on == {decision.pair.active: False, decision.pair.active.other: True}
                 assert decision.redirected
-            smtp = [
-                {v.lower() for v in obj.texts("proxyAddresses") if v.lower().startswith("smtp") and "redirect" not in v}
-                for obj in (source, target)
-            ]
-            assert smtp[0] == smtp[1]
+            smtp, smtp_of_target, of_merged = (
+                {v.lower() for obj in objects for v in obj.texts("proxyAddresses") if v.lower().startswith("smtp")}
+                - {v.lower() for obj in objects for v in obj.texts("proxyAddresses") if "redirect" in v}
+                for objects in ((source,), (target,), decision.merged)
+            )
+            assert smtp_of_target == smtp | {address.lower() for address in of_merged}
 
     @invariant()
     def nobody_has_two_counterparts(self) -> None:

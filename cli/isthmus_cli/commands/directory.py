@@ -58,8 +58,9 @@ def pair(
 ) -> None:
     """Say that two objects belong together, whatever the rules find, or with --create that one is new.
 
-    A line is added to the CSV file that [bold]directory.pairs[/] of the project names, after both forests were read and
-    the plan has them as a pair. [bold]isthmus apply[/] carries it out.
+    Several objects of the source may be named for the same target: the first is its pair, the others are merged into
+    it. A line is added to the CSV file that [bold]directory.pairs[/] of the project names, after both forests were
+    read and the plan has them as a pair. [bold]isthmus apply[/] carries it out.
     """
     if (target is None) != create:
         fail("say who it is in the target, or --create", Exit.WRONG_INPUT)
@@ -79,13 +80,17 @@ def pair(
     before, after = planned(project, path, data), planned(wanted, path, data)
     changed = [thing for thing in after.objects if thing not in before.objects]
     refused = [thing for thing in changed if thing.action == "refused"]
+    merged = {dn for thing in before.objects for dn in thing.merged}
+    joined = [(dn, thing) for thing in changed for dn in thing.merged if dn not in merged]
     paired = [thing for thing in changed if thing.rule == "pairs" or (create and thing.action == "create")]
     for each in refused:
         _show(each)
-    if refused or not paired:
+    if refused or not (paired or joined):
         reason = "see above" if refused else "no object of the source without a counterpart has that name"
         fail(f"{source} and {target or 'a new object'} would not become a pair: {reason}", Exit.WRONG_INPUT)
-    for each in paired:
+    for dn, each in joined:
+        console.print(f"{each.kind} {plain(dn)} → {plain(each.target)}, which stands for {plain(each.source)}, too")
+    for each in () if joined else paired:
         console.print(f"{each.kind} {plain(each.source)} → {plain(each.target)}{'' if target else ' (new)'}")
     if dry_run:
         console.print(f"Nothing was written; without --dry-run a line goes to {file}.")

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from aiokafka.errors import KafkaError
-from isthmus.accounts.v1.accounts_pb2 import Pair as AccountPair
-from isthmus_directory import DirectoryError, DirectoryPlan, PlannedObject, plan_directory
-from isthmus_events.direct import read_all
-from isthmus_events.topics import ACCOUNT_PAIRS
+from isthmus.directory.v1.directory_pb2 import GuardCount, ReadMemoryRequest
+from isthmus_directory import DirectoryError, DirectoryPlan, Memory, PlannedObject, plan_directory
 from isthmus_project import Project
-from isthmus_sync.directory import Pair, Side
+from isthmus_sync.directory import Agreed, Measure, Pair, Side, Weight
 from rich.table import Table
 from rich.tree import Tree
 
-from ..endpoints import Endpoints, known_endpoints
+from ..directory_service import directory_service
+from ..endpoints import known_endpoints
 from ..output import Exit, console, fail, print_json
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json, ProjectFile, read_project, secrets_folder
 
@@ -34,8 +32,9 @@ def plan(
 ) -> None:
     """Read both forests and say what would happen: who matches whom, what would be created and changed.
 
-    Nothing is written. Pairs that a running system has found already are taken as they are. Whoever matches nobody or
-    two is listed with the reason. Exit code 1 when something stands in the way.
+    Nothing is written. A running system is asked what it remembers: the pairs it found, and what both sides agreed on
+    last, so that the plan is what it would do. Whoever matches nobody or two is listed with the reason. Exit code 1
+    when something stands in the way.
     """
     found = planned(read_project(path), path, data)
     if as_json:
@@ -49,22 +48,36 @@ def plan(
 def planned(project: Project, path: Path, data: Path) -> DirectoryPlan:
     """The plan of the project in ``path``; ends the program when it cannot be made."""
     try:
+        memory = _memory(project, data) if known_endpoints(data) else Memory()
         with console.status(f"reading {project.source.name} and {project.target.name}"):
-            return asyncio.run(_plan(project, secrets_folder(path), known_endpoints(data)))
+            return asyncio.run(plan_directory(project, secrets_folder(path), memory))
     except (DirectoryError, LookupError) as error:
         fail(str(error), Exit.UNREACHABLE)
-    except KafkaError as error:
-        fail(f"Kafka, which knows who was matched before, does not answer: {error}", Exit.UNREACHABLE)
 
 
-async def _plan(project: Project, secrets: Path, where: Endpoints | None) -> DirectoryPlan:
-    known = (await read_all(where.kafka, ACCOUNT_PAIRS)).values() if where else ()
-    pairs = [
-        Pair(pair.id, pair.source.object_guid, pair.target.object_guid or None, Side(pair.active_side or Side.SOURCE))
-        for pair in (event.data for event in known)
-        if isinstance(pair, AccountPair) and not pair.removed
-    ]
-    return await plan_directory(project, secrets, pairs)
+def _memory(project: Project, data: Path) -> Memory:
+    """What dirsync remembers of the project; without it a plan would say what a first run does."""
+    pairs: list[Pair] = []
+    made: set[bytes] = set()
+    gone: set[bytes] = set()
+    guard = GuardCount()
+    request = ReadMemoryRequest(project=project.project, guard_minutes=project.directory.guard_minutes)
+    with directory_service(data) as service:
+        for portion in service.ReadMemory(request):
+            guard.MergeFrom(portion.guard)
+            for each in portion.pairs:
+                active, agreed = Side(each.active_side or Side.SOURCE), Agreed.from_json(each.agreed)
+                merged = tuple(each.merged)
+                pairs.append(Pair(each.id, each.source_guid, each.target_guid or None, active, agreed, merged))
+                made.update([each.id] if each.created else [])
+                gone.update([each.id] if each.gone else [])
+    return Memory(
+        pairs,
+        frozenset(made),
+        frozenset(gone),
+        Weight(frozenset(guard.overwritten), frozenset(guard.gone)),
+        Measure(guard.allowed_overwritten, guard.allowed_gone),
+    )
 
 
 def _show(found: DirectoryPlan, *, every: bool) -> None:
@@ -93,6 +106,8 @@ def _tree(thing: PlannedObject, *, every: bool) -> Tree:
         tree.add(f"[red]{plain(problem)}[/]")
     for contact in thing.merges:
         tree.add(f"[yellow]takes the place of[/] {plain(contact)}")
+    for other in thing.merged:
+        tree.add(f"[yellow]stands for[/] {plain(other)} [yellow]too[/]")
     changes = thing.changes if every else thing.changes[:6]
     for change in changes:
         values = [f"[red]-{plain(value)}[/]" for value in change.removed]

@@ -55,7 +55,7 @@ def names(pair: Pair) -> Iterator[Name]:
     if pair.removed:
         return
     if pair.HasField("source"):
-        yield from dict.fromkeys(_of_account(pair.source, 1))
+        yield from dict.fromkeys(name for account in (pair.source, *pair.merged) for name in _of_account(account, 1))
     if pair.HasField("target"):
         yield from dict.fromkeys(_of_account(pair.target, 2))
 

@@ -22,7 +22,7 @@ from isthmus_directory.errors import (
 )
 from isthmus_directory.exchange_facts import exchange_facts
 from isthmus_directory.notification import notify
-from isthmus_directory.plan import DirectoryPlan, PlannedChange, PlannedObject, plan_directory, plan_of
+from isthmus_directory.plan import DirectoryPlan, Memory, PlannedChange, PlannedObject, plan_directory, plan_of
 from isthmus_directory.reading import read_all, read_guids, read_where
 from isthmus_directory.survey import Reading, Survey, collection_members, read_forest, reading, survey
 from isthmus_directory.writing import bring_back, create, delete, modify
@@ -38,6 +38,7 @@ __all__ = [
     "DirectoryUnavailable",
     "Forest",
     "Link",
+    "Memory",
     "PlannedChange",
     "PlannedObject",
     "Reading",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from isthmus_sync.directory import (
     Decision,
     Link,
+    Measure,
     Modification,
     Pair,
     Side,
+    Weight,
     collection_of,
     follows,
     handed_over,
@@ -22,7 +24,7 @@ from isthmus_sync.directory import (
     weigh,
 )
 from isthmus_sync.directory.difference import spoken_value
-from isthmus_sync.directory.recipients import made_for
+from isthmus_sync.directory.naming import named
 
 from isthmus_directory.connection import Forest
 from isthmus_directory.survey import Survey, survey
@@ -46,9 +48,10 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True)
 class PlannedObject:
-    """One object of the source and what becomes of it. `rule` says by what it was matched just now; `waiting` names
-    links that are set once the objects they name exist on both sides; `candidates` what a refused object could be;
-    `merges` the contacts of the target that are merged into its object, each with what becomes of it."""
+    """One object of the source and what becomes of it. `rule` says by what it was matched just now, or that the
+    project's pairs name it; `waiting` names links that are set once the objects they name exist on both sides;
+    `candidates` what a refused object could be; `merges` the contacts of the target that are merged into its object,
+    each with what becomes of it; `merged` other objects of the source for which its object stands, too."""
 
     action: Action
     kind: str
@@ -62,6 +65,7 @@ class PlannedObject:
     candidates: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     merges: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +87,35 @@ class DirectoryPlan:
         return {**asdict(self), "counts": self.counts()}
 
 
-async def plan_directory(project: Project, secrets_dir: Path, known: Sequence[Pair] = ()) -> DirectoryPlan:
-    """Read both forests and say what would be done. Writes nothing. Raises DirectoryError.
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What dirsync remembers of earlier runs: the pairs with what was agreed on last; of them, by id, those whose
+    target it made and those of which an object is known to be gone; what its guard counts, and what is let through
+    once."""
 
-    `known` are the pairs of earlier runs with their active sides, as the account map tells them; what was agreed on is
-    not needed, because what is in step needs nothing.
-    """
+    pairs: Sequence[Pair] = ()
+    made: frozenset[bytes] = frozenset()
+    gone: frozenset[bytes] = frozenset()
+    recently: Weight = field(default_factory=Weight)
+    allowed: Measure | None = None
+
+
+NOTHING = Memory()
+"""Before the first run."""
+
+
+async def plan_directory(project: Project, secrets_dir: Path, memory: Memory = NOTHING) -> DirectoryPlan:
+    """Read both forests and say what would be done: what dirsync would do with the same memory. Writes nothing. Raises
+    DirectoryError."""
     async with Forest(project.source, secrets_dir) as source, Forest(project.target, secrets_dir) as target:
-        return plan_of(await survey(source, target, project, known), project)
+        return plan_of(await survey(source, target, project, memory.pairs), project, memory)
 
 
-def plan_of(found: Survey, project: Project) -> DirectoryPlan:
+def plan_of(found: Survey, project: Project, memory: Memory = NOTHING) -> DirectoryPlan:
     """A survey as a plan."""
     comparison = found.comparison
-    rules = {match.source.guid: match.rule for match in comparison.matched}
+    rules = dict.fromkeys(_named(found, project), "pairs")
+    rules |= {match.source.guid: match.rule for match in comparison.matched}
     objects = [
         _planned(decision, rules.get(decision.source.guid, ""), found, project) for decision in comparison.decisions
     ]
@@ -111,27 +130,40 @@ def plan_of(found: Survey, project: Project) -> DirectoryPlan:
         )
         for refused in comparison.refused
     ]
-    names = {decision.source.guid: decision.source.dn for decision in comparison.decisions}
     for pair in comparison.without_target:
+        source = comparison.around.source.get(pair.source_guid)
         problem = f"its object in {project.target.name} was deleted; it is not created again"
-        objects.append(PlannedObject("gone", "", names.get(pair.source_guid, ""), "", problems=(problem,)))
-    gone = [_gone(pair, found, project) for pair in comparison.without_source]
-    objects += gone
-    # Somebody who uses the target stays in the account map when the source's object goes: nothing is lost by it.
-    lost = [pair.id for pair in comparison.without_source if pair.active is Side.SOURCE]
-    weight = weigh(comparison.decisions, [*lost, *(pair.id for pair in comparison.without_target)])
-    return DirectoryPlan(objects, comparison.left_out, objection(weight, project), found.problems)
+        objects.append(PlannedObject("gone", "", source.dn if source else "", "", problems=(problem,)))
+    objects += [gone for pair in comparison.without_source if (gone := _gone(pair, found, project, memory)) is not None]
+    parted = {pair.id for pair in (*comparison.without_source, *comparison.without_target)}
+    weight = weigh(comparison.decisions, parted - memory.gone)
+    stop = objection(weight, project, memory.recently, memory.allowed)
+    return DirectoryPlan(objects, comparison.left_out, stop, found.problems)
 
 
-def _gone(pair: Pair, found: Survey, project: Project) -> PlannedObject:
-    """A known pair whose source object is gone or takes part no longer, and what becomes of the target's."""
+def _named(found: Survey, project: Project) -> Iterator[bytes]:
+    """The objects of the source that the project's own pairs name for the counterpart that they have."""
+    around = found.comparison.around
+    for line in project.directory.pairs:
+        sources, targets = named(around.source, line.source), named(around.target, line.target) if line.target else []
+        if len(sources) == len(targets) == 1:
+            pair = around.twins.by_guid(Side.SOURCE, sources[0].guid)
+            if pair is not None and pair.target_guid == targets[0].guid:
+                yield sources[0].guid
+
+
+def _gone(pair: Pair, found: Survey, project: Project, memory: Memory) -> PlannedObject | None:
+    """A known pair whose source object is gone or takes part no longer, and what becomes of the target's; None when
+    that was known before, and nothing comes of it."""
     source, target = (
         found.comparison.around.source.get(pair.source_guid),
         found.comparison.around.target.get(pair.target_guid),
     )
     name, kind = (target.dn, target.kind.name.lower()) if target else ("", "")
-    if follows(source, target, made_for(pair, target), project):
+    if not pair.merged and follows(source, target, pair.id in memory.made, project):
         return PlannedObject("delete", kind, "", name, problems=(f"its original in {project.source.name} is gone",))
+    if pair.id in memory.gone:
+        return None
     reason = "it takes part no longer" if source else f"its original in {project.source.name} is gone"
     return PlannedObject("gone", kind, source.dn if source else "", name, problems=(f"{reason}; nothing is deleted",))
 
@@ -161,6 +193,7 @@ def _planned(decision: Decision, rule: str, found: Survey, project: Project) -> 
         decision.held,
         problems=decision.problems,
         merges=tuple(f"{contact.dn} ({fate})" for contact in decision.merges),
+        merged=tuple(obj.dn for obj in decision.merged),
     )
 
 

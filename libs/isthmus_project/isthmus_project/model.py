@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -257,11 +258,10 @@ class DirectorySync(_Strict):
     @field_validator("pairs")
     @classmethod
     def _once(cls, value: list[NamedPair]) -> list[NamedPair]:
-        for names in ([pair.source for pair in value], [pair.target for pair in value if pair.target]):
-            folded = [name.casefold() for name in names]
-            twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
-            if twice:
-                raise ValueError(f"{', '.join(twice)} is named more than once; keep one line for each")
+        counted = Counter(pair.source.casefold() for pair in value)
+        twice = sorted({pair.source for pair in value if counted[pair.source.casefold()] > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is named more than once; keep one line for each")
         return value
 
     @cached_property

@@ -301,7 +301,8 @@ class Carrier:
         pair = decision.pair
         source = applied(decision.source, done.changes[Side.SOURCE])
         target = applied(decision.target, done.changes[Side.TARGET]) if decision.target else None
-        message = telling.observed(pair.id, source, target, collection_of(self._project, decision.source, members))
+        collection = collection_of(self._project, decision.source, members)
+        message = telling.observed(pair.id, source, target, collection, decision.merged)
         observed = message.SerializeToString(deterministic=True)
         if before is None or observed != before.observed:
             news.observed[pair.id] = message

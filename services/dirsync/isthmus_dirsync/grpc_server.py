@@ -12,12 +12,16 @@ from isthmus.directory.v1.directory_pb2 import (
     AllowOnceResponse,
     CheckAddressesRequest,
     CheckAddressesResponse,
+    GuardCount,
     ReadJournalRequest,
     ReadJournalResponse,
+    ReadMemoryRequest,
+    ReadMemoryResponse,
     RevertRequest,
     RevertResponse,
 )
 from isthmus_service import rpc
+from isthmus_sync.directory import Measure
 
 from isthmus_dirsync import journal, orders, records
 
@@ -69,6 +73,24 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         if objection is None:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"nothing of {project} is stopped")
         return AllowOnceResponse(objection=objection or "")
+
+    async def ReadMemory(  # noqa: N802
+        self, request: ReadMemoryRequest, _context: _Context
+    ) -> AsyncIterator[ReadMemoryResponse]:
+        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+            stopped = await records.stopped(connection, request.project)
+            allowed = stopped[0] if stopped and stopped[1] else Measure()
+            recently = await records.recently_weighed(connection, request.project, request.guard_minutes)
+            known = await records.all_pairs(connection, request.project)
+        guard = GuardCount(
+            overwritten=recently.overwritten,
+            gone=recently.gone,
+            allowed_overwritten=allowed.overwritten,
+            allowed_gone=allowed.gone,
+        )
+        yield ReadMemoryResponse(guard=guard)
+        for start in range(0, len(known), _PORTION):
+            yield ReadMemoryResponse(pairs=[each.remembered() for each in known[start : start + _PORTION]])
 
     async def _project(self, wanted: str, context: _Context) -> str:
         try:

@@ -57,7 +57,8 @@ async def check_addresses(
         ):
             if not gone and account.object_guid:
                 guids[side][record.pair.id] = account.object_guid
-                for key in _keys(account):
+                merged = message.merged if side is Side.SOURCE else ()
+                for key in (key for each in (account, *merged) for key in _keys(each)):
                     held[side][key].add(record.pair.id)
     response = CheckAddressesResponse(checked=len(seen))
     for side in Side:

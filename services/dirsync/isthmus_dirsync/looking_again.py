@@ -18,10 +18,12 @@ from isthmus_sync.directory import (
     Surroundings,
     Twins,
     decide_and_note,
+    join,
     left_out,
     match,
     remember,
     succeeded,
+    together,
 )
 
 from isthmus_dirsync import records
@@ -48,7 +50,8 @@ class Parted:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was found: decisions to carry out, with what they were made from."""
+    """What was found: decisions to carry out, with what they were made from. `anew`: somebody was merged into a pair
+    that is not all here, so everything must be compared."""
 
     around: Surroundings
     known: Mapping[bytes, Record]
@@ -56,6 +59,7 @@ class Look:
     refused: list[Refused]
     looked_at: list[bytes]
     parted: list[Parted] = field(default_factory=list)
+    anew: bool = False
 
 
 async def look_again(
@@ -72,14 +76,18 @@ async def look_again(
     async with pool.acquire() as connection:
         touched = await records.pairs_of(connection, project.project, source_guids, target_guids)
     of_source = {record.pair.source_guid: record for record in (*also, *touched)}
-    sources = {obj.guid: obj for obj in await sides.read(Side.SOURCE, source_guids | of_source.keys())}
+    merged = {guid for record in of_source.values() for guid in record.pair.merged}
+    sources = {obj.guid: obj for obj in await sides.read(Side.SOURCE, source_guids | of_source.keys() | merged)}
+    of_source = {guid: _without_gone(record, sources) for guid, record in of_source.items()}
     targets = {
         obj.guid: obj
         for obj in await sides.read(
             Side.TARGET, [record.pair.target_guid for record in of_source.values() if record.pair.target_guid]
         )
     }
-    taking_part = {guid: obj for guid, obj in sources.items() if left_out(obj, project.directory) is None}
+    taking_part = {
+        guid: obj for guid, obj in sources.items() if guid not in merged and left_out(obj, project.directory) is None
+    }
     # Known or not, whatever has no counterpart yet is matched first: it may be there.
     fresh = [
         obj for guid, obj in taking_part.items() if guid not in of_source or of_source[guid].pair.target_guid is None
@@ -106,6 +114,14 @@ async def look_again(
             index.put(obj)
 
     known = await _known(project, pool, of_source.values(), source_index, target_index)
+    if any(named.values()):
+        # Who is named for an object that has a pair may be merged into it, if its source is named, too.
+        owners = [record.pair.source_guid for record in known.values() if target_index.get(record.pair.target_guid)]
+        for obj in await sides.read(Side.SOURCE, owners):
+            source_index.put(obj)
+    here = [obj for obj in source_index if left_out(obj, project.directory) is None]
+    groups = together(project, here, source_index, target_index, [record.pair for record in known.values()])
+    joining = {obj.guid for group in groups for obj in group.others}
     gone = (source_guids | of_source.keys()) - sources.keys()
     twins = Twins(
         _linkable(record, active)
@@ -113,10 +129,14 @@ async def look_again(
         if not (record.source_gone or record.pair.source_guid in gone)
         or not succeeded(record.pair, source_index, target_index, project)
     )
-    matching = match(fresh, target_index, twins, project, source_index)
+    waiting = [obj for obj in fresh if obj.guid not in joining]
+    matching = match(waiting, target_index, twins, project, source_index)
     remember(matching, twins, project)
+    before = {pair.id: pair.merged for pair in twins}
+    matching.refused.extend(join(groups, twins))
+    anew = any(pair.merged != before[pair.id] for pair in twins)
     around = Surroundings(project, source_index, target_index, twins, facts)
-    look = Look(around, known, [], matching.refused, [*source_guids])
+    look = Look(around, known, [], matching.refused, [*source_guids], anew=anew)
     refused = {each.source.guid for each in matching.refused}
     for obj in sorted(taking_part.values(), key=lambda obj: obj.dn):
         record = of_source.get(obj.guid)
@@ -127,13 +147,19 @@ async def look_again(
         if record is not None and record.target_gone:
             twins.put(replace(record.pair, active=active(record.pair)))  # it came back
         pair = twins.by_guid(Side.SOURCE, obj.guid)
-        if pair is not None and obj.guid not in refused:
+        if pair is not None and pair.source_guid == obj.guid and obj.guid not in refused:
             look.decisions.append(decide_and_note(pair, obj, around))
     for guid, record in of_source.items():
         if guid not in taking_part:
             target = targets.get(record.pair.target_guid or b"")
             look.parted.append(source_parted(record, sources.get(guid), target, project))
     return look
+
+
+def _without_gone(record: Record, sources: Mapping[bytes, DirectoryObject]) -> Record:
+    """A record without those merged objects that are there no longer."""
+    merged = tuple(guid for guid in record.pair.merged if guid in sources)
+    return record if merged == record.pair.merged else replace(record, pair=replace(record.pair, merged=merged))
 
 
 def source_parted(

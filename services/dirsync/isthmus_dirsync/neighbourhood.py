@@ -21,8 +21,10 @@ def said(fresh: Iterable[DirectoryObject], project: Project) -> dict[Side, list[
     """On both sides, whatever has a name by which the project's own pairs name these objects or their counterparts."""
     index = Index(fresh if project.directory.pairs else ())
     wanted: dict[Side, list[filters.Filter]] = {Side.SOURCE: [], Side.TARGET: []}
+    meant = [pair for pair in project.directory.pairs if named(index, pair.source)]
+    targets = {pair.target.casefold() for pair in meant if pair.target}
     for pair in project.directory.pairs:
-        if named(index, pair.source):
+        if pair in meant or (pair.target or "").casefold() in targets:
             wanted[Side.SOURCE].append(_name(pair.source))
             if pair.target:
                 wanted[Side.TARGET].append(_name(pair.target))

@@ -71,7 +71,11 @@ async def part(
 
 
 def _follows(each: Parted, project: Project) -> bool:
-    return each.lost is Side.SOURCE and follows(each.source, each.target, each.record.created, project)
+    return (
+        each.lost is Side.SOURCE
+        and not each.record.pair.merged  # the target stands for others, too
+        and follows(each.source, each.target, each.record.created, project)
+    )
 
 
 async def _delete(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+from isthmus.directory.v1.directory_pb2 import RememberedPair
 from isthmus_directory import Bookmark
 from isthmus_service import Connection
 from isthmus_sync.directory import Agreed, Measure, Pair, Refused, Side, Weight
@@ -48,6 +49,7 @@ class Record:
             row["target_guid"],
             Side(row["active"]),
             Agreed.from_json(row["agreed"]),
+            tuple(row["merged"]),
         )
         return cls(
             pair,
@@ -58,6 +60,19 @@ class Record:
             row["unfinished"],
             row["problem"],
             row["observed"],
+        )
+
+    def remembered(self) -> RememberedPair:
+        pair = self.pair
+        return RememberedPair(
+            id=pair.id,
+            source_guid=pair.source_guid,
+            target_guid=pair.target_guid or b"",
+            active_side=int(pair.active),  # type: ignore[arg-type]
+            agreed=pair.agreed.to_json(),
+            created=self.created,
+            merged=pair.merged,
+            gone=self.source_gone or self.target_gone,
         )
 
 
@@ -98,9 +113,9 @@ async def all_pairs(connection: Connection, project: str) -> list[Record]:
 async def pairs_of(
     connection: Connection, project: str, source_guids: Iterable[bytes], target_guids: Iterable[bytes]
 ) -> list[Record]:
-    """The pairs of which either object is named."""
+    """The pairs of which any object is named, those that are merged into them included."""
     rows = await connection.fetch(
-        "SELECT * FROM pair WHERE project = $1 AND (source_guid = ANY($2) OR target_guid = ANY($3))",
+        "SELECT * FROM pair WHERE project = $1 AND (source_guid = ANY($2) OR target_guid = ANY($3) OR merged && $2)",
         project,
         list(source_guids),
         list(target_guids),
@@ -116,7 +131,8 @@ async def pairs_by_id(connection: Connection, project: str, ids: Iterable[bytes]
 async def known_guids(connection: Connection, project: str, side: Side) -> set[bytes]:
     """The GUIDs of one side's objects, but for those that are known to be gone."""
     rows = await connection.fetch(
-        "SELECT source_guid AS guid FROM pair WHERE project = $1 AND NOT source_gone"
+        "SELECT source_guid AS guid FROM pair WHERE project = $1 AND NOT source_gone "
+        "UNION SELECT unnest(merged) FROM pair WHERE project = $1 AND NOT source_gone"
         if side is Side.SOURCE
         else "SELECT target_guid AS guid FROM pair WHERE project = $1 AND NOT target_gone AND target_guid IS NOT NULL",
         project,
@@ -133,11 +149,11 @@ async def save_pairs(connection: Connection, project: str, records: Sequence[Rec
     await connection.executemany(
         """
         INSERT INTO pair (id, project, source_guid, target_guid, created, source_gone, target_gone, active,
-                          redirected, agreed, unfinished, problem, observed)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                          redirected, agreed, unfinished, problem, observed, merged)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         ON CONFLICT (id) DO UPDATE
         SET target_guid = $4, created = $5, source_gone = $6, target_gone = $7, active = $8, redirected = $9,
-            agreed = $10, unfinished = $11, problem = $12, observed = $13
+            agreed = $10, unfinished = $11, problem = $12, observed = $13, merged = $14
         """,
         [
             (
@@ -154,10 +170,16 @@ async def save_pairs(connection: Connection, project: str, records: Sequence[Rec
                 record.unfinished,
                 record.problem,
                 record.observed,
+                list(record.pair.merged),
             )
             for record in records
         ],
     )
+    # Whoever is merged into a pair has none of their own any more, not even one that was still to come about.
+    if merged := [guid for record in records for guid in record.pair.merged]:
+        await connection.execute(
+            "DELETE FROM pair WHERE project = $1 AND target_guid IS NULL AND source_guid = ANY($2)", project, merged
+        )
 
 
 async def note_addresses(connection: Connection, project: str, pairs: Iterable[PairMessage]) -> None:

@@ -68,6 +68,10 @@ class Stopped(Exception):  # noqa: N818
     """The guard stopped a run before it wrote anything."""
 
 
+class _Anew(Exception):  # noqa: N818
+    """What changed cannot be decided from a few objects."""
+
+
 class Synchroniser:
     """Keeps the directories of one project in step until it is cancelled.
 
@@ -173,7 +177,11 @@ class Synchroniser:
             self._log.info("an organisational unit was moved or renamed: everything is compared anew")
             await self._compare_all()
             return
-        await self._follow(progress, came)
+        try:
+            await self._follow(progress, came)
+        except _Anew:
+            self._log.info("somebody is named for an object that has a pair already: everything is compared anew")
+            await self._compare_all()
 
     async def _changes(self, side: Side, progress: Progress) -> Changes:
         assert self._sides is not None
@@ -297,6 +305,8 @@ class Synchroniser:
             also,
             self._active,
         )
+        if look.anew:
+            raise _Anew
         created = await self._carry_out(look.decisions, look.parted, look.known, look.around, members)
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_refused(connection, self._project.project, look.looked_at, look.refused)

@@ -77,7 +77,11 @@ async def tell_status(
 
 
 def observed(
-    pair_id: bytes, source: DirectoryObject, target: DirectoryObject | None, collection: str, *, removed: bool = False
+    pair_id: bytes,
+    source: DirectoryObject,
+    target: DirectoryObject | None,
+    collection: str,
+    merged: Sequence[DirectoryObject] = (),
 ) -> PairMessage:
     """The pair as it is now; active side and revision are accountmap's to say."""
     message = PairMessage(
@@ -85,7 +89,7 @@ def observed(
         kind=int(source.kind),  # type: ignore[arg-type]
         source=_account(source, Side.SOURCE),
         collection=collection,
-        removed=removed,
+        merged=[_account(obj, Side.SOURCE) for obj in merged],
     )
     if target is not None:
         message.target.CopyFrom(_account(target, Side.TARGET))

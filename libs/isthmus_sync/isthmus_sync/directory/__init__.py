@@ -7,6 +7,7 @@ from isthmus_sync.directory.deletions import follows
 from isthmus_sync.directory.difference import Modification, applied, difference
 from isthmus_sync.directory.guard import Measure, Weight, objection, weigh
 from isthmus_sync.directory.index import Index
+from isthmus_sync.directory.joining import join, together
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.merging import handed_over, succeeded, unaddressed
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Link, Side
@@ -43,6 +44,7 @@ __all__ = [
     "follows",
     "handed_over",
     "has_counterpart",
+    "join",
     "left_out",
     "match",
     "newest_owned",
@@ -50,6 +52,7 @@ __all__ = [
     "pair_id",
     "remember",
     "succeeded",
+    "together",
     "unaddressed",
     "weigh",
 ]

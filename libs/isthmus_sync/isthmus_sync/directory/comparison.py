@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from isthmus_sync.directory.decision import Decision, Surroundings, decide
 from isthmus_sync.directory.index import Index
+from isthmus_sync.directory.joining import join, let_go, together
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.merging import succeeded
 from isthmus_sync.directory.objects import DirectoryObject, Side
@@ -58,21 +59,29 @@ def compare(
             reasons[reason] += 1
         else:
             taking_part.append(obj)
+    groups = together(project, taking_part, source_index, target_index, known)
+    joining = {obj.guid for group in groups for obj in group.others}
     # A counterpart that was deleted is remembered, in case it comes back, but nothing can be linked to it.
     gone = {pair.source_guid: pair for pair in known if pair.target_guid and target_index.get(pair.target_guid) is None}
     twins = Twins(
         replace(pair, target_guid=None) if pair.source_guid in gone else pair
         for pair in known
-        if not succeeded(pair, source_index, target_index, project)
+        if pair.source_guid not in joining and not succeeded(pair, source_index, target_index, project)
     )
+    let_go(groups, twins, source_index)
     matching = match(
-        [obj for obj in taking_part if obj.guid not in gone and not has_counterpart(obj, twins)],
+        [
+            obj
+            for obj in taking_part
+            if obj.guid not in gone and obj.guid not in joining and not has_counterpart(obj, twins)
+        ],
         target_index,
         twins,
         project,
         source_index,
     )
     remember(matching, twins, project)
+    matching.refused.extend(join(groups, twins))
     around = Surroundings(project, source_index, target_index, twins, facts)
     result = Comparison(around, [], matching.matches, matching.refused, dict(reasons))
     refused = {each.source.guid for each in matching.refused}
@@ -80,7 +89,7 @@ def compare(
     for obj, pair in pairs:
         if obj.guid in gone:
             result.without_target.append(gone[obj.guid])
-        elif pair is not None and obj.guid not in refused:
+        elif pair is not None and pair.source_guid == obj.guid and obj.guid not in refused:
             result.decisions.append(decide_and_note(pair, obj, around))
     here = {obj.guid for obj in taking_part}
     result.without_source.extend(pair for pair in known if pair.source_guid not in here)

@@ -14,6 +14,7 @@ from isthmus_sync.directory.addresses import ProxyAddress, in_domain, primary_sm
 from isthmus_sync.directory.attributes import SINGLE_LINKS, linked_attributes, owner_of, plain_attributes, rule_of
 from isthmus_sync.directory.creation import Creation, enabled, free_alias, naming, object_class
 from isthmus_sync.directory.difference import Modification, applied, difference
+from isthmus_sync.directory.joining import merged_objects
 from isthmus_sync.directory.linking import Linking, link_value, link_values
 from isthmus_sync.directory.merging import stand_ins, with_addresses
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Side, Values
@@ -54,7 +55,8 @@ class Decision:
     """What a pair needs. `target` is None when it is created; its modifications are then part of `creation`, and links
     wait for the next decision, when the object exists. `agreed` holds once everything was written. `held` are links to
     objects that do not exist in the other forest yet. `redirected`: both objects then carry the mail redirection.
-    `merges` are contacts of the target whose place its object takes, once it is there and as it shall be."""
+    `merges` are contacts of the target whose place its object takes, once it is there and as it shall be; `merged` are
+    other objects of the source for which the target's object stands, too."""
 
     pair: Pair
     source: DirectoryObject
@@ -67,6 +69,7 @@ class Decision:
     redirected: bool
     gets_mailbox: bool
     merges: tuple[DirectoryObject, ...] = ()
+    merged: tuple[DirectoryObject, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -123,6 +126,13 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
 
     merges = stand_ins(source, around.target, around.twins, project)
     own = frozenset((pair.id, source.guid, current.guid, *(contact.guid for contact in merges)))
+    merged = merged_objects(pair, around.source)
+    problems += [
+        f"{obj.dn} is merged into {current.dn}, but has a mailbox of its own: what is in it is not copied, and mail "
+        f"that {project.source.name} delivers to it stays there; move it to {source.dn} and disable the mailbox"
+        for obj in merged
+        if obj.has_mailbox
+    ]
     target_alias = current.text("mailNickname") or free_alias(source, around.target, own)
     mailbox = gets_mailbox(source, current, around.facts)
     linked = is_linked(source, current, project)
@@ -153,6 +163,7 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
         {side: around.index(side) for side in Side},
         own,
         project,
+        merged,
     )
     for side in Side:
         wanted[side]["proxyAddresses"] = addresses.wanted[side]
@@ -202,6 +213,7 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
         mail_goes is not None and all(carried(after[side], side, mail_goes) for side in Side),
         mailbox,
         merges,
+        merged,
     )
 
 

@@ -41,11 +41,11 @@ def link_values(
         links = list(foreign[side])
         present[side] = set()
         for member in sorted(after[side]):
-            link = known[side].get(member) or _counterpart(member, side, twins, name_of)
-            if link is None:
-                held.append(f"{attribute} {known[side.other][member].dn}")
+            found = known[side].get(member) or _counterpart(member, side, twins, name_of)
+            if not found:
+                held.append(f"{attribute} {known[side.other][member][0].dn}")
             else:
-                links.append(link)
+                links += found
                 present[side].add(member)
         wanted[side] = tuple(links)
     return Linking(wanted, frozenset(present[Side.SOURCE] & present[Side.TARGET]), tuple(held))
@@ -73,19 +73,19 @@ def link_value(
         return Linking(as_they_are, frozenset(known[Side.SOURCE]))
     loser = winner.other
     links: tuple[Link, ...] = ()
-    for member, value in known[winner].items():
-        link = _counterpart(member, loser, twins, name_of)
-        if link is None:
-            return Linking(as_they_are, None, (f"{attribute} {value.dn}",))
-        links = (link,)
+    for member, values in known[winner].items():
+        links = _counterpart(member, loser, twins, name_of)
+        if not links:
+            return Linking(as_they_are, None, (f"{attribute} {values[0].dn}",))
     return Linking({winner: as_they_are[winner], loser: links}, frozenset(known[winner]))
 
 
 def _known(
     attribute: str, objects: Mapping[Side, DirectoryObject], twins: Twins
-) -> tuple[dict[Side, dict[str, Link]], dict[Side, list[Link]]]:
-    """Each side's values as pairs, and those that belong to no pair."""
-    known: dict[Side, dict[str, Link]] = {side: {} for side in Side}
+) -> tuple[dict[Side, dict[str, tuple[Link, ...]]], dict[Side, list[Link]]]:
+    """Each side's values as pairs, and those that belong to no pair. Several values of the source are one pair when the
+    objects that they name were merged into it."""
+    known: dict[Side, dict[str, tuple[Link, ...]]] = {side: {} for side in Side}
     foreign: dict[Side, list[Link]] = {side: [] for side in Side}
     for side in Side:
         for link in objects[side].linked(attribute):
@@ -93,14 +93,15 @@ def _known(
             if twin is None:
                 foreign[side].append(link)
             else:
-                known[side][twin.id.hex()] = link
+                known[side][twin.id.hex()] = (*known[side].get(twin.id.hex(), ()), link)
     return known, foreign
 
 
-def _counterpart(member: str, side: Side, twins: Twins, name_of: NameOf) -> Link | None:
+def _counterpart(member: str, side: Side, twins: Twins, name_of: NameOf) -> tuple[Link, ...]:
+    """The object of a pair on this side; none while there is none."""
     twin = twins.by_id(bytes.fromhex(member))
     guid = twin.guid(side) if twin is not None else None
-    return None if guid is None else Link(guid, name_of(side, guid) or f"<GUID={UUID(bytes_le=guid)}>")
+    return () if guid is None else (Link(guid, name_of(side, guid) or f"<GUID={UUID(bytes_le=guid)}>"),)
 
 
 def _ids(members: frozenset[str]) -> tuple[bytes, ...]:

@@ -175,5 +175,6 @@ def _refusal(
             f"while this is a {source.kind.name.lower()}{remedy}"
         )
     if target.guid in taken or twins.by_guid(Side.TARGET, target.guid) is not None:
-        return f"{rule} matches {target.dn}, which already belongs to another object"
+        remedy = "; to merge both into it, let the pairs name that one for it, too" if rule == _SAID else ""
+        return f"{rule} matches {target.dn}, which already belongs to another object{remedy}"
     return None

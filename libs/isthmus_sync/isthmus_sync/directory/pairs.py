@@ -51,13 +51,15 @@ class Agreed:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A pair as it is remembered between runs. `target_guid` is None until the object exists in the target."""
+    """A pair as it is remembered between runs. `target_guid` is None until the object exists in the target. `merged`
+    are the GUIDs of other objects of the source that the target's stands for (see joining.py)."""
 
     id: bytes
     source_guid: bytes
     target_guid: bytes | None = None
     active: Side = Side.SOURCE
     agreed: Agreed = Agreed()
+    merged: tuple[bytes, ...] = ()
 
     def guid(self, side: Side) -> bytes | None:
         return self.source_guid if side is Side.SOURCE else self.target_guid
@@ -80,7 +82,8 @@ def fingerprint(values: Values) -> str:
 
 
 class Twins:
-    """Who is whose counterpart: by the GUID of either side, or by the pair's id."""
+    """Who is whose counterpart: by the GUID of either side, or by the pair's id. Whoever is merged into a pair has its
+    target's object as counterpart, too."""
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         self._by_guid: dict[tuple[Side, bytes], Pair] = {}
@@ -89,7 +92,13 @@ class Twins:
             self.put(pair)
 
     def put(self, pair: Pair) -> None:
+        before = self._by_id.get(pair.id)
+        for guid in before.merged if before is not None else ():
+            if self._by_guid.get((Side.SOURCE, guid)) is before:
+                del self._by_guid[Side.SOURCE, guid]
         self._by_id[pair.id] = pair
+        for guid in pair.merged:
+            self._by_guid.setdefault((Side.SOURCE, guid), pair)
         self._by_guid[Side.SOURCE, pair.source_guid] = pair
         if pair.target_guid is not None:
             self._by_guid[Side.TARGET, pair.target_guid] = pair

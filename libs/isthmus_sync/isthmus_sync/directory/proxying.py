@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from isthmus_sync.directory.addresses import ProxyAddress, in_domain, proxies, smtp_addresses, unique, x500_addresses
 from isthmus_sync.directory.attributes import owner_of
+from isthmus_sync.directory.joining import addresses_of, old_names_of
 from isthmus_sync.directory.objects import DirectoryObject, Side, Values, as_values
 from isthmus_sync.directory.settling import merge
 
@@ -38,6 +39,7 @@ def merge_addresses(
     indexes: Mapping[Side, Index],
     own: frozenset[bytes],
     project: Project,
+    merged: tuple[DirectoryObject, ...] = (),
 ) -> Addresses:
     """Both sides' proxyAddresses.
 
@@ -45,7 +47,9 @@ def merge_addresses(
     another object holds is left out and reported. X500 addresses are never removed: each side gets the other's, and
     the other's legacyExchangeDN (`legacy`), because old mail, nickname caches and calendars still use them. `primary`
     is the address each side sends from, `redirection` what it is reached at by redirected mail, where it is.
-    Addresses of other types stay where they are. `own` are the GUIDs that belong to this pair.
+    Addresses of other types stay where they are. `own` are the GUIDs that belong to this pair. The target is reached by
+    whatever objects of the source that are `merged` into the pair are reached by; they keep it themselves, so the
+    pair's source does not get it.
     """
     templates = (project.source.redirection, project.target.redirection)
 
@@ -54,6 +58,9 @@ def merge_addresses(
         return {address.casefold(): address for address in found}
 
     held = {side: real(objects[side]) for side in Side}
+    theirs = {key: a for key, a in addresses_of(merged, project).items() if key not in held[Side.SOURCE]}
+    of_target = held[Side.TARGET]
+    held[Side.TARGET] = {key: address for key, address in of_target.items() if key not in theirs}
     if not held[Side.SOURCE] or not held[Side.TARGET]:
         # A side that lost every address is filled again; it never empties the other.
         agreed = frozenset()
@@ -64,20 +71,21 @@ def merge_addresses(
         agreed,
     )
     problems: list[str] = []
-    after = {Side.SOURCE: set(source), Side.TARGET: set(target)}
+    after = {Side.SOURCE: set(source), Side.TARGET: {*target, *theirs}}
     for side in Side:
-        for key in sorted(after[side] - set(held[side])):
+        for key in sorted(after[side] - set(held[side] if side is Side.SOURCE else of_target)):
             if holder := indexes[side].taken("address", key, own):
                 after[side].discard(key)
                 name = (project.source if side is Side.SOURCE else project.target).name
                 problems.append(f"{key} cannot be added in {name}: {holder.dn} has it; remove it there or here")
-    spelling = held[Side.SOURCE] | held[Side.TARGET]
+    spelling = held[Side.SOURCE] | theirs | of_target
+    old_names = old_names_of(merged)
     wanted = {
         side: _proxies(
             objects[side],
             [spelling[key] for key in sorted(after[side])] + ([redirection[side]] if side in redirection else []),
             primary[side],
-            _x500(objects[side], objects[side.other], legacy[side], legacy[side.other]),
+            _x500(objects[side], objects[side.other], legacy[side], legacy[side.other], old_names, side),
             templates,
         )
         for side in Side
@@ -85,9 +93,22 @@ def merge_addresses(
     return Addresses(wanted, frozenset(after[Side.SOURCE] & after[Side.TARGET]), problems)
 
 
-def _x500(obj: DirectoryObject, other: DirectoryObject, own_legacy: str, other_legacy: str) -> tuple[str, ...]:
-    """The X500 addresses an object shall have: its own, then the other's names but for what it is called itself."""
+def _x500(
+    obj: DirectoryObject,
+    other: DirectoryObject,
+    own_legacy: str,
+    other_legacy: str,
+    merged: tuple[str, ...],
+    side: Side,
+) -> tuple[str, ...]:
+    """The X500 addresses an object shall have: its own, then the other's names but for what it is called itself. Names
+    of `merged` objects go to the target alone."""
     new = [name for name in (other_legacy, *x500_addresses(other)) if name]
+    if side is Side.TARGET:
+        new += merged
+    else:
+        theirs = {name.casefold() for name in merged}
+        new = [name for name in new if name.casefold() not in theirs]
     return unique((*x500_addresses(obj), *(n for n in new if n.casefold() != own_legacy.casefold())))
 
 
