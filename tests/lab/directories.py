@@ -43,6 +43,10 @@ class Place:
         self.domain = f"{secrets.token_hex(3)}.{forest.organisation.mail_domain}"
         self._connection: Any = forest.connect()  # ldap3's operations have no types
 
+    def connect_again(self) -> None:
+        """After the domain controller was away."""
+        self._connection = self.forest.connect()
+
     def add(self, name: str, object_class: str, **attributes: Any) -> str:
         """Add an object below the unit; returns its distinguished name."""
         dn = f"CN={name.replace(',', chr(92) + ',')},{self.unit}"
@@ -133,6 +137,7 @@ class Directories:
 
     def __init__(self, forests: Forests, units: Units, folder: Path) -> None:
         self.alpha, self.beta = Place(forests.alpha, units.alpha), Place(forests.beta, units.beta)
+        self.domain_controllers = forests.processes
         self.secrets = folder / "secrets"
         self.secrets.mkdir()
         for place in (self.alpha, self.beta):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
+from collections.abc import Mapping
 
 from isthmus_directory import plan_directory
 
@@ -14,6 +14,8 @@ from tests.lab.directory_system import System
 
 _PEOPLE, _STEPS = 12, 60
 _OWNERS = {"title": "newest", "department": "target", "telephoneNumber": "newest"}
+
+_AWAY = ("alpha killed", "beta killed", "beta silent")
 
 
 async def test_both_forests_end_alike_whatever_was_killed(system: System) -> None:
@@ -27,6 +29,8 @@ async def test_both_forests_end_alike_whatever_was_killed(system: System) -> Non
     await apply(system.kafka, project)
     await system.status(lambda status: status.state == "in step" and status.pairs == _PEOPLE + 1)
     members = set(list(people)[:4])
+    stops = {step: dice.choice(_AWAY) for step in dice.sample(range(5, _STEPS - 5), 1)}
+    stops[_STEPS - 4] = dice.choice([each for each in _AWAY if each not in stops.values()])
     for step in range(_STEPS):
         name = dice.choice(list(people))
         twin = values(system.beta_object(name), "dn")
@@ -47,18 +51,8 @@ async def test_both_forests_end_alike_whatever_was_killed(system: System) -> Non
         if dice.random() < 0.08:
             system.dirsync.kill()
             system.dirsync.start()
-        if step == _STEPS // 2:
-            # The target is silent for a while; people go on in the source, and dirsync dies meanwhile.
-            silent = int((beta.forest.folder / "run" / "samba.pid").read_text())
-            os.kill(silent, signal.SIGSTOP)
-            try:
-                for other in list(people)[:3]:
-                    alpha.change(people[other], displayName=f"{other} while the target was away")
-                system.dirsync.kill()
-                system.dirsync.start()
-                await asyncio.sleep(2)
-            finally:
-                os.kill(silent, signal.SIGCONT)
+        if step in stops:
+            await _without(stops[step], system, people, step)
 
     def alike() -> bool:
         for name in people:
@@ -75,3 +69,37 @@ async def test_both_forests_end_alike_whatever_was_killed(system: System) -> Non
     await system.status(lambda status: status.state == "in step" and status.pairs == len(people) + 1)
     actions = {obj.action for obj in (await plan_directory(project, system.secrets)).objects}
     assert actions == {"in step"}
+
+
+async def _without(what: str, system: System, people: Mapping[str, str], step: int) -> None:
+    """One domain controller is killed, or falls silent, for a while. People go on in the other forest, dirsync dies and
+    comes back meanwhile, and before that it is seen to fail and to say so."""
+    name, how = what.split()
+    gone, other = (system.alpha, system.beta) if name == "alpha" else (system.beta, system.alpha)
+    process = system.domain_controllers[name]
+    # On both sides just before: the one that goes has changes that nobody heard of.
+    for alias in list(people)[:2]:
+        if (twin := system.beta_object(alias)) is not None:
+            system.beta.change(twin["dn"][0], telephoneNumber=f"+1 {step}", department=f"Before {step}")
+        system.alpha.change(people[alias], title=f"Before {step}")
+    if how == "killed":
+        process.kill()
+    else:
+        process.send(signal.SIGSTOP)
+    try:
+        for alias in list(people)[:4]:
+            if other is system.alpha:
+                other.change(people[alias], displayName=f"{alias} while {name} was away {step}")
+            elif (twin := system.beta_object(alias)) is not None:
+                other.change(twin["dn"][0], telephoneNumber=f"+2 {step}", department=f"Away {step}")
+        if how == "killed":
+            await system.status(lambda status: status.state == "failing" and "does not answer" in status.problem)
+        system.dirsync.kill()
+        system.dirsync.start()
+        await asyncio.sleep(2)
+    finally:
+        if how == "killed":
+            process.start()
+        else:
+            process.send(signal.SIGCONT)
+        gone.connect_again()

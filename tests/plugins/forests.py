@@ -6,9 +6,9 @@ Tests share them, so a test works in an organisational unit that it makes for it
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ldap3
@@ -16,16 +16,19 @@ import pytest
 from isthmus_lab.forests import Forest, prepare
 from isthmus_lab.layout import ServicePasswords, layout
 from isthmus_lab.organisation import ALPHA, BETA, Organisation
-from isthmus_lab.program import running
+
+from tests.processes import ProgramProcess
 
 
 @dataclass(frozen=True)
 class Forests:
-    """Both forests with the lab's layout (organisational units, service accounts, the mailbox database's object)."""
+    """Both forests with the lab's layout (organisational units, service accounts, the mailbox database's object).
+    `processes` are their domain controllers by the organisation's name; a test that ends one starts it again."""
 
     alpha: Forest
     beta: Forest
     service_passwords: ServicePasswords
+    processes: Mapping[str, ProgramProcess] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,17 @@ def forests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forests]:
 
     with ThreadPoolExecutor() as threads:
         alpha, beta = threads.map(furnished, (ALPHA, BETA))
-    with running(alpha.program(), beta.program(), log_folder=folder):
-        yield Forests(alpha, beta, passwords)
+    processes = {
+        forest.organisation.name: ProgramProcess(forest.program(), folder / f"{forest.organisation.name}.log")
+        for forest in (alpha, beta)
+    }
+    try:
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(ProgramProcess.start, processes.values()))
+        yield Forests(alpha, beta, passwords, processes)
+    finally:
+        for process in processes.values():
+            process.stop()
 
 
 def new_units(forests: Forests) -> Units:
