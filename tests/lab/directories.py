@@ -13,7 +13,7 @@ import ldap3
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_events import ensure_topics, send
 from isthmus_events.topics import PROJECTS
-from isthmus_lab.forests import Forest
+from isthmus_lab.forests import Entry, Forest
 from isthmus_lab.forests.objects import quoted_password
 from isthmus_project import Project
 from ldap3.utils.conv import escape_filter_chars
@@ -52,6 +52,11 @@ class Place:
         dn = f"CN={name.replace(',', chr(92) + ',')},{self.unit}"
         self._connection.add(dn, [object_class], attributes)
         return dn
+
+    def load(self, entry: Entry) -> None:
+        """Add an object as it is written."""
+        attributes = {name: [*values] for name, values in entry.attributes.items() if name != "objectClass"}
+        self._connection.add(entry.dn, [*entry.attributes["objectClass"]], attributes)
 
     def add_unit(self, name: str) -> str:
         """Add an organizational unit below the unit; returns its distinguished name."""

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from isthmus_directory import Bookmark, BookmarkUnusable, Forest, changes, here, read_all, sees_deletions
+from isthmus_directory.metadata import attribute_number
 from isthmus_project import Project
 
 from tests.lab.fake_domain_controller import (
@@ -23,6 +24,7 @@ from tests.lab.fake_domain_controller import (
     paged_value,
 )
 from tests.unit.directory_values import project
+from tests.unit.test_directory_reading import link_metadata
 
 _UNWILLING, _NO_SUCH_OBJECT, _INSUFFICIENT, _OPERATIONS = 53, 32, 50, 1
 _SERVICE = "CN=NTDS Settings,CN=DC1"
@@ -108,6 +110,25 @@ async def test_a_group_of_thousands_is_read_in_ranges(secrets: Path) -> None:
             [group] = await read_all(source, ["objectClass", "member"])
     assert [each.guid for each in group.linked("member")] == [guid(number) for number in range(3_700)]
     assert asked_for == ["member;range=1500-*", "member;range=3000-*"]
+
+
+async def test_the_time_of_a_link_is_asked_for_where_the_newest_wins(secrets: Path) -> None:
+    asked_for: list[tuple[str, ...]] = []
+    number = attribute_number("0.9.2342.19200300.100.1.10")
+    assert number is not None
+
+    def answer(asked: Asked) -> Answer:
+        asked_for.append(asked.attributes)
+        times = [link_metadata("manager", "CN=Boss", "1601-01-01T00:01:00Z")]
+        found = person(1, **{"manager": [link(2)], "msDS-ReplValueMetaData": times})
+        return Answer([found], controls={PAGED: paged_value(b"")})
+
+    with domain_controller(Controller(answer)) as url:
+        async with forest(url, secrets) as source:
+            [obj] = await read_all(source, ["manager"], {number: "manager"})
+            await read_all(source, ["title"], {12: "title"})
+    assert obj.changed == {"manager": 60}
+    assert ["msDS-ReplValueMetaData" in asked for asked in asked_for] == [True, False]
 
 
 async def test_dirsync_goes_on_while_there_is_more(secrets: Path) -> None:

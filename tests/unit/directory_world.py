@@ -31,7 +31,7 @@ _NOBODY = Link(b"", "")
 
 class World:
     """`objects` by side and name. `run` does what dirsync does, and says how many writes it took. `silent` are the
-    pairs of the last run whose echoes dirsync would not look at."""
+    pairs of the last run whose echoes dirsync would not look at, with those that were merged into them."""
 
     def __init__(self, the_project: Project | None = None, facts: ExchangeFacts = FACTS) -> None:
         self.project = the_project or project()
@@ -40,7 +40,7 @@ class World:
         self.pairs: dict[bytes, Pair] = {}
         self.clock = 0
         self.last: Comparison | None = None
-        self.silent: set[bytes] = set()
+        self.silent: dict[bytes, tuple[bytes, ...]] = {}
 
     def put(self, side: Side, *objects: DirectoryObject) -> None:
         for obj in objects:
@@ -54,7 +54,9 @@ class World:
         self.put(side, replace(obj, attributes={**obj.attributes, name: values}, changed=changed))
 
     def link(self, side: Side, obj: DirectoryObject, attribute: str, links: tuple[Link, ...]) -> None:
-        self.put(side, replace(obj, links={**obj.links, attribute.lower(): links}))
+        self.clock += 1
+        changed = {**obj.changed, attribute.lower(): self.clock}
+        self.put(side, replace(obj, links={**obj.links, attribute.lower(): links}, changed=changed))
 
     def delete(self, side: Side, obj: DirectoryObject) -> None:
         """The object goes, and with it every link to it."""
@@ -96,12 +98,12 @@ class World:
             pair = around.twins.by_id(decision.pair.id) or decision.pair
             decisions.append(decide(pair, decision.source, around.target.get(pair.target_guid), around))
         feeding = consequential(self.project)
-        self.silent = set()
+        self.silent = {}
         for decision in decisions:
             written = {side: [c.attribute for c in decision.modifications[side]] for side in Side}
             open_ended = decision.held or decision.problems or any(leads_on(written[s], s, feeding) for s in Side)
             if any(written.values()) and not open_ended:
-                self.silent.add(decision.pair.id)
+                self.silent[decision.pair.id] = decision.pair.merged
             objects: Mapping[Side, DirectoryObject | None] = {
                 Side.SOURCE: decision.source,
                 Side.TARGET: decision.target,
@@ -115,7 +117,9 @@ class World:
             self.pairs[decision.pair.id] = replace(decision.pair, agreed=decision.agreed)
         # Where a contact was named its heir is now: not what a decision about the group left.
         handed = {holder.guid for d in decisions for contact in d.merges for holder, _ in handed_over(contact, _NOBODY)}
-        self.silent -= {pair.id for pair in self.pairs.values() if pair.target_guid in handed}
+        for pair in self.pairs.values():
+            if pair.target_guid in handed:
+                self.silent.pop(pair.id, None)
         return writes
 
     def _with_back_links(self, side: Side, obj: DirectoryObject) -> DirectoryObject:
@@ -146,12 +150,13 @@ class World:
 
     def settle(self) -> None:
         """Run until there is nothing to do; it must not take more than a few rounds."""
-        self.silent = set()  # whatever happened since the last run is looked at
+        self.silent = {}  # whatever happened since the last run is looked at
         for _ in range(4):
-            silent, self.silent = self.silent, set()
+            silent, self.silent = self.silent, {}
             writes = self.run()
             assert self.last is not None
-            late = [d for d in self.last.decisions if d.pair.id in silent and not d.idle]
+            # One that somebody was merged into just now is looked at for that.
+            late = [d for d in self.last.decisions if silent.get(d.pair.id) == d.pair.merged and not d.idle]
             assert not late, f"an echo that had to be looked at: {late[0].modifications}"
             if writes == 0:
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from isthmus_sync.directory import Kind, Measure, Modification, Side, Weight, objection, weigh
+from isthmus_sync.directory import Kind, Link, Measure, Modification, Side, Weight, objection, weigh
 from isthmus_sync.directory.objects import as_values
 
 from tests.unit.directory_values import MAIL_USERS, guid, link, mailbox, project, recipient
@@ -254,3 +254,19 @@ def test_deciding_again_writes_nothing(count: int) -> None:
         world.put(Side.SOURCE, mailbox("alpha", f"p{number}", {"manager": ["p0"]}))
     world.run()
     assert world.run() == 0
+
+
+def test_of_two_new_managers_the_newest_wins() -> None:
+    for last in Side:
+        world = World(project(attributes={"manager": "newest"}))
+        world.put(Side.SOURCE, *(mailbox("alpha", name) for name in ("anna", "bert", "carl")))
+        world.settle()
+        bert, carl = (world.source(name) for name in ("bert", "carl"))
+        for side in (last.other, last):
+            anna = world.source("anna") if side is Side.SOURCE else world.twin(world.source("anna"))
+            boss = bert if side is Side.SOURCE else world.twin(carl)
+            world.link(side, anna, "manager", (Link(boss.guid, boss.dn),))
+        world.settle()
+        wanted = bert if last is Side.SOURCE else carl
+        assert [found.guid for found in world.source("anna").linked("manager")] == [wanted.guid]
+        assert [found.guid for found in world.twin(world.source("anna")).linked("manager")] == [world.twin(wanted).guid]

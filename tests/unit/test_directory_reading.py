@@ -8,7 +8,7 @@ from uuid import UUID
 
 from isthmus_directory import filters
 from isthmus_directory.changes import DIRSYNC, dirsync
-from isthmus_directory.metadata import attribute_number, change_times
+from isthmus_directory.metadata import attribute_number, change_times, link_change_times
 from isthmus_directory.reading import rest_of_range, search
 
 from tests.unit.directory_values import guid
@@ -106,3 +106,28 @@ def test_times_of_change_are_read_from_replication_metadata() -> None:
     blob = struct.pack("<QQ", 1, 2) + b"".join(struct.pack("<IIq16sqq", *entry) for entry in entries)
     assert change_times(blob, {12: "title", 0x150003: "mail"}) == {"title": 13_400_000_000, "mail": 13_400_000_007}
     assert change_times(b"", {12: "title"}) == {}
+
+
+def link_metadata(attribute: str, target: str, written: str) -> bytes:
+    """A value of msDS-ReplValueMetaData as Active Directory writes it."""
+    return (
+        f"<DS_REPL_VALUE_META_DATA>\n\t<pszAttributeName>{attribute}</pszAttributeName>\n"
+        f"\t<pszObjectDn>{target}</pszObjectDn>\n\t<cbData>0</cbData>\n\t<pbData></pbData>\n"
+        "\t<ftimeDeleted>1601-01-01T00:00:00Z</ftimeDeleted>\n\t<ftimeCreated>2020-01-01T00:00:00Z</ftimeCreated>\n"
+        f"\t<dwVersion>2</dwVersion>\n\t<ftimeLastOriginatingChange>{written}</ftimeLastOriginatingChange>\n"
+        "\t<usnOriginatingChange>99</usnOriginatingChange>\n</DS_REPL_VALUE_META_DATA>\n\x00"
+    ).encode()
+
+
+def test_times_of_links_are_those_of_the_value_written_last() -> None:
+    blobs = [
+        link_metadata("manager", "CN=Old &amp; Gone,DC=x", "1601-01-02T00:00:00Z"),
+        link_metadata("manager", "CN=New,DC=x", "1601-01-01T01:00:01Z"),
+        link_metadata("member", "CN=Other,DC=x", "2024-01-01T00:00:00Z"),
+        b"<DS_REPL_VALUE_META_DATA><pszAttributeName>manager</pszAttributeName>",
+        b"",
+    ]
+    assert link_change_times(blobs, ["Manager", "assistant"]) == {"manager": 86_400}
+    assert link_change_times([link_metadata("manager", "CN=x", "2026-11-26T15:00:00Z")], ["manager"]) == {
+        "manager": 13_440_178_800
+    }

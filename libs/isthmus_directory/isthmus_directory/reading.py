@@ -16,7 +16,7 @@ from ldap3.protocol.microsoft import extended_dn_control, show_deleted_control
 from isthmus_directory import filters
 from isthmus_directory.connection import Forest, entries
 from isthmus_directory.filters import Filter
-from isthmus_directory.metadata import METADATA, change_times
+from isthmus_directory.metadata import METADATA, VALUE_METADATA, change_times, link_change_times
 
 PAGE = 500
 """Objects a page; Active Directory gives at most 1,000 (MaxPageSize)."""
@@ -39,7 +39,8 @@ def search(
 
     `attribute_ids` asks for the times of the last change of those attributes (see metadata.py).
     """
-    asked = [*dict.fromkeys((*attributes, "objectGUID", *((METADATA,) if attribute_ids else ())))]
+    times = (METADATA, *((VALUE_METADATA,) if _links(attribute_ids) else ())) if attribute_ids else ()
+    asked = [*dict.fromkeys((*attributes, "objectGUID", *times))]
     controls = [extended_dn_control(criticality=True)]
     if deleted:
         controls.append(show_deleted_control(criticality=True))
@@ -141,15 +142,20 @@ def as_object(
             links[name] = tuple(as_link(value) for value in values)
         else:
             attributes[name] = tuple(values)
-    metadata = attributes.pop(METADATA.lower(), ())
+    metadata, of_links = (attributes.pop(name.lower(), ()) for name in (METADATA, VALUE_METADATA))
+    changed = change_times(metadata[0], attribute_ids) if metadata else {}
     return DirectoryObject(
         guid,
         plain_dn(entry["raw_dn"]),
         attributes,
         links,
-        change_times(metadata[0], attribute_ids) if metadata else {},
+        changed | link_change_times(of_links, _links(attribute_ids)),
         deleted=attributes.get("isdeleted", ())[:1] == (b"TRUE",),
     )
+
+
+def _links(attribute_ids: Mapping[int, str] | None) -> set[str]:
+    return {name for name in (attribute_ids or {}).values() if name.lower() in LINKED_ATTRIBUTES}
 
 
 def rest_of_range(read: Callable[[str], Mapping[str, Sequence[bytes]]], name: str) -> list[bytes]:

@@ -101,6 +101,7 @@ class Synchroniser:
         self._wake = asyncio.Event()
         self._asked = asyncio.Event()
         self._echoes = Echoes()
+        self._created = False
         self._flipped: set[bytes] = set()
         self._seen_active: dict[bytes, Side] = {}
         self._retry_at = 0.0
@@ -262,6 +263,7 @@ class Synchroniser:
         """Look at what changed since the bookmarks, at who was switched, and now and then at what is unfinished."""
         began, name = time.monotonic(), self._project.project
         flipped, self._flipped = self._flipped, set()
+        created, self._created = self._created, False
         try:
             retry = began >= self._retry_at
             async with self._pool.acquire() as connection:
@@ -269,15 +271,15 @@ class Synchroniser:
                 if retry:
                     also += await records.unfinished_pairs(connection, name)
                     self._retry_at = began + _RETRY_SECONDS
-            if not also and not any(each.changed or each.deleted for each in came.values()):
+            if not also and not created and not any(each.changed or each.deleted for each in came.values()):
                 if any(each.bookmark != before for each, before in self._with_bookmarks(came, progress)):
                     await self._save(progress, came)
                 return
             changed = {side: set(came[side].changed) | set(came[side].deleted) for side in Side}
             members, regrouped = await self._regrouped(progress, came[Side.SOURCE])
             changed[Side.SOURCE] |= regrouped
-            if changed[Side.TARGET]:
-                # Somebody may have mended what kept an object of the source from being matched.
+            if changed[Side.TARGET] or created:
+                # What kept an object of the source from being matched may be mended, or what it waited for made.
                 async with self._pool.acquire() as connection:
                     changed[Side.SOURCE].update(await records.refused_guids(connection, name))
             changed[Side.TARGET] |= await self._groups_of_deleted(came[Side.SOURCE].deleted)
@@ -288,6 +290,7 @@ class Synchroniser:
             await self._save(replace(progress, members=members), came)
         except BaseException:
             self._flipped |= flipped
+            self._created |= created
             raise
         metrics.runs.labels(name, "changes").observe(time.monotonic() - began)
 
@@ -364,6 +367,9 @@ class Synchroniser:
         if stop:
             raise Stopped(stop)
         created = await self._carrier.carry_out(decisions, known, around, members)
+        if created:
+            self._created = True
+            self._wake.set()
         if parted:
             news = News()
             parted_now = await part(parted, self._forests, self._project, self._ordered_by, self._pool, news)

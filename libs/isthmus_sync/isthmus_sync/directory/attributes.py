@@ -89,8 +89,11 @@ def owner_of(attribute: str, project: Project, default: Owner = "source") -> Own
 
 
 def newest_owned(project: Project) -> tuple[str, ...]:
-    """The attributes for which somebody must know when they were last written."""
-    return tuple(name for name, rule in project.directory.attributes.items() if rule.owner == "newest")
+    """The attributes for which somebody must know when they were last written. Links with several values are merged
+    value by value, and need no times."""
+    merged = LINKED_ATTRIBUTES - {name.lower() for name in SINGLE_LINKS}
+    newest = (name for name, rule in project.directory.attributes.items() if rule.owner == "newest")
+    return tuple(name for name in newest if name.lower() not in merged)
 
 
 def attributes_of(rule: str) -> tuple[str, str]:
