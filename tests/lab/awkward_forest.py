@@ -89,18 +89,24 @@ class _Maker:
         if dice.random() < 0.1:
             text = f"{text}\\"
         ending = f" {self._tag}{self._number}"
-        while len((text + ending).encode("utf-16-le")) > 128:
+        while len((text + ending).encode("utf-16-le")) > 126:
             text = text[:-1]
         return text + ending
 
     def _add(
-        self, fate: Fate, object_class: str = "user", mail: str | None = None, **attributes: Sequence[str | bytes]
+        self,
+        fate: Fate,
+        object_class: str = "user",
+        mail: str | None = None,
+        before: str = "",
+        **attributes: Sequence[str | bytes],
     ) -> str:
-        """An object of the source; with a mail address of its own unless one is given, empty for none."""
+        """An object of the source; with a mail address of its own unless one is given, empty for none. `before`: what
+        its name begins with."""
         self._number += 1
         alias = f"{self._tag}{self._number}"
         mail = f"{alias}@{self._domain}" if mail is None else mail
-        name = self._name()
+        name = before + self._name()
         values: dict[str, Sequence[str | bytes]] = {"objectClass": [object_class]}
         if mail:
             values |= {"mail": [mail], "proxyAddresses": [f"SMTP:{mail}"]}
@@ -167,7 +173,7 @@ class _Maker:
             "l": [self._name()],
         }
         some = {name: values[name] for name in dice.sample(sorted(values), 4)}
-        self._people.append(self._add(Fate.CARRIED, "user", None, **some))
+        self._people.append(self._add(Fate.CARRIED, "user", None, "", **some))
 
     def _disabled(self) -> None:
         """Disabled people, and shared mailboxes, which are disabled by their nature."""
@@ -183,8 +189,9 @@ class _Maker:
             for _ in range(number):
                 self._add(Fate.REFUSED, mail=twice)
         else:
-            dns = [self._add(Fate.TROUBLED, mail=twice) for _ in range(number)]
-            self._made.fates[min(dns)] = Fate.CARRIED
+            self._add(Fate.CARRIED, mail=twice, before="1")
+            for place in range(1, number):
+                self._add(Fate.TROUBLED, mail=twice, before=f"{place + 1}")
 
     def _both_could_be(self) -> None:
         one, two = (f"{self._tag}b{self._number}.{part}@{self._domain}" for part in (1, 2))

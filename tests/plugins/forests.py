@@ -65,8 +65,8 @@ def forests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forests]:
         for forest in (alpha, beta)
     }
     try:
-        with ThreadPoolExecutor() as threads:
-            list(threads.map(ProgramProcess.start, processes.values()))
+        for process in processes.values():  # in this thread: they end with the one that started them
+            process.start()
         yield Forests(alpha, beta, passwords, processes)
     finally:
         for process in processes.values():

@@ -270,3 +270,35 @@ def test_of_two_new_managers_the_newest_wins() -> None:
         wanted = bert if last is Side.SOURCE else carl
         assert [found.guid for found in world.source("anna").linked("manager")] == [wanted.guid]
         assert [found.guid for found in world.twin(world.source("anna")).linked("manager")] == [world.twin(wanted).guid]
+
+
+def test_two_who_swap_their_addresses_get_past_each_other() -> None:
+    world = World()
+    world.put(Side.SOURCE, *(mailbox("alpha", name) for name in ("anna", "bert")))
+    world.settle()
+    for name, other in (("anna", "bert"), ("bert", "anna")):
+        held = tuple(v for v in world.source(name).raw("proxyAddresses") if not v.startswith(b"SMTP:"))
+        world.write(Side.SOURCE, world.source(name), "mail", as_values(f"{other}@x.test"))
+        world.write(Side.SOURCE, world.source(name), "proxyAddresses", (f"SMTP:{other}@x.test".encode(), *held))
+    world.settle()
+    for name, other in (("anna", "bert"), ("bert", "anna")):
+        twin = world.twin(world.source(name))
+        assert twin.text("mail") == f"{other}@x.test"
+        assert f"smtp:{other}@x.test" in {value.lower() for value in twin.texts("proxyAddresses")}
+        assert f"smtp:{name}@x.test" not in {value.lower() for value in twin.texts("proxyAddresses")}
+
+
+def test_an_address_that_somebody_else_has_is_told_of_and_never_copied() -> None:
+    world = World()
+    world.put(Side.SOURCE, mailbox("alpha", "anna"), mailbox("alpha", "bert", mail="anna@x.test",
+                                                             proxyAddresses=["SMTP:anna@x.test"]))  # fmt: skip
+    for _ in range(2):
+        world.settle()
+        assert world.last is not None
+        told = {d.source.dn: d.problems for d in world.last.decisions}
+        assert not told[world.source("anna").dn]
+        assert "anna has it" in told[world.source("bert").dn][0].replace("CN=", "").replace(
+            ",OU=New,DC=beta,DC=test", ""
+        )
+    bert = world.twin(world.source("bert"))
+    assert (bert.text("mail"), "smtp:anna@x.test" in str(bert.texts("proxyAddresses")).lower()) == ("", False)

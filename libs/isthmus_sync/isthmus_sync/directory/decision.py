@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from isthmus_sync.directory.addresses import ProxyAddress, in_domain, primary_smtp
+from isthmus_sync.directory.addresses import ProxyAddress, in_domain, primary_smtp, smtp_addresses
 from isthmus_sync.directory.attributes import SINGLE_LINKS, linked_attributes, owner_of, plain_attributes, rule_of
 from isthmus_sync.directory.creation import Creation, enabled, free_alias, naming, object_class
 from isthmus_sync.directory.difference import Modification, applied, difference
@@ -126,6 +126,8 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
 
     merges = stand_ins(source, around.target, around.twins, project)
     own = frozenset((pair.id, source.guid, current.guid, *(contact.guid for contact in merges)))
+    held_back = _hold_back_mail(objects, wanted, own, around)
+    problems += held_back
     merged = merged_objects(pair, around.source)
     problems += [
         f"{obj.dn} is merged into {current.dn}, but has a mailbox of its own: what is in it is not copied, and mail "
@@ -191,6 +193,10 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
             giver = Side.TARGET if rule.owner == "target" else Side.SOURCE
             held[giver] = offered[attribute][giver]
         values_agreed[attribute.lower()] = (fingerprint(held[Side.SOURCE]), fingerprint(held[Side.TARGET]))
+    if held_back:
+        # Nothing is agreed on that: it is still to come.
+        values_agreed.pop("mail", None)
+        values_agreed |= {name: before for name, before in pair.agreed.values.items() if name == "mail"}
     creation = None
     if target is None:
         first = {change.attribute: change.added for change in modifications[Side.TARGET]}
@@ -236,6 +242,30 @@ def _links(
         else:
             found[attribute] = link_values(attribute, objects, pair, owner, around.twins, around.name_of)
     return found
+
+
+def _hold_back_mail(
+    objects: Mapping[Side, DirectoryObject],
+    wanted: Mapping[Side, dict[str, Values]],
+    own: frozenset[bytes],
+    around: Surroundings,
+) -> list[str]:
+    """Keep back a mail attribute that another object has as an address: both would be undeliverable. Returns why.
+
+    What was there before goes if the other side knows it no more, so that two who swap addresses get past each other.
+    """
+    problems: list[str] = []
+    for side in Side:
+        address = _text(wanted[side].get("mail"))
+        if not address or (holder := around.index(side).taken("address", address, own)) is None:
+            continue
+        before = objects[side].text("mail").casefold()
+        del wanted[side]["mail"]
+        if before not in {known.casefold() for known in smtp_addresses(objects[side.other])}:
+            wanted[side]["mail"] = ()
+        name = (around.project.source if side is Side.SOURCE else around.project.target).name
+        problems.append(f"mail cannot be {address} in {name}: {holder.dn} has it; remove it there or here")
+    return problems
 
 
 def _settle_forwarding(
