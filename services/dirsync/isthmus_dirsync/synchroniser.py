@@ -470,11 +470,12 @@ class Synchroniser:
         told: object = None
         while True:
             with contextlib.suppress(*DATABASE_ERRORS):
+                # The state first: figures that are counted later are at least as new as what it says.
+                state, problem = self._state, self._problem
                 async with self._pool.acquire() as connection, connection.transaction():
                     figures = await records.counts(connection, self._project.project)
-                    now = (self._state, self._problem, figures)
+                    now = (state, problem, figures)
                     if now != told:
-                        name = self._project.project
-                        await telling.tell_status(connection, name, self._state, figures, self._problem)
+                        await telling.tell_status(connection, self._project.project, state, figures, problem)
                 told = now
             await asyncio.sleep(_STATUS_SECONDS)
