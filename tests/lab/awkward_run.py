@@ -79,8 +79,9 @@ async def _in_step(system: System, pairs: int) -> DirectoryStatus:
 def _alike(system: System, made: Awkward) -> None:
     """What people see, and who is in which group: the same on both sides."""
     here, there = _everybody(system.alpha), _everybody(system.beta)
+    carried = {names.key(dn) for dn in made.of(Fate.CARRIED)}
     for mail, one in here.items():
-        if mail in there and len(one) == len(there[mail]) == 1 and b"user" in one[0]["objectClass"]:
+        if len(one) == 1 and names.key(one[0]["dn"]) in carried and mail in there:
             for attribute in ("displayName", "givenName", "sn", "title", "description", "info", "thumbnailPhoto"):
                 assert one[0].get(attribute) == there[mail][0].get(attribute), (mail, attribute)
     mail_of = {names.key(each["dn"]): mail for mail, some in here.items() for each in some}
