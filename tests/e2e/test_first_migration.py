@@ -19,8 +19,10 @@ import pytest
 from isthmus_cli.demo.witness import Content, Organisation, content
 from isthmus_lab.population.oddities import draw_oddity
 from isthmus_lab.population.seeds import seeded
+from isthmus_project import load_project
 
 from tests.plugins.conditions import conditions
+from tests.waiting import until
 
 ISTHMUS = str(Path(sys.executable).with_name("isthmus"))
 _SECONDS = 180.0
@@ -72,7 +74,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     """A user whose system is up."""
     user = User(tmp_path_factory.mktemp("first"))
     try:
-        user.run("up", "--lab", "--people", "10", "--items", "200", "--actions-per-minute", "0")
+        user.run("up", "--lab", "--agents", "--people", "10", "--items", "200", "--actions-per-minute", "0")
         yield user
     finally:
         user.run("down")
@@ -138,7 +140,17 @@ def test_a_mail_folder_is_imported_migrated_and_switched(user: User, maildir: Pa
     more = held(source)
     assert more.total() == imported.total() + 10
     user.wait(address, more.total())
-    user.run("switch", address)
+    programs = json.loads(user.run("ps", "--json", exit_code=None))
+    running = {each["name"] for each in programs if each["state"] == "RUNNING"}
+    assert {"agent-source", "agent-target"} <= running, "all of it went by the agents that the project names"
+    assert load_project(Path(user.project)).target.exchange.agent
+
+    def foretold() -> bool:
+        [person] = user.json("switch", address, "--dry-run")
+        return [loss["kind"] for loss in person["not_brought"] if loss["count"] > 100] == ["offline cache"]
+
+    until(foretold)
+    assert "Outlook downloads" in user.run("switch", address)
     assert user.mailbox(address)["active_side"] == "target"
     # The probe mails of the switch are in the target alone.
     assert not held(source) - content(target.mailbox(there))

@@ -17,7 +17,7 @@ from rich.text import Text
 from ..endpoints import endpoints
 from ..ledger import Ledger
 from ..output import Exit, console, fail, print_json
-from .mailbox_people import Address, Addresses, Collection, ProjectOption, ask_servers, one, people, project_in
+from .mailbox_people import Address, Addresses, Collection, ProjectOption, ask_servers, one, people, servers_in
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json
 
 _LABELS = 10
@@ -76,7 +76,7 @@ def fetch(
     file = output or Path(f"{number}.{'fts' if stream else 'eml'}")
     if file.exists():
         fail(f"{file} exists already; name another file with --output", Exit.WRONG_INPUT)
-    project, secrets = project_in(path, data)
+    servers = servers_in(path, data)
 
     async def ask(source: Mailbox, _target: Mailbox) -> bytes:
         if not stream:
@@ -86,7 +86,7 @@ def fetch(
             raise exported
         return base64.b64decode(exported.data)
 
-    content = ask_servers(project, secrets, person, ask)
+    content = ask_servers(servers, person, ask)
     try:
         with file.open("xb") as written:
             written.write(content)
@@ -97,7 +97,7 @@ def fetch(
 
 def _name(items: list[dict[str, Any]], path: Path, data: Path) -> None:
     """Give each item its subject and class, as the source's server tells them; none for what it cannot open."""
-    project, secrets = project_in(path, data)
+    servers = servers_in(path, data)
     of_mailbox: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         of_mailbox.setdefault(item["mailbox"], []).append(item)
@@ -110,7 +110,7 @@ def _name(items: list[dict[str, Any]], path: Path, data: Path) -> None:
                     if not isinstance(label, EwsError):
                         item["subject"], item["item_class"] = label
 
-        ask_servers(project, secrets, group[0], ask)
+        ask_servers(servers, group[0], ask)
 
 
 def _print(found: dict[str, Any]) -> None:

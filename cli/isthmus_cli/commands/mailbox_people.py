@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
 from isthmus_exchange.client import Client, Mailbox
 from isthmus_exchange.errors import AccessError, EwsError, TransientError
 from isthmus_project import Project
+from isthmus_service import Security
 
-from ..endpoints import Endpoints
+from ..endpoints import Endpoints, endpoints
 from ..output import Exit, fail
 from ..people import chosen
 from ..portal import PortalError, portal_or_fail
@@ -42,22 +43,29 @@ def one(where: Endpoints, address: str) -> dict[str, Any]:
     return people(where, [address])[0]
 
 
-def project_in(path: Path, data: Path) -> tuple[Project, Path]:
-    """The project and the folder of its secrets. Without a file, the one that ``isthmus up --lab`` wrote."""
+class Servers(NamedTuple):
+    """How the two Exchange servers are reached: `security` is for an agent that stands beside one."""
+
+    project: Project
+    secrets: Path
+    security: Security
+
+
+def servers_in(path: Path, data: Path) -> Servers:
+    """The servers of a project file. Without a file, of the one that ``isthmus up --lab`` wrote."""
     if path == DEFAULT_PROJECT and not path.exists() and (data / path).exists():
         path = data / path
-    return read_project(path), secrets_folder(path)
+    return Servers(read_project(path), secrets_folder(path), endpoints(data).security)
 
 
-def ask_servers(
-    project: Project, secrets: Path, person: dict[str, Any], ask: Callable[[Mailbox, Mailbox], Awaitable[T]]
-) -> T:
+def ask_servers(servers: Servers, person: dict[str, Any], ask: Callable[[Mailbox, Mailbox], Awaitable[T]]) -> T:
     """``ask(source, target)`` with the person's mailboxes; ends the program when a server does not answer."""
 
     async def run() -> T:
         async with AsyncExitStack() as stack:
             source, target = [
-                await stack.enter_async_context(Client.of(each, secrets)) for each in (project.source, project.target)
+                await stack.enter_async_context(Client.of(each, servers.secrets, security=servers.security))
+                for each in (servers.project.source, servers.project.target)
             ]
             return await ask(source.mailbox(person["source_address"]), target.mailbox(person["target_address"]))
 

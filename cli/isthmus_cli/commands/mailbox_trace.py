@@ -16,7 +16,7 @@ from rich.text import Text
 from ..endpoints import endpoints
 from ..ledger import Ledger
 from ..output import Exit, console, fail, print_json
-from .mailbox_people import Address, ProjectOption, ask_servers, one, project_in
+from .mailbox_people import Address, ProjectOption, ask_servers, one, servers_in
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json
 
 _WORDS = {"copy": "to be copied", "read_flag": "the read flag is to be set", "delete": "to be deleted on the target"}
@@ -44,18 +44,18 @@ def trace(
     sought = _sought(message_id, subject, search_key)
     where = endpoints(data)
     person, ledger = one(where, address), Ledger(where)
-    project, secrets = project_in(path, data)
+    servers = servers_in(path, data)
 
     async def ask(source: Mailbox, target: Mailbox) -> tuple[list[_Place], list[_Place]]:
         return await _search(source, sought), await _search(target, sought)
 
-    here, there = ask_servers(project, secrets, person, ask)
+    here, there = ask_servers(servers, person, ask)
     known = ledger.items(person["id"], [each.hit.id for each in here], [each.hit.id for each in there])
     traces = explain(here, there, known)
     if as_json:
         print_json([asdict(each) for each in traces])
     elif traces:
-        _print(traces, project.source.name, project.target.name)
+        _print(traces, servers.project.source.name, servers.project.target.name)
     else:
         console.print("Neither side has such a mail in a visible folder.")
     if not traces or any(not each.well for each in traces):

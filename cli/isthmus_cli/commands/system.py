@@ -34,8 +34,12 @@ Work = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--mailbox-workers", min=1, max=32, help="How many mailbox processes run.")]
 Agents = Annotated[
-    bool,
-    typer.Option("--agents", help="An agent beside each Exchange of project.yaml in the folder, as at two sites."),
+    bool | None,
+    typer.Option(
+        "--agents/--no-agents",
+        help="An agent beside each Exchange of project.yaml in the folder, as at two sites; as it was by default.",
+        show_default=False,
+    ),
 ]
 PortalPort = Annotated[
     int | None, typer.Option("--portal-port", min=1, max=65535, help="Port of the portal; a free one by default.")
@@ -52,7 +56,7 @@ def up(
     seed: Seed = 1,
     work: Work = 60,
     mailbox_workers: Workers = 1,
-    agents: Agents = False,
+    agents: Agents = None,
     portal_port: PortalPort = None,
 ) -> None:
     """Start Kafka, PostgreSQL and all services on this machine, and keep them running.
@@ -77,7 +81,7 @@ def bring_up(
     mailbox_workers: int,
     portal_port: int | None = None,
     *,
-    with_agents: bool = False,
+    with_agents: bool | None = None,
 ) -> None:
     """Prepare and start the system, showing what happens, and return when everything is ready."""
     with failing_clearly(), system.locked(), _progress() as progress:

@@ -68,13 +68,14 @@ class System:
         return State(**document, lab=LabOptions(**lab) if lab else None)
 
     def decide(
-        self, lab: LabOptions | None, mailbox_workers: int, portal_port: int | None, *, with_agents: bool = False
+        self, lab: LabOptions | None, mailbox_workers: int, portal_port: int | None, *, with_agents: bool | None = None
     ) -> State:
         """The state of this system, made now if there is none; ports that it lacks are chosen among the free ones."""
         self.data.mkdir(parents=True, exist_ok=True)
         state = self.state if self._state_file.exists() else State(lab=lab)
         if lab and not state.lab:
             state = replace(state, lab=lab)
+        with_agents = state.agents if with_agents is None else with_agents
         state = replace(state, mailbox_workers=mailbox_workers, agents=with_agents)
         wanted = [*_PORTS, *(f"mailbox-{number}" for number in range(1, mailbox_workers + 1))]
         wanted += agents.PORTS if with_agents else ()

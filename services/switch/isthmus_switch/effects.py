@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus_accounts import SIDE_TARGET, AccountMapUnavailable, Identity, Pair, UnknownIdentity
 from isthmus_accounts import Side as PairSide
 from isthmus_exchange import AccessError, Client, EwsError, InDoubtError, Mailbox, TransientError
+from isthmus_service import Security
 
 from . import probe
 from .project import current_project
@@ -30,6 +31,7 @@ class World:
     def __init__(self, service: Service[Any], accounts: AccountMap, projects: Table[ProjectApplied]) -> None:
         self._log = service.log
         self._secrets = service.settings.secrets_dir
+        self._security = Security.of(service.settings)
         self._accounts = accounts
         self._projects = projects
         self._clients: dict[Side, tuple[Organisation, Client]] = {}
@@ -126,7 +128,7 @@ class World:
         organisation = project.source if side is Side.SOURCE else project.target
         known = self._clients.get(side)
         if known is None or known[0] != organisation:
-            self._clients[side] = (organisation, Client.of(organisation, self._secrets))
+            self._clients[side] = (organisation, Client.of(organisation, self._secrets, security=self._security))
             if known is not None:
                 await known[1].close()
         return self._clients[side][1]
