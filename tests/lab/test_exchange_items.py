@@ -145,6 +145,14 @@ def test_contacts_tasks_and_posts(exchanges: Exchanges, office: Office) -> None:
     assert [(each.label, each.phone_number) for each in read.phone_numbers] == [("MobilePhone", "+49 1")]
     assert read.physical_addresses[0].city == "Köln"
     assert read.complete_name.full_name == "Eva Öz"
+    card = read.mime_content.decode()
+    assert card.startswith("BEGIN:VCARD\r\nVERSION:3.0\r\n")
+    assert {"N:Öz;Eva;;;", "FN:Eva Öz", "TEL;TYPE=CELL:+49 1", "BDAY:1980-02-29"} <= set(card.split("\r\n"))
+    copy = Contact(account=account, folder=account.contacts, mime_content=read.mime_content).save()
+    again = account.contacts.get(id=copy.id)
+    for name in ("given_name", "surname", "display_name", "file_as", "company_name", "birthday", "physical_addresses"):
+        assert getattr(again, name) == getattr(read, name), name
+    assert [(each.label, each.phone_number) for each in again.phone_numbers] == [("MobilePhone", "+49 1")]
     task = Task(account=account, folder=account.tasks, subject="Do", due_date=EWSDate(2030, 1, 2)).save()
     assert task.status == "NotStarted"
     task.complete()

@@ -1,4 +1,7 @@
-"""MimeContent: an item in its native form, iCalendar for a calendar item and MIME for all others ([MS-OXWSCORE])."""
+"""MimeContent: an item in its native form ([MS-OXWSCORE]).
+
+That is iCalendar for a calendar item, a vCard for a contact, and MIME for all others.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,20 @@ from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.mapi.calendaring import appointment, calendar_of, is_calendar
 from isthmus_lab.mapi.calendaring.kinds import MEETING, RECEIVED
 from isthmus_lab.mapi.mime import bag_from_mime, mime_from_bag
+from isthmus_lab.mapi.vcard import contact, is_vcard, vcard_of
 
 from ..mail.authoring import represented
 from .call import Call
 from .errors import EwsError
-from .kinds import CALENDAR, Kind
+from .kinds import CALENDAR, CONTACT, Kind
 from .names import Element
 from .values import parse_base64
 
 
 def written(kind: Kind, bag: Bag) -> bytes:
     """The item's content."""
+    if kind is CONTACT:
+        return vcard_of(bag)
     calendar = calendar_of(bag) if kind is CALENDAR else None
     return mime_from_bag(bag) if calendar is None else calendar[1].encode()
 
@@ -26,6 +32,8 @@ def parsed(call: Call, node: Element) -> Bag:
     """The item of a MimeContent element. Raises EwsError ErrorMimeContentInvalidBase64String."""
     try:
         content = parse_base64(node.text or "")
+        if is_vcard(content):
+            return contact(content)
         return _from_calendar(call, content) if is_calendar(content) else bag_from_mime(content)
     except ValueError as error:
         raise EwsError("ErrorMimeContentInvalidBase64String", str(error)) from None
