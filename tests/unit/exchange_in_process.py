@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import cast
 from uuid import UUID
 
+from isthmus_lab.exchange.conditions import pages
+from isthmus_lab.exchange.conditions.faults import Faults
+from isthmus_lab.exchange.conditions.model import FaultPlan
 from isthmus_lab.exchange.directory import Directory, Recipient
 from isthmus_lab.exchange.ews.answering import Answering
 from isthmus_lab.exchange.ews.call import Services
@@ -48,8 +51,16 @@ def services_in(folder: Path, store: Store) -> Services:
 class Answers:
     """The server's answers to one person, without HTTP, every one checked against the schema."""
 
-    def __init__(self, answering: Answering, mailbox: UUID, address: str = "somebody@alpha.test") -> None:
+    def __init__(
+        self,
+        answering: Answering,
+        mailbox: UUID,
+        address: str = "somebody@alpha.test",
+        faults: FaultPlan = FaultPlan(),  # noqa: B008 - it is frozen
+    ) -> None:
+        """Of the faults, those that give less than what is asked for: they need no HTTP."""
         self._answering = answering
+        self._faults = Faults(faults)
         self._caller = Recipient(
             dn="",
             guid=mailbox,
@@ -70,6 +81,7 @@ class Answers:
     def ask(self, body: str) -> tuple[int, bytes]:
         try:
             asked = self._answering.understand(self._caller, ENVELOPE.format(body).encode())
+            pages.shorten(self._faults, asked.request, self._caller.smtp or "")
             return 200, b"".join(self._answering.answer(asked))
         except Exception as error:  # as the web server does
             return 500, b"".join(self._answering.fault(error, ""))

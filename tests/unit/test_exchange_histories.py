@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from isthmus_lab.exchange.conditions.model import FaultPlan, Rule
 from isthmus_lab.exchange.ews.answering import Answering
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Bag
@@ -25,7 +26,7 @@ from tests.unit.mapi_bags import bags
 # No limits of time: a busy machine makes no test fail.
 calmly = settings(max_examples=60)
 
-PLACES = ("inbox", "drafts")
+PLACES = ("inbox", "drafts", "deleteditems", "recoverableitemsdeletions")
 
 
 class Client(Answers):
@@ -60,11 +61,11 @@ class Client(Answers):
 
 
 @contextmanager
-def somebody() -> Iterator[Client]:
+def somebody(faults: FaultPlan = FaultPlan()) -> Iterator[Client]:  # noqa: B008 - it is frozen
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "mailboxes")
         try:
-            yield Client(Answering(services_in(Path(folder), store)), uuid4())
+            yield Client(Answering(services_in(Path(folder), store)), uuid4(), faults=faults)
         finally:
             store.close()
 
@@ -113,6 +114,10 @@ class Copy:
             f"<m:MaxChangesReturned>{limit}</m:MaxChangesReturned><m:SyncScope>{self.scope}</m:SyncScope>"
             "</m:SyncFolderItems>"
         )
+        if codes(answer) == ["ErrorInvalidSyncStateData"]:  # it expired: the folder is told anew
+            assert self.state
+            self.state, self.items = "", {}
+            return False
         assert codes(answer) == ["NoError"]
         changes = found(answer, ".//m:Changes/*")
         assert len(changes) <= limit
@@ -136,14 +141,24 @@ class Copy:
             pass
         there = {}
         for traversal in ("Shallow", "Associated")[: 1 + (self.scope != "NormalItems")]:
-            answer = self.client.tree(
-                f'<m:FindItem Traversal="{traversal}">{self.shape}<m:ParentFolderIds><t:FolderId Id="{self.folder}"/>'
-                "</m:ParentFolderIds></m:FindItem>"
-            )
-            for node in found(answer, ".//t:Items/*"):
+            for node in self._listed(traversal):
                 subject, flags = [*texts(node, ".//t:Value"), "0"][:2]
                 there[found(node, "t:ItemId")[0].get("Id") or ""] = subject, bool(int(flags) & 1)
         assert self.items == there
+
+    def _listed(self, traversal: str) -> Iterator[etree._Element]:
+        """What FindItem gives, page by page, however short the pages are."""
+        offset, last = 0, False
+        while not last:
+            answer = self.client.tree(
+                f'<m:FindItem Traversal="{traversal}">{self.shape}<m:IndexedPageItemView MaxEntriesReturned="20" '
+                f'Offset="{offset}" BasePoint="Beginning"/><m:ParentFolderIds><t:FolderId Id="{self.folder}"/>'
+                "</m:ParentFolderIds></m:FindItem>"
+            )
+            [root] = found(answer, ".//m:RootFolder")
+            last = root.get("IncludesLastItemInRange") == "true"
+            offset = int(root.get("IndexedPagingOffset") or 0)
+            yield from found(root, "t:Items/*")
 
 
 STEPS = (
@@ -164,27 +179,39 @@ STEPS = (
 steps = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99), st.integers(1, 4)), max_size=30)
 
 
+UNPLEASANT = (
+    Rule(fault="short-page", most=1, probability=0.3),
+    Rule(fault="short-page", operations=("FindItem",), most=2, probability=0.5),
+    Rule(fault="expired-state", probability=0.2),
+)
+
+
 @calmly
-@given(steps)
-def test_any_history_is_rebuilt_from_what_is_told(history: list[tuple[str, int, int]]) -> None:
-    with somebody() as client:
+@given(steps, st.none() | st.integers(1, 9))
+def test_any_history_is_rebuilt_from_what_is_told(history: list[tuple[str, int, int]], seed: int | None) -> None:
+    """Also by pages that are cut, and by states that expire and make a client begin again."""
+    with somebody(FaultPlan() if seed is None else FaultPlan(seed=seed, rules=UNPLEASANT)) as client:
         copies = [
             Copy(client, role, scope, light=light)
-            for role, light in zip(PLACES, (True, False), strict=True)
+            for role, light in zip(PLACES, (True, False, True, False), strict=True)
             for scope in ("NormalItems", "NormalAndAssociatedItems")
         ]
         for count, (what, which, size) in enumerate(history):
-            role = PLACES[which % 2]
-            present = [
-                each
-                for place in PLACES
-                for traversal in ("Shallow", "Associated")
-                for each in client.listed(client.folder(place), "IdOnly", traversal)
-            ]
-            item = present[which % len(present)] if present else None
+            role = PLACES[which % len(PLACES)]
+            item = None if what in ("sync", "create") else _some_item(client, which // len(PLACES))
             _step(client, copies, what, role, item, count, size)
         for copy in copies:
             copy.check()
+
+
+def _some_item(client: Client, which: int) -> str | None:
+    """One of the items that are in some place; None when there is none anywhere."""
+    for number in range(len(PLACES)):
+        folder = client.folder(PLACES[(which + number) % len(PLACES)])
+        present = [*client.listed(folder, "IdOnly"), *client.listed(folder, "IdOnly", "Associated")]
+        if present:
+            return present[which % len(present)]
+    return None
 
 
 def _step(client: Client, copies: list[Copy], what: str, role: str, item: str | None, count: int, size: int) -> None:

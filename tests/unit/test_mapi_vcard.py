@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from isthmus_lab.mapi import tags, vcard
-from isthmus_lab.mapi.bag import Attachment, Bag, filetime
+from isthmus_lab.mapi.bag import Attachment, Bag, Properties, filetime
 from isthmus_lab.mapi.vcard import contact, is_vcard, vcard_of
 
 FULL = "\r\n".join(
@@ -45,7 +45,7 @@ FULL = "\r\n".join(
 def test_a_card_is_a_contact() -> None:
     assert is_vcard(b"\xef\xbb\xbf\r\n" + FULL) and not is_vcard(b"Subject: BEGIN:VCARD")
     bag = contact(FULL)
-    expected = {
+    expected: Properties = {
         tags.PidTagMessageClass: "IPM.Contact",
         tags.PidTagSurname: "Müller;Sohn",
         tags.PidTagGivenName: "Anna",
