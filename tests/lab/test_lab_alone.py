@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from pathlib import Path
 import pytest
 import requests
 from isthmus_lab.supervise import Supervisor
+from lxml import etree
 
-from tests.plugins.conditions import ENVELOPE, GET_INBOX
+from tests.plugins.conditions import ENVELOPE, GET_INBOX, Answer, drafts, item_ids
 
 ISTHMUS = Path(sys.executable).with_name("isthmus")
 
@@ -34,6 +36,98 @@ def until(so: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+EVERYTHING = """
+seed: 4
+rules:
+  # Each befalls one request, in this order; what is refused was not asked of the rules behind it.
+  - {fault: reset, when: before, operations: [CreateItem], times: 1}
+  - {fault: reset, when: after, operations: [CreateItem], times: 1}
+  - {fault: no-answer, when: after, operations: [CreateItem], seconds: 0.1, times: 1, skip: 1}
+  - {fault: drop-tls, operations: [GetFolder], times: 1}
+  - {fault: status, status: 401, operations: [GetFolder], times: 1}
+  - {fault: status, status: 503, retry_after: 7, operations: [GetFolder], times: 1}
+  - {fault: error, code: ErrorMailboxMoveInProgress, operations: [GetFolder], times: 1}
+  - {fault: busy, shape: fault, back_off_ms: 4000, operations: [GetFolder], times: 1}
+  - {fault: busy, shape: message, back_off_ms: 5000, operations: [GetFolder], times: 1}
+  - {fault: busy, shape: unavailable, back_off_ms: 6000, operations: [GetFolder], times: 1}
+  - {fault: slow, seconds: 0.5, operations: [FindFolder], times: 1}
+  - {fault: malformed, operations: [FindFolder], times: 1, skip: 1}
+  - {fault: truncated, operations: [FindFolder], times: 1, skip: 2}
+  - {fault: short-page, most: 1, operations: [SyncFolderItems]}
+  - {fault: expired-state, operations: [SyncFolderItems], times: 1}
+  - {fault: item-error, code: ErrorItemCorrupt, operations: [GetItem], subjects: [Two], times: 1}
+  - {fault: item-error, code: ErrorMessageSizeExceeded, operations: [ExportItems], larger_than: 10}
+  - {fault: duplicate-delivery, times: 1}
+"""
+FIND_FOLDERS = (
+    '<m:FindFolder Traversal="Shallow"><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape>'
+    '<m:ParentFolderIds><t:DistinguishedFolderId Id="inbox"/></m:ParentFolderIds></m:FindFolder>'
+)
+SYNC_DRAFTS = (
+    "<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape><m:SyncFolderId>"
+    '<t:DistinguishedFolderId Id="drafts"/></m:SyncFolderId>{}<m:MaxChangesReturned>10</m:MaxChangesReturned>'
+    "</m:SyncFolderItems>"
+)
+SEND = (
+    '<m:CreateItem MessageDisposition="SendOnly"><m:Items><t:Message><t:Subject>Comes twice</t:Subject><t:ToRecipients>'
+    "<t:Mailbox><t:EmailAddress>{}</t:EmailAddress></t:Mailbox></t:ToRecipients></t:Message></m:Items></m:CreateItem>"
+)
+COME = (
+    '<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape><m:Restriction>'
+    '<t:IsEqualTo><t:FieldURI FieldURI="item:Subject"/><t:FieldURIOrConstant><t:Constant Value="Comes twice"/>'
+    '</t:FieldURIOrConstant></t:IsEqualTo></m:Restriction><m:ParentFolderIds><t:DistinguishedFolderId Id="inbox"/>'
+    "</m:ParentFolderIds></m:FindItem>"
+)
+
+
+def everything_befalls(post: Callable[[str], requests.Response], address: str) -> None:
+    """Each fault of the plan, one after the other, as a client meets it."""
+
+    def ask(body: str) -> Answer:
+        answer = post(body)
+        return Answer(answer.status_code, answer.text, answer.headers)
+
+    for subject in ("Never", "One", "Two"):  # before the effect, after it, and no answer after it
+        with pytest.raises(requests.ConnectionError):
+            ask(drafts(subject))
+    with pytest.raises(requests.ConnectionError):
+        ask(GET_INBOX)
+    assert ask(GET_INBOX).status == 401
+    answer = ask(GET_INBOX)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "7")
+    assert ask(GET_INBOX).codes == ["ErrorMailboxMoveInProgress"]
+    answer = ask(GET_INBOX)
+    assert (answer.status, answer.codes) == (500, ["ErrorServerBusy"])
+    assert 'Name="BackOffMilliseconds">4000<' in answer.text
+    answer = ask(GET_INBOX)
+    assert (answer.status, answer.codes) == (200, ["ErrorInternalServerError"])
+    assert 'Name="InnerErrorResponseCode">ErrorServerBusy<' in answer.text
+    assert 'Name="BackOffMilliseconds">5000<' in answer.text
+    answer = ask(GET_INBOX)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "6")
+    assert ask(GET_INBOX).codes == ["NoError"]
+    began = time.monotonic()
+    assert ask(FIND_FOLDERS).codes == ["NoError"]
+    assert time.monotonic() - began >= 0.5
+    for _ in ("malformed", "truncated"):
+        with pytest.raises(etree.XMLSyntaxError):
+            etree.fromstring(ask(FIND_FOLDERS).text.encode())
+    assert ask(FIND_FOLDERS).codes == ["NoError"]
+    answer = ask(SYNC_DRAFTS.format(""))
+    [newest] = answer.ids()
+    assert "IncludesLastItemInRange>false<" in answer.text
+    [state] = re.findall(r"SyncState>([^<]+)<", answer.text)
+    on = SYNC_DRAFTS.format(f"<m:SyncState>{state}</m:SyncState>")
+    assert ask(on).codes == ["ErrorInvalidSyncStateData"]
+    assert len(ask(on).ids()) == 1
+    get = "<m:GetItem><m:ItemShape><t:BaseShape>Default</t:BaseShape></m:ItemShape>{}</m:GetItem>"
+    assert ask(get.format(item_ids([newest]))).codes == ["ErrorItemCorrupt"]
+    assert "<t:Subject>Two<" in ask(get.format(item_ids([newest]))).text
+    assert ask(f"<m:ExportItems>{item_ids([newest])}</m:ExportItems>").codes == ["ErrorMessageSizeExceeded"]
+    assert ask(SEND.format(address)).codes == ["NoError"]
+    until(lambda: len(ask(COME).ids()) == 2)
+
+
 def test_up_changes_and_down(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path))
     plan = tmp_path / "plan.yaml"
@@ -48,10 +142,10 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
         described = info["alpha"]
         person = described["people"][0]
 
-        def ask() -> requests.Response:
+        def ask(body: str = GET_INBOX) -> requests.Response:
             return requests.post(
                 described["ews"],
-                data=ENVELOPE.format(header="", body=GET_INBOX).encode(),
+                data=ENVELOPE.format(header="", body=body).encode(),
                 auth=(person["user"], person["password"]),
                 headers={"Content-Type": "text/xml"},
                 verify=described["ca_file"],
@@ -81,6 +175,18 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
         assert server.pid is not None
         os.kill(server.pid, signal.SIGKILL)
         until(lambda: served() and "ErrorMailboxMoveInProgress" in ask().text)
+
+        # Everything that can go wrong, from a plan; and a line as long as an ocean is wide.
+        plan.write_text(EVERYTHING)
+        isthmus("lab", "up", *data, "--faults", str(plan))
+        everything_befalls(ask, person["address"])
+        isthmus(
+            "lab", "up", *data, "--faults", "none", "--round-trip", "100", "--call-time", "200", "--item-time", "300"
+        )
+        began = time.monotonic()
+        assert ask().status_code == 200
+        assert time.monotonic() - began >= 0.6
+        isthmus("lab", "up", *data, "--round-trip", "0", "--call-time", "0", "--item-time", "0")
 
         # What a running server cannot change is changed all the same.
         assert "started again as Exchange2016" in isthmus("lab", "up", *data, "--version", "2016", "--faults", "none")
