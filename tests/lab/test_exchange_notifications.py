@@ -232,6 +232,7 @@ def test_what_a_connection_says(exchanges: Exchanges, office: Office) -> None:
         ended = third.rest()
         assert f"<m:ErrorSubscriptionIds><m:SubscriptionId>{one}<" in ended
         assert "ErrorSubscriptionNotFound" in Stream(exchanges.alpha, anna, one).rest()
+        assert "ErrorInvalidSubscriptionRequest" in Stream(exchanges.alpha, anna, *[two] * 201).rest()
         second.answer.close()
     with conditions(exchanges.alpha, limits={"minute_seconds": 0.4}):
         two = text_of(ask(exchanges.alpha, anna, subscribe("Streaming")).text, "SubscriptionId")

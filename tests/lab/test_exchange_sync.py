@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from exchangelib import Account, FileAttachment, Message
-from exchangelib.errors import ErrorCorruptData, ErrorInvalidSyncStateData, ErrorItemNotFound
+from exchangelib import Account, FileAttachment, Folder, Message
+from exchangelib.errors import (
+    ErrorCorruptData,
+    ErrorInvalidSyncStateData,
+    ErrorItemNotFound,
+    ErrorSyncFolderNotFound,
+)
 
 from tests.plugins.clients import account_of, impersonated
 from tests.plugins.conditions import ask
@@ -56,6 +61,17 @@ def test_a_foreign_sync_state_is_refused(exchanges: Exchanges, office: Office) -
     for state in ("bm9uc2Vuc2U=", "%%%"):
         with pytest.raises(ErrorInvalidSyncStateData):
             list(account.drafts.sync_items(sync_state=state))
+
+
+def test_a_folder_that_is_gone_is_not_synchronised(exchanges: Exchanges, office: Office) -> None:
+    account = account_of(exchanges.alpha, office.alpha("cora"))
+    folder = Folder(parent=account.inbox, name="Soon gone").save()
+    assert list(folder.sync_items()) == list(folder.sync_hierarchy()) == []
+    folder.delete()
+    with pytest.raises(ErrorSyncFolderNotFound):
+        list(folder.sync_items())
+    with pytest.raises(ErrorSyncFolderNotFound):
+        list(folder.sync_hierarchy())
 
 
 def test_an_item_survives_the_way_to_another_organisation(exchanges: Exchanges, office: Office) -> None:

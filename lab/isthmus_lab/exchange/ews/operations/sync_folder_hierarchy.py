@@ -11,7 +11,7 @@ from ..folders import FolderShape, show
 from ..ids import ObjectId
 from ..names import Element, child, m, t, text
 from ..soap import Answer
-from ..syncstate import pack, unpack
+from ..syncstate import pack, synced_folder, unpack
 
 
 @operation
@@ -20,7 +20,7 @@ def sync_folder_hierarchy(call: Call) -> Answer:
     shape = FolderShape.parse(child(call.element, "FolderShape"))
 
     def handle() -> Iterator[Element]:
-        mailbox, top = call.target_folder("SyncFolderId", default="root")
+        mailbox, top = synced_folder(call, "root")
         not_public(mailbox)
         access = call.access(mailbox)
         found = mailbox.sync.folders(top.id, unpack(text(call.element, "SyncState")))

@@ -24,7 +24,7 @@ from ..names import MESSAGES, TYPES, Element, child, clean, m, t, text
 from ..rights import PRIVATE
 from ..shapes import Shape, item_id, show
 from ..soap import Answer
-from ..syncstate import pack, unpack
+from ..syncstate import pack, synced_folder, unpack
 from ..values import text_of
 
 _MOST = 512
@@ -44,7 +44,7 @@ def sync_folder_items(call: Call) -> Answer:
     def handle() -> Iterator[Element]:
         if not 1 <= limit <= _MOST:
             raise EwsError("ErrorInvalidRequest", f"MaxChangesReturned must be between 1 and {_MOST}.")
-        mailbox, folder = call.target_folder("SyncFolderId", need=Rights.READ_ANY)
+        mailbox, folder = synced_folder(call, need=Rights.READ_ANY)
         not_public(mailbox)
         found = mailbox.sync.items(
             folder.id,
