@@ -65,6 +65,44 @@ def test_http_says_no(exchanges: Exchanges, office: Office) -> None:
         assert ask(exchanges.alpha, anna, GET_INBOX).codes == ["ErrorMailboxMoveInProgress"]
 
 
+def test_autodiscover_has_bad_days_too(exchanges: Exchanges, office: Office) -> None:
+    anna = office.alpha("anna")
+    pox = "http://schemas.microsoft.com/exchange/autodiscover/outlook"
+
+    def discover() -> requests.Response:
+        return requests.post(
+            exchanges.alpha.ews.replace("/EWS/Exchange.asmx", "/autodiscover/autodiscover.xml"),
+            data=f'<Autodiscover xmlns="{pox}/requestschema/2006"><Request><EMailAddress>{anna.smtp}</EMailAddress>'
+            f"<AcceptableResponseSchema>{pox}/responseschema/2006a</AcceptableResponseSchema></Request></Autodiscover>",
+            auth=(anna.principal, anna.password),
+            verify=str(exchanges.alpha.authority),
+            timeout=30,
+        )
+
+    own: dict[str, Any] = {"operations": ["Autodiscover"], "mailboxes": [anna.smtp], "times": 1}
+    plan = {
+        "rules": [
+            own | {"fault": "reset"},
+            own | {"fault": "status", "status": 503, "retry_after": 3},
+            own | {"fault": "busy", "shape": "unavailable"},
+            own | {"fault": "error", "code": "ErrorADUnavailable"},
+            own | {"fault": "slow", "seconds": 0.3, "when": "after"},
+            own | {"fault": "truncated", "skip": 1},
+        ]
+    }
+    with conditions(exchanges.alpha, faults=plan):
+        with pytest.raises(requests.ConnectionError):
+            discover()
+        assert [discover().status_code for _ in range(3)] == [503] * 3
+        began = time.monotonic()
+        assert b"<Action>settings<" in discover().content
+        assert time.monotonic() - began >= 0.3
+        with pytest.raises(etree.XMLSyntaxError):
+            etree.fromstring(discover().content)
+        assert b"<Action>settings<" in discover().content
+        assert set(injected(exchanges.alpha).values()) == {1}
+
+
 @pytest.mark.parametrize("fault", ["malformed", "truncated"])
 def test_xml_is_broken(exchanges: Exchanges, office: Office, fault: str) -> None:
     anna = office.alpha("anna")

@@ -25,6 +25,7 @@ from .conditions.pressure import Pressure
 from .directory import DirectoryError
 from .ews.answering import Answering, Asked
 from .ews.call import Services, Watch
+from .ews.errors import EwsError
 from .logon.logon import Kept, Logon, Refused
 from .notifications.streaming import events
 
@@ -122,15 +123,22 @@ class Web:
         return web.Response(text="<html><body>You have created a service.</body></html>", content_type="text/html")
 
     async def _autodiscover_pox(self, request: web.Request) -> web.Response:
-        body, url = await request.read(), self._public_url()
-        answer = await self._in_thread(partial(autodiscover.pox, self._services, self._answering.validation, url, body))
-        return web.Response(body=answer, content_type="text/xml", charset="utf-8")
+        return await self._autodiscover(request, autodiscover.pox)
 
     async def _autodiscover_soap(self, request: web.Request) -> web.Response:
+        return await self._autodiscover(request, autodiscover.soap)
+
+    async def _autodiscover(self, request: web.Request, way: autodiscover.Way) -> web.Response:
         body, url = await request.read(), self._public_url()
-        answer = await self._in_thread(
-            partial(autodiscover.soap, self._services, self._answering.validation, url, body)
-        )
+        find = partial(way, self._services, self._answering.validation, url, body)
+        try:
+            answer = await self._pressure.discover(
+                request, request["caller"].smtp or "", partial(self._in_thread, find)
+            )
+        except Instead as instead:
+            return instead.response
+        except EwsError as error:  # a fault of EWS that a plan has for it: Autodiscover has no words for it
+            return web.Response(status=503, text=error.message)
         return web.Response(body=answer, content_type="text/xml", charset="utf-8")
 
     async def _conditions(self, request: web.Request) -> web.Response:

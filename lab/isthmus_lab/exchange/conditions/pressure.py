@@ -18,7 +18,7 @@ from .busy import InEachMessage, busy
 from .delay import call_seconds, item_seconds, items_of
 from .faults import Faults
 from .line import drop, refusal, reset
-from .model import Conditions, Rule
+from .model import Conditions
 from .watch import Watch
 
 _ON_THE_WAY: Final = ("reset", "drop-tls", "no-answer", "slow", "status", "error", "busy")
@@ -52,31 +52,48 @@ class Pressure:
         watch = Watch(faults, conditions.limits.batch_seconds, item, call)
         await self.pause(delay.round_trip_ms / 2000)
         refused = budgets.refused(who)
-        if refused is not None:
-            _deny(watch, refused)
-        await self._befall(faults, http, asked, watch, "before")
+        if isinstance(refused, InEachMessage):
+            watch.fail_all(refused)
+        elif refused is not None:
+            raise refused
+        try:
+            await self._befall(faults, http, operation, mailbox, "before")
+        except InEachMessage as error:
+            watch.fail_all(error)
         began = time.monotonic()
         with budgets.charge(who, operation):
             pieces = await work(watch)
             await self.pause(call + item * items_of(operation, pieces, watch.items))
         held_back = budgets.slower(who, (time.monotonic() - began) * 1000)
-        await self._befall(faults, http, asked, watch, "after")
+        await self._befall(faults, http, operation, mailbox, "after")
         for rule in faults.of_kind(*_SPOILED):
-            if self._strikes(faults, rule, asked):
+            if faults.strikes(rule, operation, mailbox):
                 pieces = [_spoiled(b"".join(pieces), rule.fault)]
         await self.pause(delay.round_trip_ms / 2000 + held_back / 1000)
         return pieces
 
+    async def discover(self, http: web.Request, mailbox: str, work: Callable[[], Awaitable[bytes]]) -> bytes:
+        """An answer of Autodiscover, which has the same line and no budget. Raises as carry does."""
+        faults, half = self.faults, self.conditions.delay.round_trip_ms / 2000
+        await self.pause(half)
+        await self._befall(faults, http, "Autodiscover", mailbox, "before")
+        content = await work()
+        await self._befall(faults, http, "Autodiscover", mailbox, "after")
+        for rule in faults.of_kind(*_SPOILED):
+            if faults.strikes(rule, "Autodiscover", mailbox):
+                content = _spoiled(content, rule.fault)
+        await self.pause(half)
+        return content
+
     @asynccontextmanager
     async def hanging(self, http: web.Request, asked: Asked) -> AsyncIterator[None]:
         """Around an answer that goes on for minutes: what befalls a request at its beginning, its budget."""
-        watch = Watch(self.faults, self.conditions.limits.batch_seconds)
         who = charged(asked.logged_on.guid, asked.caller.guid, self._build)
         await self.pause(self.conditions.delay.round_trip_ms / 2000)
         refused = self.budgets.refused(who)
         if refused is not None:
             raise refused
-        await self._befall(self.faults, http, asked, watch, "before")
+        await self._befall(self.faults, http, asked.request.operation, asked.caller.smtp or "", "before")
         with self.budgets.charge(who, asked.request.operation):
             yield
 
@@ -95,12 +112,9 @@ class Pressure:
         except TimeoutError:
             pass
 
-    def _strikes(self, faults: Faults, rule: Rule, asked: Asked) -> bool:
-        return faults.strikes(rule, asked.request.operation, asked.caller.smtp or "")
-
-    async def _befall(self, faults: Faults, http: web.Request, asked: Asked, watch: Watch, when: str) -> None:
+    async def _befall(self, faults: Faults, http: web.Request, operation: str, mailbox: str, when: str) -> None:
         for rule in faults.of_kind(*_ON_THE_WAY, when=when):
-            if not self._strikes(faults, rule, asked):
+            if not faults.strikes(rule, operation, mailbox):
                 continue
             match rule.fault:
                 case "reset":
@@ -117,13 +131,7 @@ class Pressure:
                 case "error":
                     raise EwsError(rule.code)
                 case "busy":
-                    _deny(watch, busy(rule.shape, rule.back_off_ms))
-
-
-def _deny(watch: Watch, error: Exception) -> None:
-    if not isinstance(error, InEachMessage):
-        raise error
-    watch.fail_all(error)
+                    raise busy(rule.shape, rule.back_off_ms)
 
 
 def _spoiled(content: bytes, how: str) -> bytes:
