@@ -11,6 +11,7 @@ import pytest
 import requests
 from exchangelib import Message
 from exchangelib.errors import RateLimitError
+from isthmus_lab.exchange.ews.versions import VERSIONS
 
 from tests.plugins.clients import account_of
 from tests.plugins.conditions import GET_INBOX, Answer, ask, conditions, drafts, item_ids
@@ -154,7 +155,7 @@ def test_exchangelib_reads_how_long_to_stay_away(exchanges: Exchanges, office: O
 
 def test_a_request_that_is_too_large_does_not_reach_exchange(exchanges: Exchanges, office: Office) -> None:
     anna = office.alpha("anna")
-    body: Any = b"<" * (exchanges.alpha.settings.max_request_bytes + 1)
+    body: Any = b"<" * (VERSIONS[exchanges.alpha.settings.version].max_request_bytes + 1)
     answer = requests.post(
         exchanges.alpha.ews,
         data=body,

@@ -104,7 +104,9 @@ class Settings(_Section):
         default_factory=lambda: Path(os.environ[VIOLATIONS]) if os.environ.get(VIOLATIONS) else None,
         description="validate answers too, and add a line to this file for what the schema does not allow",
     )
-    max_request_bytes: int = 67_108_864
+    max_request_bytes: int | None = Field(
+        default=None, description="of an HTTP request; without it as the version has it"
+    )
     find_count_limit: int = Field(
         default=1000, description="most items or folders in one answer (EWSFindCountLimit of the throttling policy)"
     )

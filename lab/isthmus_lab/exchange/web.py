@@ -26,6 +26,7 @@ from .directory import DirectoryError
 from .ews.answering import Answering, Asked
 from .ews.call import Services, Watch
 from .ews.errors import EwsError
+from .ews.versions import VERSIONS
 from .logon.logon import Kept, Logon, Refused
 from .notifications.streaming import events
 
@@ -56,7 +57,8 @@ class Web:
         self._ways = Logon(services.settings, services.directory)
         self._kept: WeakKeyDictionary[asyncio.Transport, Kept] = WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(_THREADS, "request")
-        self.app = web.Application(client_max_size=services.settings.max_request_bytes, middlewares=[self._logon])
+        limit = services.settings.max_request_bytes or VERSIONS[services.settings.version].max_request_bytes
+        self.app = web.Application(client_max_size=limit, middlewares=[self._logon])
         self.app.add_routes(
             [
                 web.get("/healthz", self._health),

@@ -25,11 +25,16 @@ def is_newer(schema: str, other: str) -> bool:
 
 @dataclass(frozen=True)
 class Version:
-    """A build of Exchange; ``schema`` is the newest RequestServerVersion it accepts, ``label`` what it calls itself."""
+    """A build of Exchange; ``schema`` is the newest RequestServerVersion it accepts, ``label`` what it calls itself.
+
+    ``max_request_bytes`` is what IIS lets through: 25 MB in 2010 ("UploadItems operation"), 64 MB since ("Message size
+    limits of Exchange Web Services").
+    """
 
     build: tuple[int, int, int, int]
     schema: str
     label: str
+    max_request_bytes: int = 67_108_864
 
     def knows(self, schema: str) -> bool:
         """Whether a client may ask for that schema version."""
@@ -37,8 +42,8 @@ class Version:
 
 
 VERSIONS: Final = {
-    "Exchange2010": Version((14, 0, 639, 21), "Exchange2010", "Exchange2010"),
-    "Exchange2010_SP2": Version((14, 2, 247, 5), "Exchange2010_SP2", "Exchange2010_SP2"),
+    "Exchange2010": Version((14, 0, 639, 21), "Exchange2010", "Exchange2010", 26_214_400),
+    "Exchange2010_SP2": Version((14, 2, 247, 5), "Exchange2010_SP2", "Exchange2010_SP2", 26_214_400),
     "Exchange2013": Version((15, 0, 1497, 2), "Exchange2013_SP1", "V2_23"),
     "Exchange2016": Version((15, 1, 2507, 6), "Exchange2016", "V2017_07_11"),
     "Exchange2019": Version((15, 2, 1544, 4), "Exchange2016", "V2017_07_11"),
