@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from isthmus_lab.store import Mailbox
-
 from ... import automatic_replies
-from ...automatic_replies import OofSettings
 from ...directory import Recipient
 from ...mail.routing import domain, expand
 from ..call import Call, now, operation
@@ -84,19 +81,14 @@ def _away(call: Call, person: Recipient) -> Element | None:
     """The automatic reply that people of the organisation get; empty for who is there."""
     if person.mailbox is None or person.holds_public_folders or person.target_address is not None:
         return None
-    mailbox: Mailbox = call.services.mailbox(person)
-    settings = automatic_replies.load(mailbox)
+    settings = automatic_replies.load(call.services.mailbox(person))
     active = settings.is_active(now())
     reply = t("OutOfOffice", t("ReplyBody", t("Message", (settings.internal or "") if active else "")))
     if active and settings.state == "Scheduled":
-        reply.append(_duration(settings))
+        duration = t("Duration", t("StartTime", show_time(settings.start)))
+        duration.append(t("EndTime", show_time(settings.end)))
+        reply.append(duration)
     return reply
-
-
-def _duration(settings: OofSettings) -> Element:
-    duration = t("Duration", t("StartTime", show_time(settings.start)))
-    duration.append(t("EndTime", show_time(settings.end)))
-    return duration
 
 
 def _is_outside(call: Call, address: str) -> bool:
