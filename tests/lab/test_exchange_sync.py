@@ -64,10 +64,11 @@ def test_a_foreign_sync_state_is_refused(exchanges: Exchanges, office: Office) -
 
 
 def test_a_folder_that_is_gone_is_not_synchronised(exchanges: Exchanges, office: Office) -> None:
-    account = account_of(exchanges.alpha, office.alpha("cora"))
-    folder = Folder(parent=account.inbox, name="Soon gone").save()
+    cora = office.alpha("cora")
+    made = Folder(parent=account_of(exchanges.alpha, cora).inbox, name="Soon gone").save()
+    folder = account_of(exchanges.alpha, cora).inbox / made.name
     assert list(folder.sync_items()) == list(folder.sync_hierarchy()) == []
-    folder.delete()
+    made.delete()
     with pytest.raises(ErrorSyncFolderNotFound):
         list(folder.sync_items())
     with pytest.raises(ErrorSyncFolderNotFound):

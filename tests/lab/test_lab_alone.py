@@ -42,7 +42,7 @@ rules:
   # Each befalls one request, in this order; what is refused was not asked of the rules behind it.
   - {fault: reset, when: before, operations: [CreateItem], times: 1}
   - {fault: reset, when: after, operations: [CreateItem], times: 1}
-  - {fault: no-answer, when: after, operations: [CreateItem], seconds: 0.1, times: 1, skip: 1}
+  - {fault: no-answer, when: after, operations: [CreateItem], seconds: 0.1, times: 1}
   - {fault: drop-tls, operations: [GetFolder], times: 1}
   - {fault: status, status: 401, operations: [GetFolder], times: 1}
   - {fault: status, status: 503, retry_after: 7, operations: [GetFolder], times: 1}
