@@ -32,8 +32,11 @@ class Ledger:
 
     def set_aside(self, identities: Sequence[str], collection: str | None) -> dict[str, Any]:
         """Items that cannot be copied: of these mailboxes, of a collection, or of everybody."""
-        query = [("mailbox", each) for each in identities] + ([("collection", collection)] if collection else [])
-        return self._ask(f"/api/v1/setaside?{urllib.parse.urlencode(query)}") or {"items": [], "left_off": 0}
+        return self._ask(f"/api/v1/setaside?{_query(identities, collection)}") or {"items": [], "left_off": 0}
+
+    def kept_aside(self, identities: Sequence[str], collection: str | None) -> dict[str, Any]:
+        """Rights, rules and settings that cannot be set on the target: of the same."""
+        return self._ask(f"/api/v1/keptaside?{_query(identities, collection)}") or {"settings": [], "left_off": 0}
 
     def _ask(self, path: str, question: bytes | None = None) -> dict[str, Any] | None:
         request = urllib.request.Request(  # noqa: S310 - http by its making
@@ -49,3 +52,8 @@ class Ledger:
             fail(f"the mailbox worker at {self._address} says: {error.read().decode(errors='replace')}")
         except (OSError, ValueError) as error:
             fail(f"the mailbox worker at {self._address} does not answer: {error}; see 'isthmus ps'", Exit.UNREACHABLE)
+
+
+def _query(identities: Sequence[str], collection: str | None) -> str:
+    wanted = [("mailbox", each) for each in identities] + ([("collection", collection)] if collection else [])
+    return urllib.parse.urlencode(wanted)

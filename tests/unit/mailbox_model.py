@@ -63,6 +63,7 @@ from isthmus_exchange.values import (
     Outline,
     Page,
     Properties,
+    Traits,
     Upload,
 )
 from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged, Work
@@ -423,6 +424,8 @@ class ModelMailbox:
                 content.associated,
                 content.is_read,
                 _to_the_second(content.modified),
+                "IPM.Note",
+                Traits("IPM.Note", "", "", _to_the_second(content.modified), ()),
             )
             for item, content in self.items.items()
             if content.folder == folder
@@ -520,6 +523,10 @@ class MemoryLedger:
     staged_rows: dict[str, Staged] = field(default_factory=dict)
     resent_keys: set[tuple[int, bytes]] = field(default_factory=set)
     sequence: int = 0
+    decided_by: str = ""
+
+    async def chosen_by(self) -> str:
+        return self.decided_by
 
     async def hierarchy_state(self, top: str) -> str | None:
         return self.states.get(top)
@@ -560,6 +567,10 @@ class MemoryLedger:
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
         return [row for row in self.staged_rows.values() if row.work is Work.DELETE and row.search_key in search_keys]
 
+    async def left_out_arrivals(self) -> list[Staged]:
+        leaving = {row.search_key for row in self.staged_rows.values() if row.work is Work.DELETE and row.search_key}
+        return [row for row in self.staged_rows.values() if row.work is Work.LEFT_OUT and row.search_key in leaving]
+
     async def in_doubt(self) -> list[Staged]:
         return [row for row in self.staged_rows.values() if row.intent]
 
@@ -575,6 +586,8 @@ class MemoryLedger:
             raise Crash
 
     def _write(self, change: LedgerChange) -> None:
+        if change.chosen_by is not None:
+            self.decided_by = change.chosen_by
         self.states |= change.hierarchy_states
         self.folder_rows |= {row.number: row for row in change.folders}
         for number in change.gone_folders:

@@ -63,6 +63,7 @@ from isthmus_exchange.values import (
     OutOfOffice,
     Permission,
     Properties,
+    Traits,
     Upload,
 )
 from lxml import etree
@@ -97,11 +98,14 @@ OPERATIONS: Sequence[Operation[Any]] = (
     SyncFolderHierarchy("state="),
     SyncFolderItems("folder", None),
     SyncFolderItems("folder", "state="),
+    SyncFolderItems("folder", None, traits=True),
     FindItem("folder", associated=False),
     FindItem("folder", associated=True, offset=1000),
+    FindItem("folder", associated=False, traits=True),
     FindItem("folder", associated=False, search_keys=(b"1" * 16,)),
     FindItem("folder", associated=False, search_keys=(b"1" * 16, b"2" * 16)),
     FindEntries("folder", associated=True, offset=1000),
+    FindEntries("folder", associated=False, traits=True),
     GetItemLabels(("a", "b")),
     GetMime("a&b"),
     SearchItems(("a", "b"), Sought(message_id='<1 & "2"@alpha.example>')),
@@ -222,7 +226,8 @@ def _error(operation: str, code: str, details: str = "") -> str:
     return f'<{name} ResponseClass="Error">{words}<m:MessageXml>{details}</m:MessageXml></{name}>'
 
 
-def test_changes_of_items_of_any_class_are_read() -> None:
+@pytest.mark.parametrize("traits", [False, True])
+def test_changes_of_items_of_any_class_are_read(traits: bool) -> None:
     item = (
         '<t:ItemId Id="i" ChangeKey="c"/>'
         '<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="0x300b" PropertyType="Binary"/>'
@@ -235,6 +240,9 @@ def test_changes_of_items_of_any_class_are_read() -> None:
         "<t:Value>2024-02-29T10:00:00Z</t:Value></t:ExtendedProperty>"
         '<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="0x1a" PropertyType="String"/>'
         "<t:Value>IPM.Appointment</t:Value></t:ExtendedProperty>"
+        '<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="0x3007" PropertyType="SystemTime"/>'
+        "<t:Value>2023-02-28T10:00:00Z</t:Value></t:ExtendedProperty>"
+        "<t:Categories><t:String>Red</t:String><t:String>Green &amp; blue</t:String></t:Categories>"
     )
     changes = (
         "<m:SyncState>s</m:SyncState><m:IncludesLastItemInRange>false</m:IncludesLastItemInRange><m:Changes>"
@@ -242,7 +250,8 @@ def test_changes_of_items_of_any_class_are_read() -> None:
         '<t:Delete><t:ItemId Id="d"/></t:Delete>'
         '<t:ReadFlagChange><t:ItemId Id="r" ChangeKey="k"/><t:IsRead>true</t:IsRead></t:ReadFlagChange></m:Changes>'
     )
-    answer = SyncFolderItems("f", None).answer(_messages("SyncFolderItems", _success("SyncFolderItems", changes)))
+    messages = _messages("SyncFolderItems", _success("SyncFolderItems", changes))
+    answer = SyncFolderItems("f", None, traits).answer(messages)
     assert (answer.state, answer.last) == ("s", False)
     created, deleted, flagged = answer.changes
     assert created.item is not None
@@ -255,6 +264,9 @@ def test_changes_of_items_of_any_class_are_read() -> None:
         "is_read": True,
         "modified": "2024-02-29T10:00:00Z",
         "item_class": "IPM.Appointment",
+        "traits": Traits("IPM.Appointment", "", "2023-02-28T10:00:00Z", "2024-02-29T10:00:00Z", ("Red", "Green & blue"))
+        if traits
+        else None,
     }
     assert deleted == ItemChange("d")
     assert flagged == ItemChange("r", is_read=True, change_key="k")

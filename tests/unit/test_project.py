@@ -58,6 +58,46 @@ def test_a_wrong_field_is_named_with_its_line(tmp_path: Path, good: str, bad: st
     assert f"project.yaml:{problem.line}: {field}" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("rules", "field", "words"),
+    [
+        ("[{exclude: {older_than: 2 years}}]", "filters[0].exclude.older_than", "730 days"),
+        ("[{exclude: {larger_than: 25}}]", "filters[0].exclude.larger_than", "25 MB"),
+        ("[{exclude: {classes: IPM.*.Shortcut}}]", "filters[0].exclude.classes[0]", "at the beginning, at the end"),
+        ("[{exclude: {folders: /}}]", "filters[0].exclude.folders[0]", "junkemail"),
+        ("[{exclude: {clases: IPM.Note}}]", "filters[0].exclude.clases", "spelling"),
+        ("[{name: nothing}]", "filters[0]", "either 'include' or 'exclude'"),
+        ("[{include: {classes: IPM.Contact}}]", "filters", "exclude: everything"),
+        ("[{exclude: everything}, {exclude: {categories: Private}}]", "filters", "put it last"),
+        ("[{exclude: {larger_than: 2 MB, smaller_than: 2048 kB}}]", "filters[0].exclude", "no item is both"),
+    ],
+)
+def test_a_wrong_filter_is_refused_with_what_is_expected(tmp_path: Path, rules: str, field: str, words: str) -> None:
+    text = TEMPLATE.replace("    switch: manual                   #", f"    filters: {rules} #", 1)
+    with pytest.raises(ProjectError) as caught:
+        load_project(write(tmp_path, text))
+    [problem] = caught.value.problems
+    assert problem.field == f"collections[0].{field}"
+    assert words in problem.message
+    assert problem.line == line_of(text, rules)
+
+
+def test_filters_are_written_as_people_write_them(tmp_path: Path) -> None:
+    rules = """[
+      {include: {folders: [Inbox/Contracts/]}},
+      {exclude: {older_than: 2024-01-31, classes: "IPM.Note*", larger_than: 1.5 MB}},
+      {name: the rest, exclude: everything}]"""
+    text = TEMPLATE.replace("    switch: manual                   #", f"    filters: {rules} #", 1)
+    project = load_project(write(tmp_path, text))
+    filters = project.collections[0].filters
+    assert Project.model_validate_json(project.model_dump_json()) == project
+    assert [rule.words for rule in filters] == [
+        "in Inbox/Contracts",
+        "older than 2024-01-31, larger than 1.5 MB, class IPM.Note*",
+        "the rest",
+    ]
+
+
 def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     text = TEMPLATE.replace("project: first-migration", "project: First Migration").replace("  name: beta\n", "")
     with pytest.raises(ProjectError) as caught:

@@ -35,7 +35,7 @@ def filled() -> Board:
     step = Switch("ab" * 16, "target", "probe", EVIL, "the probe mails to arrive", AT, EVIL, AT)
     board.mailboxes[ID] = Mailbox(
         ID, EVIL, f"{EVIL}@alpha.example", f"{EVIL}@beta.example", "Everybody", "user", "target", 1, True, False,
-        "in step", 3, 14, 100, 97, 3, 123_456, EVIL, AT, step,
+        "in step", 3, 14, 100, 97, 3, 5, 2, 123_456, EVIL, AT, step,
     )  # fmt: skip
     board.mailboxes["11" * 16] = Mailbox("11" * 16, "Anna Berg", collection=EVIL, has_mailbox=True)
     board.journals[ID] = Journal(
@@ -143,7 +143,7 @@ async def test_the_api_has_the_shapes_that_the_command_line_reads(client: Client
     assert (page["total"], page["page"], page["pages"], len(page["mailboxes"])) == (2, 2, 2, 1)
     one = await (await client.get(f"/api/v1/mailboxes/{ID}")).json()
     assert one["switch"]["step"] == "probe"
-    assert one["items"] == {"total": 100, "done": 97, "set_aside": 3}
+    assert one["items"] == {"total": 100, "done": 97, "set_aside": 3, "left_out": 5}
     assert one["passes"][0]["added"] == 97
     assert one["set_aside"][0]["reason"] == EVIL
 

@@ -86,7 +86,7 @@ def test_a_time_of_the_same_second_proves_nothing() -> None:
 def _entry(
     identity: str, key: bytes, *, is_read: bool = False, content: bytes = b"", at: str = "2024-01-01T00:00:00Z"
 ) -> Entry:
-    return Entry(identity, "", key, 1, False, is_read, at, "IPM.Note", content)
+    return Entry(identity, "", key, 1, False, is_read, at, "IPM.Note", None, content)
 
 
 def test_sides_are_compared_as_multisets() -> None:

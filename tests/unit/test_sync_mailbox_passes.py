@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import Enum
 from functools import partial
@@ -20,6 +20,8 @@ from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import Proof, prove
 from isthmus_mailbox.running import run_pass
+from isthmus_project.filters import Filter
+from isthmus_sync.mailbox.model import Work
 from isthmus_sync.mailbox.ways import Way
 
 from tests.unit.mailbox_model import Crash, MemoryLedger, ModelMailbox, World
@@ -82,9 +84,14 @@ class Case:
         self.ledger = MemoryLedger(self.world)
         self.marks = Marks()
         self.people = People(self.source)
+        # What passes leave out, one after the other; afterwards what the last one did.
+        self.filters: Iterator[list[Filter]] = iter(())
+        self.last_filters: list[Filter] = []
 
     def new_pass(self, *, eager: bool = False) -> Pass:
+        self.last_filters = next(self.filters, self.last_filters)
         return Pass(
+            filters=self.last_filters,
             ledger=self.ledger,
             from_side=self.source,
             to_side=self.target,
@@ -158,6 +165,40 @@ def test_any_history_with_any_failures_ends_equal(steps: list[tuple[str, Any]], 
     assert proof.equal, proof.differences
     assert not proof.healed
     assert not case.ledger.staged_rows
+
+
+_RULES: list[list[dict[str, Any]]] = [
+    [],
+    [{"exclude": {"folders": "notes"}}],
+    [{"exclude": {"folders": ["Posteingang/Travel", "deleteditems"]}}],
+    [{"exclude": {"larger_than": "0.007 kB"}}],
+    [{"include": {"folders": "inbox", "subfolders": False}}, {"exclude": "everything"}],
+]
+_FILTERS = st.sampled_from(_RULES).map(lambda rules: [Filter.model_validate(rule) for rule in rules])
+
+
+@settings(max_examples=100)
+@given(_STEPS, st.lists(_FILTERS, min_size=1, max_size=6))
+def test_any_filters_in_between_leave_everything_equal_without_them(
+    steps: list[tuple[str, Any]], filters: list[list[Filter]]
+) -> None:
+    case = Case()
+    case.filters = iter(filters)
+
+    async def run() -> tuple[Proof, Proof]:
+        await case.play(steps)
+        case.filters = iter(())
+        filtered = await case.come_to_rest()
+        assert {row.work for row in case.ledger.staged_rows.values()} <= {Work.LEFT_OUT}
+        assert filtered.left_out.total() == len(case.ledger.staged_rows)
+        case.filters = iter([[]])
+        return filtered, await case.come_to_rest()
+
+    filtered, whole = asyncio.run(run())
+    assert filtered.equal, filtered.differences
+    assert whole.equal, whole.differences
+    assert not case.ledger.staged_rows
+    _assert_same(case)
 
 
 def _assert_same(case: Case) -> None:

@@ -35,18 +35,21 @@ def errors(
     """List the items that are set aside: where they are, what they are called, why they cannot be copied.
 
     Of these people, of a collection, or of everybody. Each has a number for [bold]isthmus mailbox fetch[/]; when the
-    cause is mended, [bold]isthmus mailbox retry[/]. Exit code 1 when there are any.
+    cause is mended, [bold]isthmus mailbox retry[/]. Exit code 1 when there are any. After them, the rights, rules and
+    settings that cannot be set on the target and are kept aside: they are tried again at every look.
     """
     where = endpoints(data)
     who = people(where, addresses) if addresses else []
-    found = Ledger(where).set_aside([each["id"] for each in who], collection)
+    ledger, identities = Ledger(where), [each["id"] for each in who]
+    found, kept = ledger.set_aside(identities, collection), ledger.kept_aside(identities, collection)
     items = found["items"]
     if subjects and items:
         _name(items[:_NAMED], path, data)
     if as_json:
-        print_json(found)
+        print_json({**found, "kept_aside": kept["settings"], "kept_aside_left_off": kept["left_off"]})
     else:
         _print(found)
+        _print_kept(kept)
     if items:
         raise typer.Exit(Exit.NOT_AS_IT_SHOULD_BE)
 
@@ -133,3 +136,18 @@ def _print(found: dict[str, Any]) -> None:
     console.print(table)
     if found["left_off"]:
         console.print(f"[dim]… and {found['left_off']} more; name an address or a --collection[/]")
+
+
+def _print_kept(kept: dict[str, Any]) -> None:
+    if not kept["settings"]:
+        return
+    console.print()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("kept aside of", "where", "whom it is about", "what", "why"):
+        table.add_column(column, overflow="fold")
+    for each in kept["settings"]:
+        texts = (each["path"] or each["kind"], each["who"], each["what"])
+        table.add_row(each["source_address"], *map(Text, texts), Text(each["reason"], "yellow"))
+    console.print(table)
+    if kept["left_off"]:
+        console.print(f"[dim]… and {kept['left_off']} more; name an address or a --collection[/]")

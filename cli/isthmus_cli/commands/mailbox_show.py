@@ -41,7 +41,7 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
     console.print(Text(f"{person['name']}  {found['source_address']} → {found['target_address']}", "bold"))
     console.print(
         Text(f"{person['status']}, collection {found['collection']}, {found['passes']} passes, ")
-        + Text(f"{_size(found['bytes_copied'])} copied in all")
+        + Text(f"{size(found['bytes_copied'])} copied in all")
     )
     if person["problem"]:
         console.print(Text(person["problem"], "yellow"))
@@ -52,18 +52,19 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
         console.print(Text(f"last pass that did something: {at:%Y-%m-%d %H:%M:%S} UTC, {did or 'nothing to do'}"))
     console.print(Text(_next(found)))
     table = Table("folder", box=None, header_style="bold", pad_edge=False)
-    for column in ("items", "size", "to copy", "size", "flags", "to delete", "set aside"):
+    for column in ("items", "size", "to copy", "size", "flags", "to delete", "set aside", "left out"):
         table.add_column(column, justify="right", no_wrap=True)
     for folder in [*found["folders"], _sum(found["folders"])]:
         table.add_row(
             Text(folder["path"] + (" (gone)" if folder["gone"] else ""), "" if folder["on_target"] else "dim"),
             f"{folder['items']:,}".replace(",", " "),
-            _size(folder["bytes"]),
+            size(folder["bytes"]),
             str(folder["copies"] or ""),
-            _size(folder["copy_bytes"]) if folder["copies"] else "",
+            size(folder["copy_bytes"]) if folder["copies"] else "",
             str(folder["flags"] or ""),
             str(folder["deletions"] or ""),
             Text(str(folder["set_aside"] or ""), "red"),
+            str(folder["left_out"] or ""),
         )
     console.print(table)
     if parts := sum(folder["by_properties"] for folder in found["folders"]):
@@ -91,10 +92,11 @@ def _sum(folders: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 _WORDS = ("path", "role", "gone", "on_target")
-_COUNTS = ("items", "bytes", "by_properties", "copies", "copy_bytes", "flags", "deletions", "set_aside")
+_COUNTS = ("items", "bytes", "by_properties", "copies", "copy_bytes", "flags", "deletions", "set_aside", "left_out")
 
 
-def _size(count: float) -> str:
+def size(count: float) -> str:
+    """Bytes for people."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}"

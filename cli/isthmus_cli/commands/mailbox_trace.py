@@ -114,6 +114,8 @@ def _of_source(row: dict[str, Any] | None, copy: _Place | None, work: dict[str, 
         when += _WAYS[row["way"]]
     if work is not None and work["in_doubt"]:
         return f"a request to {work['in_doubt']} it got no answer; the target is looked at before it is repeated", False
+    if work is not None and work["work"] == "left_out":
+        return f"left out by the filter: {work['reason']}", True
     if work is not None and work["reason"]:
         return f"set aside after {work['attempts']} attempts: {work['reason']}", False
     if work is not None:

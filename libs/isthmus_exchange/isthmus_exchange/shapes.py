@@ -10,7 +10,7 @@ from functools import lru_cache
 from .errors import EwsError
 from .names import MESSAGES, SEARCH_KEY, TYPES, M, T
 from .soap import Element, attribute, check
-from .values import Entry, Folder, FolderMark, Item, ItemId
+from .values import Entry, Folder, FolderMark, Item, ItemId, Traits
 
 # Every item has these as properties of its row, whatever its class; a server need not open the item to tell them.
 ITEM_SHAPE = (
@@ -38,11 +38,30 @@ _CONTENT = {
     0x0036: "Integer",
     0x1090: "Integer",
 }
+_END = "</t:AdditionalProperties>"
 ENTRY_SHAPE = ITEM_SHAPE.replace(
-    "</t:AdditionalProperties>",
+    _END,
     "".join(f'<t:ExtendedFieldURI PropertyTag="{tag:#06x}" PropertyType="{kind}"/>' for tag, kind in _CONTENT.items())
-    + "</t:AdditionalProperties>",
+    + _END,
 )
+
+_RECEIVED, _CREATED = 0x0E06, 0x3007
+_RECEIVED_TIME = f'<t:ExtendedFieldURI PropertyTag="{_RECEIVED:#06x}" PropertyType="SystemTime"/>'
+_TRAITS = (
+    f'<t:ExtendedFieldURI PropertyTag="{_CREATED:#06x}" PropertyType="SystemTime"/>'
+    f'<t:FieldURI FieldURI="item:Categories"/>{_END}'
+)
+
+
+def item_shape(*, traits: bool) -> str:
+    """ITEM_SHAPE, with what filters go by when `traits` are wanted."""
+    return ITEM_SHAPE.replace(_END, f"{_RECEIVED_TIME}{_TRAITS}") if traits else ITEM_SHAPE
+
+
+def entry_shape(*, traits: bool) -> str:
+    """ENTRY_SHAPE, which has the time of delivery already, with what else filters go by when `traits` are wanted."""
+    return ENTRY_SHAPE.replace(_END, _TRAITS) if traits else ENTRY_SHAPE
+
 
 FOLDER_SHAPE = (
     "<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
@@ -84,8 +103,8 @@ def read_item_id(element: Element | None) -> ItemId:
     return ItemId(element.get("Id", ""), element.get("ChangeKey", ""))
 
 
-def read_item(element: Element, told: dict[int, str] | None = None) -> Item:
-    """An item that was asked for with ITEM_SHAPE, of whatever class; `told`: its extended properties, if read."""
+def read_item(element: Element, told: dict[int, str] | None = None, *, traits: bool = False) -> Item:
+    """An item that was asked for with item_shape, of whatever class; `told`: its extended properties, if read."""
     identity = read_item_id(element.find(f"{T}ItemId"))
     found = read_extended(element) if told is None else told
     flags = int(found.get(_FLAGS) or 0)
@@ -98,16 +117,27 @@ def read_item(element: Element, told: dict[int, str] | None = None) -> Item:
         is_read=bool(flags & _READ),
         modified=found.get(_MODIFIED, ""),
         item_class=found.get(_CLASS, ""),
+        traits=_read_traits(element, found) if traits else None,
     )
 
 
-def read_entry(element: Element) -> Entry:
-    """An item that was asked for with ENTRY_SHAPE, of whatever class."""
+def _read_traits(element: Element, found: dict[int, str]) -> Traits:
+    return Traits(
+        item_class=found.get(_CLASS, ""),
+        received=found.get(_RECEIVED, ""),
+        created=found.get(_CREATED, ""),
+        modified=found.get(_MODIFIED, ""),
+        categories=tuple(each.text or "" for each in element.iterfind(f"{T}Categories/{T}String")),
+    )
+
+
+def read_entry(element: Element, *, traits: bool = False) -> Entry:
+    """An item that was asked for with entry_shape, of whatever class."""
     found = read_extended(element)
     content = hashlib.blake2b(digest_size=16)
     for tag in (_CLASS, *_CONTENT):
         content.update(found.get(tag, "").encode() + b"\0")
-    item = read_item(element, found)
+    item = read_item(element, found, traits=traits)
     return Entry(*item, content=content.digest())
 
 

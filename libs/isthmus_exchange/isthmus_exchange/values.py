@@ -15,6 +15,18 @@ class ItemId(NamedTuple):
     change_key: str
 
 
+class Traits(NamedTuple):
+    """What filters go by, beside the size and the place. Times are empty where an item has none."""
+
+    # PidTagMessageClass: "IPM.Note".
+    item_class: str
+    # PidTagMessageDeliveryTime, PidTagCreationTime, PidTagLastModificationTime.
+    received: str
+    created: str
+    modified: str
+    categories: tuple[str, ...]
+
+
 class Item(NamedTuple):
     """What lists tell of an item."""
 
@@ -31,6 +43,8 @@ class Item(NamedTuple):
     modified: str
     # PidTagMessageClass: "IPM.Note".
     item_class: str = ""
+    # None where they were not asked for.
+    traits: Traits | None = None
 
 
 class Entry(NamedTuple):
@@ -44,6 +58,7 @@ class Entry(NamedTuple):
     is_read: bool
     modified: str
     item_class: str
+    traits: Traits | None
     # A digest of what the item's row tells of its content, 16 bytes; the same wherever the item is.
     content: bytes
 

@@ -3,6 +3,7 @@
 from importlib.resources import files
 
 from .agents_named import name_agents
+from .filters import Conditions, Filter
 from .limits import LineLimits, ServerLimits
 from .load import Problem, ProjectError, load_project, named_pairs_file
 from .model import (
@@ -32,10 +33,12 @@ __all__ = [
     "AttributeOwner",
     "AttributeRule",
     "Collection",
+    "Conditions",
     "Create",
     "DirectoryServer",
     "DirectorySync",
     "ExchangeServer",
+    "Filter",
     "LineLimits",
     "MailboxSync",
     "MappedOU",

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from . import ldap_filter
+from .filters import Filter, in_order
 from .limits import LineLimits, ServerLimits
 from .rules import AttributeRule, as_rule, check_rules
 from .schedule import Schedule
@@ -322,6 +323,11 @@ class Collection(_Strict):
 
     name: str = Field(min_length=1)
     priority: Annotated[int, Field(ge=1, le=9)] = Field(default=5, description="1 goes first")
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        default=None,
+        description="so many of its mailboxes are copied for the first time at the same time, by all workers together; "
+        "empty: as many as the workers have places for",
+    )
     ou: str | None = Field(default=None, description="every mailbox below this OU of the source")
     group: str | None = Field(default=None, description="every mailbox of this group of the source, nested ones too")
     mailboxes: list[str] = Field(default=[], description="these SMTP addresses")
@@ -329,6 +335,17 @@ class Collection(_Strict):
         default="manual", description="manual: isthmus switch; when-in-step: as soon as a mailbox is proven equal"
     )
     schedule: Schedule = Field(default=Schedule(), description="when its mailboxes may be worked on")
+    deletions: Literal["mirror", "recoverable", "keep"] = Field(
+        default="mirror",
+        description="what becomes of copies whose originals people delete. mirror: the same, so that the target has "
+        "what the source has; recoverable: they go where people can recover them, for as long as the target keeps such "
+        "items; keep: nothing is deleted on the target",
+    )
+    filters: Annotated[list[Filter], AfterValidator(in_order)] = Field(
+        default=[],
+        description="what of the mailboxes is copied; the first filter that fits an item decides, and what "
+        "none fits is copied",
+    )
 
     @field_validator("ou", "group")
     @classmethod

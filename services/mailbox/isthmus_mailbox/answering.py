@@ -3,6 +3,7 @@
 GET  /api/v1/mailboxes/{id}         a mailbox (pair id in hexadecimal) and its folders: counts, bytes, what is staged
 POST /api/v1/mailboxes/{id}/items   {"source": [item id…], "target": [item id…]}: what is known of these items
 GET  /api/v1/setaside               items that cannot be copied; ?mailbox=ID (repeatable), or ?collection=NAME
+GET  /api/v1/keptaside              rights, rules and settings that cannot be set on the target; asked in the same way
 
 The ledger holds ids, sizes and places, no content, and so do these answers. Every worker answers for all mailboxes.
 """
@@ -26,7 +27,8 @@ from isthmus_mailbox.organisations import Organisations
 
 _MOST_ITEMS = 1000
 _FOLDER_COUNTS = """
-    SELECT folder.number, items, bytes, by_properties, copies, copy_bytes, flags, deletions, aside, doubts
+    SELECT folder.number, items, bytes, by_properties, copies, copy_bytes, flags, deletions, aside, doubts, left_out,
+           left_out_bytes
     FROM folder
     LEFT JOIN (
         SELECT folder AS number, count(*) AS items, sum(size)::bigint AS bytes,
@@ -36,7 +38,10 @@ _FOLDER_COUNTS = """
     LEFT JOIN (
         SELECT folder AS number, count(*) FILTER (WHERE work = 1) AS copies,
                (sum(size) FILTER (WHERE work = 1))::bigint AS copy_bytes, count(*) FILTER (WHERE work = 3) AS flags,
-               count(*) FILTER (WHERE work = 2) AS deletions, count(*) FILTER (WHERE reason <> '') AS aside,
+               count(*) FILTER (WHERE work = 2) AS deletions,
+               count(*) FILTER (WHERE reason <> '' AND work <> 4) AS aside,
+               count(*) FILTER (WHERE work = 4) AS left_out,
+               (sum(size) FILTER (WHERE work = 4))::bigint AS left_out_bytes,
                count(*) FILTER (WHERE intent_action IS NOT NULL) AS doubts
         FROM work WHERE pair_id = $1 GROUP BY 1
     ) AS staged USING (number)
@@ -57,6 +62,7 @@ class Answers:
                 web.get("/api/v1/mailboxes/{id}", self._mailbox),
                 web.post("/api/v1/mailboxes/{id}/items", self._items),
                 web.get("/api/v1/setaside", self._set_aside),
+                web.get("/api/v1/keptaside", self._kept_aside),
             ]
         )
         application.middlewares.append(_patient)
@@ -141,7 +147,8 @@ class Answers:
             """
             SELECT work.*, mailbox.pair, mailbox.collection, count(*) OVER () AS of_all
             FROM work JOIN mailbox USING (pair_id)
-            WHERE reason <> '' AND ($1::bytea[] = '{}' OR pair_id = ANY($1)) AND ($2::text IS NULL OR collection = $2)
+            WHERE reason <> '' AND work <> 4
+                  AND ($1::bytea[] = '{}' OR pair_id = ANY($1)) AND ($2::text IS NULL OR collection = $2)
             ORDER BY pair_id, sequence LIMIT $3
             """,
             wanted,
@@ -154,6 +161,23 @@ class Answers:
             paths[pair_id] = {each.number: hierarchy.path(folders, each.number) for each in folders}
         items = [{**_who(row), **_staged(row, paths[row["pair_id"]])} for row in rows]
         return web.json_response({"items": items, "left_off": rows[0]["of_all"] - len(rows) if rows else 0})
+
+    async def _kept_aside(self, request: web.Request) -> web.Response:
+        rows = await self._pool.fetch(
+            """
+            SELECT kept_aside.*, mailbox.pair, mailbox.collection, count(*) OVER () AS of_all
+            FROM kept_aside JOIN mailbox USING (pair_id)
+            WHERE ($1::bytea[] = '{}' OR pair_id = ANY($1)) AND ($2::text IS NULL OR collection = $2)
+            ORDER BY pair_id, kind, path, who, what LIMIT $3
+            """,
+            [_id(each) for each in request.query.getall("mailbox", [])],
+            request.query.get("collection"),
+            _MOST_ITEMS,
+        )
+        settings = [
+            {**_who(row), **{name: row[name] for name in ("kind", "path", "who", "what", "reason")}} for row in rows
+        ]
+        return web.json_response({"settings": settings, "left_off": rows[0]["of_all"] - len(rows) if rows else 0})
 
 
 @web.middleware
@@ -183,7 +207,7 @@ def _who(row: Record) -> dict[str, Any]:
 
 
 def _folder(row: Record) -> dict[str, Any]:
-    names = ("items", "bytes", "by_properties", "copies", "copy_bytes", "flags", "deletions")
+    names = ("items", "bytes", "by_properties", "copies", "copy_bytes", "flags", "deletions", "left_out", "left_out_bytes")
     counts = {name: row[name] or 0 for name in names}
     return {**counts, "set_aside": row["aside"] or 0, "in_doubt": row["doubts"] or 0}
 

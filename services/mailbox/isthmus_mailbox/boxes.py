@@ -57,7 +57,8 @@ async def keep(connection: Connection, pair: Pair, partition: int) -> None:
         INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (pair_id) DO UPDATE SET
             partition = excluded.partition, pair = excluded.pair, collection = excluded.collection,
-            wanted = excluded.wanted, switched = excluded.switched
+            wanted = excluded.wanted, switched = excluded.switched,
+            due = CASE WHEN mailbox.collection = excluded.collection THEN mailbox.due ELSE now() END
         """,
         pair.id,
         partition,
@@ -94,12 +95,14 @@ async def due(
     priorities: Mapping[str, int],
     closed: Sequence[str] = (),
     closed_to_orders: Sequence[str] = (),
+    full: Sequence[str] = (),
 ) -> tuple[list[Box], int]:
     """Mailboxes of these partitions that are due, the most urgent first, and how many there are in all.
 
     Of those that were never copied, and of those that were, the `most` most urgent; without those that are being worked
     on. Ordered ones come first, then by the priority of their collection, then the one that has waited longest. A
-    switched one is due only when somebody ordered a pass; so is one whose collection is `closed`.
+    switched one is due only when somebody ordered a pass; so is one whose collection is `closed`, and one that was
+    never copied whose collection is `full` (first_passes.py).
     """
     rows = await pool.fetch(
         """
@@ -114,7 +117,8 @@ async def due(
             ) AS ordered ON true
             LEFT JOIN unnest($4::text[], $5::integer[]) AS known (collection, priority) USING (collection)
             WHERE wanted AND NOT paused AND partition = ANY($1::integer[]) AND pair_id <> ALL($2::bytea[])
-                  AND ((due <= now() AND NOT switched AND collection <> ALL($7::text[]))
+                  AND ((due <= now() AND NOT switched AND collection <> ALL($7::text[])
+                        AND (passes > 0 OR collection <> ALL($9::text[])))
                        OR (orders IS NOT NULL AND (failures = 0 OR due <= now()) AND collection <> ALL($8::text[])))
         ), ranked AS (
             SELECT *, row_number() OVER (PARTITION BY passes = 0 ORDER BY unordered, priority, due) AS place
@@ -130,6 +134,7 @@ async def due(
         LEAST,
         list(closed),
         list(closed_to_orders),
+        list(full),
     )
     return [_box(row) for row in rows], rows[0]["in_all"] if rows else 0
 
@@ -188,13 +193,31 @@ async def wake(pool: Pool, pair_ids: Collection[bytes]) -> None:
     )
 
 
+async def wake_for_filters(pool: Pool, partitions: Sequence[int], fingerprints: Mapping[str, str]) -> None:
+    """Mailboxes of these partitions are due now whose work was decided by other filters than their collection has;
+    `fingerprints` (choice.fingerprint) by collection.
+    """
+    await pool.execute(
+        """
+        UPDATE mailbox SET due = now() FROM unnest($1::text[], $2::text[]) AS filters (collection, fingerprint)
+        WHERE mailbox.collection = filters.collection AND split_part(chosen_by, ' ', 1) <> fingerprint
+              AND partition = ANY($3::integer[]) AND wanted AND NOT switched AND due > now() AND failures = 0
+        """,
+        list(fingerprints),
+        list(fingerprints.values()),
+        list(partitions),
+    )
+
+
 async def finished(connection: Connection, box: Box, rest_seconds: float) -> None:
-    """A pass was made: its orders are answered, and the mailbox rests."""
+    """A pass was made: its orders are answered, and the mailbox rests, unless it came into another collection."""
     await connection.execute(
-        "UPDATE mailbox SET passes = $2, failures = 0, due = now() + $3 * interval '1 second' WHERE pair_id = $1",
+        "UPDATE mailbox SET passes = $2, failures = 0, due = now() + CASE WHEN collection = $4 THEN $3 ELSE 0 END"
+        " * interval '1 second' WHERE pair_id = $1",
         box.id,
         box.passes + 1,
         rest_seconds,
+        box.pair.collection,
     )
     await connection.execute(
         "DELETE FROM mailbox_order WHERE pair_id = $1 AND request_id = ANY($2::bytea[])",
@@ -214,7 +237,10 @@ async def failed(connection: Connection, box: Box, rest_seconds: float) -> None:
 
 @dataclass(frozen=True)
 class Counts:
-    """How far a mailbox is: items of the source that are known, that are on the target, that are set aside."""
+    """How far a mailbox is: items of the source that are known, that are on the target, that are set aside.
+
+    Those that filters leave out are in no count but `left_out`.
+    """
 
     total: int
     done: int
@@ -225,6 +251,7 @@ class Counts:
     kept_aside: int
     # Items that did not come over as streams (isthmus_sync.mailbox.ways).
     by_properties: int
+    left_out: int
 
 
 async def counts(pool: Pool, pair_id: bytes) -> Counts:
@@ -236,8 +263,9 @@ async def counts(pool: Pool, pair_id: bytes) -> Counts:
                (SELECT bytes_done FROM mailbox WHERE pair_id = $1) AS bytes_done,
                (SELECT count(*) FROM kept_aside WHERE pair_id = $1) AS kept_aside,
                (SELECT count(*) FROM item WHERE pair_id = $1 AND way <> 0) AS by_properties,
-               count(*) AS staged,
-               count(*) FILTER (WHERE reason <> '') AS set_aside,
+               count(*) FILTER (WHERE work <> 4) AS staged,
+               count(*) FILTER (WHERE work = 4) AS left_out,
+               count(*) FILTER (WHERE reason <> '' AND work <> 4) AS set_aside,
                count(*) FILTER (WHERE work = 1 AND NOT EXISTS (
                    SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id
                )) AS new
@@ -255,6 +283,7 @@ async def counts(pool: Pool, pair_id: bytes) -> Counts:
         bytes_done=row["bytes_done"] or 0,
         kept_aside=row["kept_aside"],
         by_properties=row["by_properties"],
+        left_out=row["left_out"],
     )
 
 

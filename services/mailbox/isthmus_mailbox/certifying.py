@@ -49,6 +49,12 @@ def statement(box: Box, way: Way, proof: Proof, *, passes: int, counts: Counts, 
         "read_flags": proof.flags,
         "set_aside": counts.set_aside,
         "by_properties": counts.by_properties,
+        "filters": [rule.model_dump(mode="json", exclude_defaults=True) for rule in way.collection.filters],
+        "left_out": {
+            "items": proof.left_out.total(),
+            "bytes": proof.left_out_bytes,
+            "by_filter": dict(proof.left_out),
+        },
         "folders": [
             {
                 "path": folder.path,

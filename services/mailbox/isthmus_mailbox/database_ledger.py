@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 
 from asyncpg import Record
 from isthmus.events.v1.mailbox_pb2 import ItemSetAside
 from isthmus_events import Lease, publish_all
 from isthmus_events.topics import MAILBOX_SET_ASIDE
+from isthmus_exchange.values import Traits
 from isthmus_service import Connection, Pool
 from isthmus_sync.mailbox import hierarchy
 from isthmus_sync.mailbox.model import (
@@ -48,15 +50,15 @@ _PUT_ITEM = """
 """
 _STAGE = """
     INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
-                      attempts, not_before, reason, intent_action, intent_until, intent_moved, sequence)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-            CASE WHEN $17::bigint = 0 THEN nextval('work_sequence') ELSE $17 END)
+                      attempts, not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+            CASE WHEN $18::bigint = 0 THEN nextval('work_sequence') ELSE $18 END)
     ON CONFLICT (pair_id, source_id) DO UPDATE SET
         folder = excluded.folder, work = excluded.work, search_key = excluded.search_key, size = excluded.size,
         associated = excluded.associated, is_read = excluded.is_read, change_key = excluded.change_key,
         modified = excluded.modified, attempts = excluded.attempts, not_before = excluded.not_before,
         reason = excluded.reason, intent_action = excluded.intent_action, intent_until = excluded.intent_until,
-        intent_moved = excluded.intent_moved, sequence = excluded.sequence
+        intent_moved = excluded.intent_moved, traits = excluded.traits, sequence = excluded.sequence
 """
 
 
@@ -69,6 +71,10 @@ class DatabaseLedger:
         self._pair = pair_id
 
     # --- questions --------------------------------------------------------------------------------------------------
+
+    async def chosen_by(self) -> str:
+        version: str | None = await self._pool.fetchval("SELECT chosen_by FROM mailbox WHERE pair_id = $1", self._pair)
+        return version or ""
 
     async def hierarchy_state(self, top: str) -> str | None:
         state: str | None = await self._pool.fetchval(
@@ -119,6 +125,12 @@ class DatabaseLedger:
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
         return await self._work("work = 2 AND search_key = ANY($2::bytea[])", list(search_keys))
 
+    async def left_out_arrivals(self) -> list[Staged]:
+        return await self._work(
+            "work = 4 AND search_key <> '' AND search_key IN"
+            " (SELECT search_key FROM work AS leaving WHERE leaving.pair_id = $1 AND leaving.work = 2)"
+        )
+
     async def in_doubt(self) -> list[Staged]:
         return await self._work("intent_action IS NOT NULL")
 
@@ -143,6 +155,10 @@ class DatabaseLedger:
             await self._lease.hold(connection)
             await self._write_folders(connection, change)
             await self._write_items(connection, change)
+            if change.chosen_by is not None:
+                await connection.execute(
+                    "UPDATE mailbox SET chosen_by = $2 WHERE pair_id = $1", self._pair, change.chosen_by
+                )
             if change.bytes_copied:
                 await connection.execute(
                     "UPDATE mailbox SET bytes_done = bytes_done + $2 WHERE pair_id = $1",
@@ -325,6 +341,7 @@ def _staged(row: Record) -> Staged:
         not_before=row["not_before"],
         reason=row["reason"],
         intent=intent,
+        traits=_traits(row["traits"]),
         sequence=row["sequence"],
     )
 
@@ -345,8 +362,16 @@ def _staged_values(row: Staged) -> tuple[object, ...]:
         row.not_before,
         _clean(row.reason),
         *((intent.action, intent.answer_by, pack(intent.moved_from)) if intent else (None, None, None)),
+        None if row.traits is None else json.dumps(row.traits),
         row.sequence,
     )
+
+
+def _traits(written: str | None) -> Traits | None:
+    if written is None:
+        return None
+    item_class, received, created, modified, categories = json.loads(written)
+    return Traits(item_class, received, created, modified, tuple(categories))
 
 
 def _clean(text: str) -> str:

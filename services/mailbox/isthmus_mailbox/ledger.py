@@ -16,6 +16,9 @@ class Ledger(Protocol):
     newer owner.
     """
 
+    async def chosen_by(self) -> str:
+        """choice.version of the filters by which what is staged was decided; empty: there were none."""
+
     async def hierarchy_state(self, top: str) -> str | None:
         """Of SyncFolderHierarchy on the from side, of the tree whose top has this role."""
 
@@ -42,6 +45,9 @@ class Ledger(Protocol):
 
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
         """Staged deletions of items with these search keys."""
+
+    async def left_out_arrivals(self) -> list[Staged]:
+        """Items that are left out and have the search key of one whose deletion is staged."""
 
     async def in_doubt(self) -> list[Staged]:
         """Work with an intent."""

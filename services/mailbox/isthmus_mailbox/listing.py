@@ -10,7 +10,7 @@ from isthmus_exchange.values import FolderMark, Item
 from isthmus_sync.mailbox import staging
 from isthmus_sync.mailbox.model import FolderRow, LedgerChange
 
-from isthmus_mailbox import trees
+from isthmus_mailbox import choosing, trees
 from isthmus_mailbox.passing import Pass, in_parallel
 
 _FOLDERS_AT_ONCE = 3
@@ -60,7 +60,7 @@ async def _page_by_page(p: Pass, row: FolderRow, since: str | None) -> bool:
     state = since
     while True:
         try:
-            answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state))
+            answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state, bool(p.filters)))
         except EwsError as error:
             if error.code != "ErrorInvalidSyncStateData" or since is None:
                 raise
@@ -69,7 +69,8 @@ async def _page_by_page(p: Pass, row: FolderRow, since: str | None) -> bool:
         if answer.changes:
             ids = {change.id for change in answer.changes}
             known, staged = await p.ledger.known(ids), await p.ledger.staged(ids)
-            change = staging.stage(row.number, answer.changes, known, staged, p.from_side.now())
+            now = p.from_side.now()
+            change = staging.stage(row.number, answer.changes, known, staged, now, await choosing.chooser(p))
             change.sync_states[row.number] = answer.state
             await p.write(change)
         elif state is None:
@@ -84,7 +85,7 @@ async def _reconcile(p: Pass, row: FolderRow) -> None:
     listing: dict[str, Item] = {}
     state: str | None = None
     while True:
-        answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state))
+        answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state, bool(p.filters)))
         for each in answer.changes:
             if each.item is not None:
                 listing[each.id] = each.item
@@ -96,6 +97,7 @@ async def _reconcile(p: Pass, row: FolderRow) -> None:
         if answer.last:
             break
     known, staged = await p.ledger.known_in(row.number), await p.ledger.staged_in(row.number)
-    change = staging.reconcile(row.number, listing.values(), known, staged, p.from_side.now())
+    now = p.from_side.now()
+    change = staging.reconcile(row.number, listing.values(), known, staged, now, await choosing.chooser(p))
     change.sync_states[row.number] = state
     await p.write(change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +13,9 @@ from isthmus_exchange.bandwidth import Bandwidth
 from isthmus_exchange.client import Client
 from isthmus_exchange.governor import Governed
 from isthmus_exchange.limiting import Limit
-from isthmus_project import Collection, LineLimits, Organisation, Project
+from isthmus_project import Collection, Filter, LineLimits, Organisation, Project
 from isthmus_service import Security
+from isthmus_sync.mailbox import choice
 from pydantic import ValidationError
 
 
@@ -71,6 +73,20 @@ class Organisations:
                 return f"blackout hours of the servers of {organisation.name}"
         whole = project.mailbox.schedule.closed(now, ordered=ordered)
         return whole or its_collection.schedule.closed(now, ordered=ordered)
+
+    def filters(self, collection: str) -> Sequence[Filter]:
+        """Of the collection; none when no project has it."""
+        found = self._find(collection)
+        return found[1].filters if found else ()
+
+    def concurrency(self) -> dict[str, int]:
+        """How many first passes at the same time, of the collections that limit it."""
+        found = {name: self._find(name) for name in self.priorities()}
+        return {name: each[1].concurrency for name, each in found.items() if each and each[1].concurrency}
+
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of every collection's filters."""
+        return {name: choice.fingerprint(self.filters(name)) for name in sorted(self.priorities())}
 
     def all_closed(self, now: datetime, *, ordered: bool) -> list[str]:
         """The collections whose mailboxes are not worked on at `now`."""

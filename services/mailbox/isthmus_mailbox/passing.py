@@ -16,14 +16,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import structlog
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import AccessError, EwsError, Kind, TransientError
 from isthmus_exchange.operations import Operation
+from isthmus_exchange.values import Disposal
+from isthmus_project.filters import Filter
 from isthmus_sync.mailbox import hierarchy, retry
 from isthmus_sync.mailbox.model import FolderRow, LedgerChange, Outcome, Staged
 
@@ -78,6 +80,10 @@ class Pass:
     # The servers take items as streams, as far as anybody knows.
     streams: bool = True
     assembly: Assembly = field(default_factory=Assembly)
+    # What becomes of copies whose originals are gone.
+    deletions: Literal["mirror", "recoverable", "keep"] = "mirror"
+    # What of the mailbox is copied; none: everything is.
+    filters: Sequence[Filter] = ()
     # With what the surroundings are looked after; None: they are not.
     around: Around | None = None
     # The trees that are to be followed where both sides have them, by the roles of their tops (trees.py).
@@ -105,6 +111,11 @@ class Pass:
         """The ledger's folders in these trees."""
         rows = await self.ledger.folders()
         return hierarchy.below(rows, {row.number for row in rows if row.parent is None and row.role in self.trees})
+
+    @property
+    def disposal(self) -> Disposal:
+        """How what is gone on the from side is deleted."""
+        return Disposal.SOFT_DELETE if self.deletions == "recoverable" else Disposal.HARD_DELETE
 
     @property
     def closed(self) -> bool:

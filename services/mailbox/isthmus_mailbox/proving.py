@@ -7,14 +7,15 @@ is there no more, what Isthmus brought twice, and what the other side has of its
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import DeleteItems, FindEntries, GetItemLabels, Label
 from isthmus_exchange.values import Entry, Item
-from isthmus_sync.mailbox import staging
+from isthmus_sync.mailbox import choice, staging
 from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import FolderRow, LedgerChange, Staged
 from isthmus_sync.mailbox.proof import Difference, Manifest, Place, compare, places
@@ -78,6 +79,9 @@ class Proof:
     # Read flags that differed, and will be set by the next pass.
     flags: int = 0
     missing_folders: int = 0
+    # Items of the from side that a filter leaves out, by its words, and their bytes; they are in no other count.
+    left_out: Counter[str] = field(default_factory=Counter)
+    left_out_bytes: int = 0
     listed: list[Kept] = field(default_factory=list)
     # SHA-256 of both manifests.
     digest: bytes = b""
@@ -87,7 +91,7 @@ class Proof:
 
     @property
     def equal(self) -> bool:
-        """Everything of the from side is on the to side as it is, and nothing of it twice."""
+        """Everything of the from side that no filter leaves out is on the to side as it is, and nothing of it twice."""
         return not (self.missing or self.different or self.missing_folders) and self.surplus == self.own
 
     @property
@@ -109,6 +113,7 @@ async def prove(p: Pass) -> Proof:
     marks = await trees.marks(p.from_side)
     sizes = {folder: _count(mark.total) + _count(mark.associated) for folder, mark in marks.items()}
     ours, theirs = Manifest(), Manifest()
+    named = choice.places(rows)
 
     async def each() -> AsyncIterator[Place]:
         for place in found:
@@ -118,10 +123,19 @@ async def prove(p: Pass) -> Proof:
     async def one(place: Place) -> None:
         # Both sides of the folder are held until they are compared.
         async with p.memory.hold(2 * sizes.get(place.from_id, 0) * _ENTRY_BYTES):
-            from_items = await _contents(p.from_side, place.from_id)
-            to_items = await _contents(p.to_side, place.to_id)
-            proof.folders.append(_sums(place.path, (ours, theirs), (from_items, to_items)))
+            # Both are asked the same: what a server tells of a row may depend on what else it is asked for.
+            from_items, to_items = [
+                await _contents(side, folder, traits=bool(p.filters))
+                for side, folder in ((p.from_side, place.from_id), (p.to_side, place.to_id))
+            ]
             comparison = compare(from_items, to_items)
+            left_out = await _left_out(p, named.get(place.number or 0, choice.NOWHERE), comparison.numbers)
+            if left_out:
+                proof.left_out.update(left_out.values())
+                proof.left_out_bytes += sum(item.size for item in from_items if item.id in left_out)
+                from_items = [item for item in from_items if item.id not in left_out]
+                comparison = compare(from_items, to_items)
+            proof.folders.append(_sums(place.path, (ours, theirs), (from_items, to_items)))
             if comparison.numbers:
                 await _judge(p, place, comparison.numbers, {item.id for item in to_items}, proof)
             if comparison.different:
@@ -143,14 +157,14 @@ def _count(told: str) -> int:
     return int(told) if told.isdigit() else 0
 
 
-async def _contents(side: Side, folder: str | None) -> list[Entry]:
+async def _contents(side: Side, folder: str | None, *, traits: bool = False) -> list[Entry]:
     """All items of a folder, normal and associated; none of one that does not exist."""
     entries: list[Entry] = []
     for associated in (False, True) if folder else ():
         offset, last = 0, False
         while not last:
             try:
-                page = await side.call(FindEntries(folder or "", associated, offset))
+                page = await side.call(FindEntries(folder or "", associated, offset, traits))
             except EwsError as error:
                 if error.kind is Kind.GONE:
                     return []
@@ -159,6 +173,26 @@ async def _contents(side: Side, folder: str | None) -> list[Entry]:
             offset, last = page.next, page.last
     # While people work, a page may tell an item that another page told already.
     return list({entry.id: entry for entry in entries}.values())
+
+
+async def _left_out(p: Pass, place: choice.Place, different: list[Difference]) -> Mapping[str, str]:
+    """Of what the to side lacks, that which a filter leaves out: the filter's words, by from id.
+
+    Decided by what the server says now. What was brought once is not left out by a filter of later.
+    """
+    lacking = [each for each in different if each.missing] if p.filters else []
+    known = await p.ledger.known([item.id for each in lacking for item in each.from_items])
+    now = p.from_side.now()
+    found: dict[str, str] = {}
+    for each in lacking:
+        room = each.missing
+        for item in each.from_items:
+            if room and item.id not in known and item.traits is not None and not item.associated:
+                words = choice.left_out(p.filters, item.traits, item.size, place, now)
+                if words:
+                    found[item.id] = words
+                    room -= 1
+    return found
 
 
 def _sums(path: str, manifests: tuple[Manifest, Manifest], sides: tuple[list[Entry], list[Entry]]) -> FolderProof:

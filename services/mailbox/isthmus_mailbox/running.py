@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus_mailbox import around, doubts, listing, tree, working
+from isthmus_mailbox import around, choosing, doubts, listing, tree, working
 from isthmus_mailbox.passing import Pass
 
 
@@ -13,6 +13,7 @@ async def run_pass(p: Pass) -> None:
     await doubts.settle_items(p)
     await tree.follow(p)
     await tree.settle(p)
+    await choosing.follow(p)
     await listing.follow(p)
     await working.work_off(p)
     await tree.remove(p)

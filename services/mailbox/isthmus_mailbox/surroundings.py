@@ -34,14 +34,18 @@ class Kept(Protocol):
     async def forget(self, kind: str, places: Sequence[str]) -> None: ...
 
 
-def trees(wanted: Surroundings) -> tuple[str, ...]:
-    """The roles of the tops of the trees that a project wants (trees.py)."""
+def trees(wanted: Surroundings, deletions: str = "mirror") -> tuple[str, ...]:
+    """The roles of the tops of the trees that a project wants (trees.py).
+
+    Where deleted items are kept (`deletions` of the collection) they are not brought a second time as recoverable ones.
+    """
+    recoverable = wanted.recoverable_items and deletions != "keep"
     found = ["msgfolderroot"]
-    if wanted.recoverable_items:
+    if recoverable:
         found.append("recoverableitemsdeletions")
     if wanted.archive:
         found.append("archivemsgfolderroot")
-    if wanted.archive and wanted.recoverable_items:
+    if wanted.archive and recoverable:
         found.append("archiverecoverableitemsdeletions")
     return tuple(found)
 

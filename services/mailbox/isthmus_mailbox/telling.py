@@ -37,6 +37,7 @@ def progress(
         items_set_aside=counts.set_aside,
         bytes_done=counts.bytes_done,
         kept_aside=counts.kept_aside,
+        items_left_out=counts.left_out,
         problem=problem,
     )
 
@@ -76,4 +77,5 @@ def _proof(proof: Proof) -> mailbox_pb2.Proof:
         digest=proof.digest,
         different=proof.different,
         missing_folders=proof.missing_folders,
+        left_out=proof.left_out.total(),
     )

@@ -268,6 +268,9 @@ async def remove(p: Pass) -> None:
     if not any(row.gone for row in rows):
         return
     await p.breathe()
+    if p.deletions == "keep":
+        await p.write(LedgerChange(removed_folders=[row.number for row in rows if row.gone]))
+        return
     doomed, forgotten = hierarchy.removals(rows, await trees.read(p.to_side, p.trees))
     for row in doomed:
         change = LedgerChange(removed_folders=[row.number])
@@ -277,7 +280,7 @@ async def remove(p: Pass) -> None:
             await p.write(LedgerChange(folders=[replace(row, intent=FolderIntent(FolderWrite.DELETE, until))]))
 
         try:
-            await p.to_side.call(DeleteFolder(row.to_id or ""), announce)
+            await p.to_side.call(DeleteFolder(row.to_id or "", p.disposal), announce)
         except InDoubtError:
             return  # the next pass looks
         except EwsError as error:

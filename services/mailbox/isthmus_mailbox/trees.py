@@ -27,6 +27,7 @@ TREES = {
     "archivemsgfolderroot": Tree("Archive", True),
     "archiverecoverableitemsdeletions": Tree("Archive, Recoverable Items", False),
 }
+RECOVERABLE = ("recoverableitemsdeletions", "archiverecoverableitemsdeletions")
 """Of what can be recovered, Versions and Purges are not here: nobody but a server's own holds may write to them."""
 
 

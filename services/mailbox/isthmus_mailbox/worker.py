@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -45,7 +46,7 @@ from isthmus_sync.mailbox.model import Outcome
 from isthmus_sync.mailbox.turns import Turn, Urgency, choose
 from pydantic import Field
 
-from isthmus_mailbox import boxes, certifying, metrics, telling
+from isthmus_mailbox import boxes, certifying, first_passes, metrics, telling
 from isthmus_mailbox.boxes import Box
 from isthmus_mailbox.database_kept import DatabaseKept
 from isthmus_mailbox.database_ledger import DatabaseLedger
@@ -108,6 +109,10 @@ class Worker:
         self._to_wake: set[bytes] = set()
         # The collections of mailboxes that are worked on, as they are now; empty: they are to rest.
         self._standing: dict[bytes, str] = {}
+        # For which partitions and filters it was seen to that mailboxes are due whose filters changed.
+        self._filters_seen: tuple[list[int], dict[str, str]] = ([], {})
+        # First passes that are to end, because their collections have no places for them any more.
+        self._without_place: set[bytes] = set()
         # The most urgent mailboxes that wait for a place: one that was never copied, and one that was.
         self._next_in_line: dict[bool, Urgency] = {}
         # The same is not said twice.
@@ -124,6 +129,7 @@ class Worker:
             tasks.create_task(self._schedule())
             tasks.create_task(self._watch())
             tasks.create_task(press(self._service, self._pool, self._organisations, self._share))
+            tasks.create_task(self._keep_places())
 
     def _share(self) -> float:
         """How much of all mailboxes are this worker's; that of one partition at least."""
@@ -204,10 +210,14 @@ class Worker:
                 except DATABASE_AWAY:
                     self._to_wake |= waking
                     raise
+            if (filters := (sorted(owned), self._organisations.fingerprints())) != self._filters_seen:
+                await boxes.wake_for_filters(self._pool, *filters)
+                self._filters_seen = filters
             self._standing = await boxes.standing(self._pool, self._running.keys())
             closed, closed_to_orders = (
                 self._organisations.all_closed(datetime.now(UTC), ordered=ordered) for ordered in (False, True)
             )
+            limited = self._organisations.concurrency()
             found, waiting = await boxes.due(
                 self._pool,
                 list(owned),
@@ -216,6 +226,7 @@ class Worker:
                 priorities=self._organisations.priorities(),
                 closed=closed,
                 closed_to_orders=closed_to_orders,
+                full=await first_passes.full(self._pool, limited) if limited else (),
             )
         except DATABASE_AWAY as error:  # PostgreSQL is away; ownership says so, too
             self._service.log.warning("cannot look for mailboxes that are due", reason=str(error))
@@ -225,6 +236,8 @@ class Worker:
         metrics.WAITING.set(waiting - len(chosen))
         for box in map(found.__getitem__, chosen):
             lease = owned[box.partition]
+            if not await self._place(box, lease):
+                continue
             self._at_work[box.id] = box
             task = asyncio.create_task(self._work(box, lease), name=f"mailbox {box.id.hex()}")
             self._running[box.id] = task
@@ -234,7 +247,30 @@ class Worker:
         priority = self._organisations.priorities().get(box.pair.collection, boxes.LEAST)
         return Turn(Urgency(not box.orders, priority), first=not box.passes)
 
+    async def _place(self, box: Box, lease: Lease) -> bool:
+        """Whether the pass may begin, or go on, as far as the concurrency of its collection goes."""
+        most = self._organisations.concurrency().get(box.pair.collection)
+        if most is None or box.passes:
+            return True
+        try:
+            # What somebody ordered takes a place that there is not.
+            return await first_passes.take(
+                self._pool, lease, box.id, box.pair.collection, sys.maxsize if box.orders else most
+            )
+        except (OwnershipLost, *DATABASE_AWAY):
+            return False
+
+    async def _keep_places(self) -> None:
+        """Renew the places of first passes; a limit that was lowered, or is new, ends the newest ones."""
+        while True:
+            await asyncio.sleep(first_passes.RENEW_SECONDS)
+            owned = dict(self._ownership.owned())
+            for box in [box for box in self._at_work.values() if box.partition in owned]:
+                if not await self._place(box, owned[box.partition]) and box.id in self._at_work:
+                    self._without_place.add(box.id)
+
     def _ended(self, box: Box) -> None:
+        self._without_place.discard(box.id)
         del self._running[box.id]
         del self._at_work[box.id]
         metrics.RUNNING.set(len(self._running))
@@ -261,6 +297,10 @@ class Worker:
             # A mistake of ours must not stop the other mailboxes, nor be repeated in a hurry.
             log.exception("the pass failed")
             await self._fail(box, lease, f"an error of Isthmus: {error!r}; see the log", blocked=True)
+        finally:
+            if not box.passes and self._organisations.concurrency():
+                with contextlib.suppress(*DATABASE_AWAY):
+                    await first_passes.leave(self._pool, lease, box.id)
 
     async def _pass(self, box: Box, lease: Lease) -> None:
         try:
@@ -279,9 +319,13 @@ class Worker:
                 raise _GivenWay("the service stops")
             if self._standing.get(box.id, box.pair.collection) != box.pair.collection:
                 raise _GivenWay("the mailbox is paused, or not in this collection any more")
+            if self._organisations.filters(box.pair.collection) != way.collection.filters:
+                raise _GivenWay("the filters of its collection changed")
             why = self._organisations.closed(box.pair.collection, datetime.now(UTC), ordered=bool(box.orders))
             if why:
                 raise _GivenWay(f"its collection is closed: {why}")
+            if box.id in self._without_place:
+                raise _GivenWay("its collection makes fewer first passes at the same time now")
             waiting = self._next_in_line.get(not box.passes)
             if waiting is not None and time.monotonic() > until and waiting < self._turn(box).urgency:
                 raise _GivenWay("a more urgent mailbox waits")
@@ -295,7 +339,9 @@ class Worker:
             breathe=breathe,
             memory=self._memory,
             marks=self._marks.setdefault(box.id, Marks()),
-            wanted_trees=trees(way.project.mailbox.surroundings),
+            deletions=way.collection.deletions,
+            filters=way.collection.filters,
+            wanted_trees=trees(way.project.mailbox.surroundings, way.collection.deletions),
             around=Around(way.project.mailbox.surroundings, self._people, DatabaseKept(self._pool, lease, box.id)),
         )
         self._noticed.discard(box.id)
@@ -371,6 +417,8 @@ class Worker:
 
     def _rest(self, box: Box, way: Way) -> float:
         """How long the mailbox rests after a pass, in seconds, unless something happens in it."""
+        if self._organisations.filters(box.pair.collection) != way.collection.filters:
+            return 0.0
         if self._notices.watched(box.id) and not self._marks[box.id].around_due:
             return max(SWEEP_SECONDS, way.project.mailbox.interval_seconds)
         return way.project.mailbox.interval_seconds

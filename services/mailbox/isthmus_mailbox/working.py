@@ -14,7 +14,7 @@ from isthmus_sync.mailbox import moves
 from isthmus_sync.mailbox.batches import by_bytes, by_count
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged, Work
 
-from isthmus_mailbox import adopting, by_properties, copying, doubts, moving
+from isthmus_mailbox import adopting, by_properties, copying, doubts, moving, trees
 from isthmus_mailbox.passing import NOT_DONE, Pass, in_parallel
 from isthmus_mailbox.sending import Copy
 
@@ -29,6 +29,7 @@ async def work_off(p: Pass) -> None:
     await adopting.adopt(p)
     if p.eager:
         await by_properties.try_streams_again(p)
+    await _moves_of_left_out(p)
     reached = 0
     while True:
         queue = _Queue(p, reached)
@@ -60,21 +61,30 @@ class _Queue:
             self.reached = rows[-1].sequence
             rows = [row for row in rows if row.folder in p.to_folders]
             known = await p.ledger.known([row.from_id for row in rows])
-            moved = await self._moves([row for row in rows if row.from_id not in known])
+            moved = await _moves(p, [row for row in rows if row.from_id not in known])
             for batch in by_bytes(row for row in rows if row.from_id not in moved):
                 await p.breathe()
                 yield [Copy(row, known.get(row.from_id)) for row in batch]
 
-    async def _moves(self, arrivals: list[Staged]) -> set[str]:
-        """Make the moves among these creations; returns their from ids."""
-        p = self._p
-        departures = await p.ledger.departures({row.search_key for row in arrivals if row.search_key})
-        if not departures:
-            return set()
-        left = await p.ledger.known([row.from_id for row in departures])
-        found, _ = moves.pair(arrivals, departures, left)
-        await moving.move(p, found)
-        return {each.arrived.from_id for each in found}
+
+async def _moves(p: Pass, arrivals: list[Staged]) -> set[str]:
+    """Make the moves among these creations; returns their from ids."""
+    departures = await p.ledger.departures({row.search_key for row in arrivals if row.search_key})
+    if not departures:
+        return set()
+    left = await p.ledger.known([row.from_id for row in departures])
+    found, _ = moves.pair(arrivals, departures, left)
+    await moving.move(p, found)
+    return {each.arrived.from_id for each in found}
+
+
+async def _moves_of_left_out(p: Pass) -> None:
+    """An item that is on the to side stays in step, though a filter would leave it out where it has come to."""
+    arrivals = await p.ledger.left_out_arrivals() if p.filters else []
+    rows = [replace(row, work=Work.COPY, reason="") for row in arrivals if row.folder in p.to_folders]
+    await _moves(p, rows)
+    if p.doubt:
+        await doubts.settle_items(p)
 
 
 async def _read_flags(p: Pass) -> bool:
@@ -126,14 +136,34 @@ def _flagged(before: ItemRow, row: Staged, change_key: str) -> ItemRow:
 
 
 async def _deletions(p: Pass) -> None:
-    """Delete what the from side has no more. Folders that are gone take their items with them later."""
+    """Delete what the from side has no more, as the collection's policy has it."""
+    kept = await _kept_places(p)
     reached = 0
     while rows := await p.ledger.next_work(Work.DELETE, reached, p.due, _CHUNK):
         reached = rows[-1].sequence
         known = await p.ledger.known([row.from_id for row in rows])
-        for batch in by_count([row for row in rows if row.folder in p.to_folders], _DELETIONS):
+        if leaving := [row.from_id for row in rows if row.folder in kept]:
+            # On the to side it is that side's own from now on.
+            await p.write(LedgerChange(forget=leaving, unstage=leaving))
+        # A folder that is gone takes its items with it, and where they are then is the server's decision.
+        one_by_one = p.deletions == "recoverable"
+        rows = [row for row in rows if row.folder not in kept and (one_by_one or row.folder in p.to_folders)]
+        for batch in by_count(rows, _DELETIONS):
             await p.breathe()
             await _delete(p, batch, known)
+
+
+async def _kept_places(p: Pass) -> set[int]:
+    """Folders of which nothing is deleted. Where deletions stay recoverable, those are what can be recovered: how long
+    is for the to side to say.
+    """
+    match p.deletions:
+        case "mirror":
+            return set()
+        case "keep":
+            return {row.number for row in await p.folders()}
+        case "recoverable":
+            return {row.number for row in await p.folders() if row.parent is None and row.role in trees.RECOVERABLE}
 
 
 async def _delete(p: Pass, rows: list[Staged], known: dict[str, ItemRow]) -> None:
@@ -142,7 +172,9 @@ async def _delete(p: Pass, rows: list[Staged], known: dict[str, ItemRow]) -> Non
     if rows:
         ids = tuple(known[row.from_id].to_id for row in rows)
         try:
-            answers = await p.to_side.call(DeleteItems(ids), lambda until: _intend(p, Action.DELETE, rows, until))
+            answers = await p.to_side.call(
+                DeleteItems(ids, p.disposal), lambda until: _intend(p, Action.DELETE, rows, until)
+            )
         except InDoubtError:
             p.doubt = True
             return

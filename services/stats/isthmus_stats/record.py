@@ -78,6 +78,8 @@ class Mailbox:
     items_total: int = 0
     items_done: int = 0
     items_set_aside: int = 0
+    items_left_out: int = 0
+    kept_aside: int = 0
     bytes_done: int = 0
     problem: str = ""
     at: int = 0
@@ -172,6 +174,8 @@ def with_progress(mailbox: Mailbox, progress: mailbox_pb2.MailboxProgress) -> Ma
         items_total=progress.items_total,
         items_done=progress.items_done,
         items_set_aside=progress.items_set_aside,
+        items_left_out=progress.items_left_out,
+        kept_aside=progress.kept_aside,
         bytes_done=progress.bytes_done,
         problem=progress.problem,
         at=progress.at,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..names import SEARCH_KEY, M, T
-from ..shapes import ENTRY_SHAPE, ITEM_SHAPE, folder_id, read_entry, read_item
+from ..shapes import entry_shape, folder_id, item_shape, read_entry, read_item
 from ..soap import Element
 from ..values import EntryPage, Page
 from .operation import Operation, only
@@ -18,17 +18,19 @@ PAGE = 1000
 
 @dataclass(frozen=True)
 class FindItem(Operation[Page]):
-    """`search_keys` given: only items that have one of them, at most 100 keys a request."""
+    """`search_keys` given: only items with one of these, at most 100 a request. `traits`: what filters go by, too."""
 
     folder: str
     associated: bool
     offset: int = 0
     search_keys: tuple[bytes, ...] = ()
+    traits: bool = False
     name = "FindItem"
 
     def body(self, _newer: bool, /) -> str:
         page = 250 if self.search_keys else PAGE
-        return _request(ITEM_SHAPE, self.folder, self.associated, self.offset, page, self._restriction())
+        shape = item_shape(traits=self.traits)
+        return _request(shape, self.folder, self.associated, self.offset, page, self._restriction())
 
     def _restriction(self) -> str:
         if not self.search_keys:
@@ -42,24 +44,25 @@ class FindItem(Operation[Page]):
 
     def answer(self, messages: Sequence[Element]) -> Page:
         items, last, after = _answered(messages, self.offset)
-        return Page([read_item(each) for each in items], last, after)
+        return Page([read_item(each, traits=self.traits) for each in items], last, after)
 
 
 @dataclass(frozen=True)
 class FindEntries(Operation[EntryPage]):
-    """A page of a folder's contents for a comparison with another server's."""
+    """A page of a folder's contents for a comparison with another server's. `traits`: what filters go by, too."""
 
     folder: str
     associated: bool
     offset: int = 0
+    traits: bool = False
     name = "FindItem"
 
     def body(self, _newer: bool, /) -> str:
-        return _request(ENTRY_SHAPE, self.folder, self.associated, self.offset, PAGE)
+        return _request(entry_shape(traits=self.traits), self.folder, self.associated, self.offset, PAGE)
 
     def answer(self, messages: Sequence[Element]) -> EntryPage:
         items, last, after = _answered(messages, self.offset)
-        return EntryPage([read_entry(each) for each in items], last, after)
+        return EntryPage([read_entry(each, traits=self.traits) for each in items], last, after)
 
 
 def _request(shape: str, folder: str, associated: bool, offset: int, page: int, restriction: str = "") -> str:

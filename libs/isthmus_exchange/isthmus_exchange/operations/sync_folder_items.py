@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..names import M, T
-from ..shapes import ITEM_SHAPE, folder_id, read_item, read_item_id
+from ..shapes import folder_id, item_shape, read_item, read_item_id
 from ..soap import Element, text
 from ..values import ItemChange, ItemChanges
 from .operation import Operation, only
@@ -17,16 +17,17 @@ LIMIT = 512
 
 @dataclass(frozen=True)
 class SyncFolderItems(Operation[ItemChanges]):
-    """`state` is what the last answer for this folder gave, None to begin with."""
+    """`state` is what the last answer for this folder gave, None to begin with. `traits`: what filters go by, too."""
 
     folder: str
     state: str | None
+    traits: bool = False
     name = "SyncFolderItems"
 
     def body(self, _newer: bool, /) -> str:
         state = f"<m:SyncState>{text(self.state)}</m:SyncState>" if self.state else ""
         return (
-            f"<m:SyncFolderItems>{ITEM_SHAPE}"
+            f"<m:SyncFolderItems>{item_shape(traits=self.traits)}"
             f"<m:SyncFolderId>{folder_id(self.folder)}</m:SyncFolderId>{state}"
             f"<m:MaxChangesReturned>{LIMIT}</m:MaxChangesReturned>"
             "<m:SyncScope>NormalAndAssociatedItems</m:SyncScope></m:SyncFolderItems>"
@@ -34,16 +35,16 @@ class SyncFolderItems(Operation[ItemChanges]):
 
     def answer(self, messages: Sequence[Element]) -> ItemChanges:
         message = only(messages)
-        changes = [_change(each) for each in message.iterfind(f"{M}Changes/*")]
+        changes = [_change(each, self.traits) for each in message.iterfind(f"{M}Changes/*")]
         last = (message.findtext(f"{M}IncludesLastItemInRange") or "") != "false"
         return ItemChanges(changes, (message.findtext(f"{M}SyncState") or ""), last)
 
 
-def _change(change: Element) -> ItemChange:
+def _change(change: Element, traits: bool) -> ItemChange:
     if change.tag == f"{T}Delete":
         return ItemChange(change[0].get("Id", ""))
     if change.tag == f"{T}ReadFlagChange":
         item = read_item_id(change.find(f"{T}ItemId"))
         return ItemChange(item.id, is_read=(change.findtext(f"{T}IsRead") or "") == "true", change_key=item.change_key)
-    found = read_item(change[0])
+    found = read_item(change[0], traits=traits)
     return ItemChange(found.id, found)

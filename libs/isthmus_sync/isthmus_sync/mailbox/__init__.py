@@ -3,6 +3,7 @@
 model.py       the ledger's rows: folders, items, staged work, and one change of them
 hierarchy.py   the tree: what changed, what to do to the other side's tree
 staging.py     what a folder's changes mean as work; reconciling a folder after its sync state was lost
+choice.py      what the filters of a collection leave out
 moves.py       a creation and a deletion that are one move
 batches.py     work in requests, by bytes first
 ways.py        by which way an item's content goes over

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
+from isthmus_exchange.values import Traits
+
 from isthmus_sync.mailbox.ways import Way
 
 ROOT = 0
@@ -80,6 +82,8 @@ class Work(IntEnum):
     COPY = 1
     DELETE = 2
     READ_FLAG = 3
+    # Nothing: a filter leaves it out.
+    LEFT_OUT = 4
 
 
 class Action(IntEnum):
@@ -118,11 +122,14 @@ class Staged:
     is_read: bool = False
     change_key: str = ""
     modified: str = ""
-    # Failed attempts since it was staged, when the next one is due (seconds since 1970), and what went wrong.
+    # Failed attempts since it was staged, when the next one is due (seconds since 1970), and what went wrong; of an
+    # item that is left out, the words of the filter.
     attempts: int = 0
     not_before: float = 0.0
     reason: str = ""
     intent: Intent | None = None
+    # Of an item that is not on the to side: what filters go by, where there are any.
+    traits: Traits | None = None
     # Order of the work; given by the ledger, rises with every staging.
     sequence: int = 0
 
@@ -141,6 +148,8 @@ class Outcome(Enum):
 class LedgerChange:
     """What is written in one transaction, in the order of the fields."""
 
+    # choice.version of the filters by which everything staged is decided now.
+    chosen_by: str | None = None
     # Of SyncFolderHierarchy, by the role of the tree's top.
     hierarchy_states: dict[str, str] = field(default_factory=dict)
     folders: list[FolderRow] = field(default_factory=list)

@@ -6,7 +6,7 @@ upload, a change told twice and a whole listing after a lost sync state all come
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -20,16 +20,23 @@ _NOT_ITEMS = ("ipm.rule.", "ipm.ruleorganizer", "ipm.note.rules.ooftemplate.")
 ids of their own server, and are brought over as what they mean (decision 0008)."""
 
 
+def _all(row: Staged) -> Staged:
+    """Nothing is left out."""
+    return row
+
+
 def stage(
     folder: int,
     changes: Iterable[ItemChange],
     known: Mapping[str, ItemRow],
     staged: Mapping[str, Staged],
     seen_at: float,
+    choose: Callable[[Staged], Staged] = _all,
 ) -> LedgerChange:
     """The work of some changes of a folder, told by a server whose clock said `seen_at` (seconds since 1970).
 
-    `known` and `staged` hold at least the rows of the items named, by from id. No staged row has an intent.
+    `known` and `staged` hold at least the rows of the items named, by from id. No staged row has an intent. `choose`
+    decides whether a new item is copied (choice.of_staged).
     """
     result = LedgerChange()
     work = dict(staged)
@@ -37,6 +44,8 @@ def stage(
         row, pending = known.get(change.id), work.pop(change.id, None)
         if change.item is not None:
             new = _seen(folder, change.item, row, seen_at)
+            if new is not None and row is None:
+                new = choose(new)
         elif change.is_read is not None:
             new = _read_flag(change, row, pending)
         else:
@@ -49,7 +58,12 @@ def stage(
 
 
 def reconcile(
-    folder: int, listing: Iterable[Item], known: Mapping[str, ItemRow], staged: Mapping[str, Staged], seen_at: float
+    folder: int,
+    listing: Iterable[Item],
+    known: Mapping[str, ItemRow],
+    staged: Mapping[str, Staged],
+    seen_at: float,
+    choose: Callable[[Staged], Staged] = _all,
 ) -> LedgerChange:
     """The work of a folder whose whole contents were listed because its sync state was lost.
 
@@ -58,7 +72,7 @@ def reconcile(
     present = [ItemChange(item.id, item) for item in listing]
     ids = {change.id for change in present}
     absent = [ItemChange(from_id) for from_id in {**known, **staged} if from_id not in ids]
-    return stage(folder, [*present, *absent], known, staged, seen_at)
+    return stage(folder, [*present, *absent], known, staged, seen_at, choose)
 
 
 def is_content(item: Item | Entry) -> bool:
@@ -88,6 +102,7 @@ def creation(folder: int, item: Item, seen_at: float) -> Staged:
         is_read=item.is_read,
         change_key=item.change_key,
         modified=trusted(item.modified, seen_at),
+        traits=item.traits,
     )
 
 
@@ -102,8 +117,8 @@ def _seen(folder: int, item: Item, row: ItemRow | None, seen_at: float) -> Stage
 
 def _read_flag(change: ItemChange, row: ItemRow | None, pending: Staged | None) -> Staged | None:
     assert change.is_read is not None
-    if pending is not None and pending.work is Work.COPY:
-        # Its content will be read when its turn comes, the flag with it.
+    if pending is not None and pending.work in (Work.COPY, Work.LEFT_OUT):
+        # Its content will be read when its turn comes, if it comes, the flag with it.
         return replace(pending, is_read=change.is_read, change_key=change.change_key or pending.change_key)
     if row is None:
         return None

@@ -1,0 +1,212 @@
+"""``isthmus mailbox plan``: what filters leave out, asked from the source before anything is copied."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isthmus_exchange.client import Client, Mailbox
+from isthmus_exchange.errors import AccessError, EwsError, TransientError
+from isthmus_exchange.operations import FindFolders, FindItem, GetDistinguishedFolders
+from isthmus_exchange.values import Folder, Item
+from isthmus_project import Collection as Chosen
+from isthmus_project import Filter, Project, Surroundings
+from isthmus_sync.mailbox import choice, hierarchy
+from isthmus_sync.mailbox.model import ROOT, FolderRow
+from rich.table import Table
+from rich.text import Text
+
+from ..endpoints import known_endpoints
+from ..output import Exit, console, fail, print_json
+from .mailbox_people import Addresses, Collection, ProjectOption, people, project_in
+from .mailbox_show import size
+from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json
+
+_AT_ONCE = 4
+
+
+def plan(
+    addresses: Addresses = None,
+    collection: Collection = None,
+    path: ProjectOption = DEFAULT_PROJECT,
+    data: DataFolder = DEFAULT_DATA,
+    as_json: Json = False,
+) -> None:
+    """Say what the filters in the project file leave out of mailboxes, by filter and folder, and copy nothing.
+
+    The source's servers are asked what there is; the filters are those of the file, applied or not. Of these people, or
+    of everybody in a collection. Addresses of the source together with --collection: what its filters would leave out
+    of them; for that no system is needed.
+    """
+    project, secrets = project_in(path, data)
+    wanted = list(_wanted(project, data, addresses or [], collection))
+    with console.status(f"asking {project.source.name} what is in {len(wanted)} mailboxes"):
+        found = _ask(project, secrets, wanted)
+    if as_json:
+        print_json([each.to_dict() for each in found])
+    else:
+        _print(found)
+
+
+def _wanted(project: Project, data: Path, addresses: list[str], collection: str | None) -> Iterator[tuple[str, Chosen]]:
+    """Source addresses, each with the collection whose filters count."""
+    if collection and addresses:
+        yield from ((address, _collection(project, collection)) for address in addresses)
+        return
+    if not (collection or addresses):
+        fail("say whose mailboxes: addresses, or --collection", Exit.WRONG_INPUT)
+    where = known_endpoints(data)
+    if where is None and collection and (chosen := _collection(project, collection)).mailboxes:
+        yield from ((address, chosen) for address in chosen.mailboxes)
+    elif where is None:
+        fail("no system is running that knows who is in which collection: give both addresses and --collection")
+    else:
+        for person in people(where, addresses, collection):
+            yield person["source_address"], _collection(project, person["collection"])
+
+
+def _collection(project: Project, name: str) -> Chosen:
+    found = project.collection(name)
+    if found is None:
+        known = ", ".join(each.name for each in project.collections) or "none"
+        fail(f"the project file has no collection {name!r}; there are: {known}", Exit.WRONG_INPUT)
+    return found
+
+
+@dataclass
+class Sum:
+    """Items and their bytes."""
+
+    items: int = 0
+    bytes: int = 0
+
+    def add(self, item: Item) -> None:
+        self.items += 1
+        self.bytes += item.size
+
+
+@dataclass
+class Sorted:
+    """A mailbox and what is left out of it, by folder and by the filter's words."""
+
+    address: str
+    collection: str
+    all: Sum = field(default_factory=Sum)
+    left_out: dict[tuple[str, str], Sum] = field(default_factory=dict)
+
+    def sort(
+        self, items: Iterable[Item], filters: Sequence[Filter], path: str, place: choice.Place, now: float
+    ) -> None:
+        """Count the visible items of a folder."""
+        for item in items:
+            self.all.add(item)
+            words = choice.left_out(filters, item.traits, item.size, place, now) if item.traits else ""
+            if words:
+                self.left_out.setdefault((path, words), Sum()).add(item)
+
+    @property
+    def all_left_out(self) -> Sum:
+        return Sum(*(sum(getattr(each, name) for each in self.left_out.values()) for name in ("items", "bytes")))
+
+    def to_dict(self) -> dict[str, Any]:
+        total = self.all_left_out
+        return {
+            "mailbox": self.address,
+            "collection": self.collection,
+            "items": self.all.items,
+            "bytes": self.all.bytes,
+            "left_out_items": total.items,
+            "left_out_bytes": total.bytes,
+            "left_out": [
+                {"folder": folder, "filter": words, "items": each.items, "bytes": each.bytes}
+                for (folder, words), each in sorted(self.left_out.items())
+            ],
+        }
+
+
+def _ask(project: Project, secrets: Path, wanted: list[tuple[str, Chosen]]) -> list[Sorted]:
+    async def run() -> list[Sorted]:
+        room = asyncio.Semaphore(_AT_ONCE)
+        async with Client.of(project.source, secrets) as client:
+
+            async def one(address: str, collection: Chosen) -> Sorted:
+                async with room:
+                    return await sort_mailbox(client.mailbox(address), collection, project.mailbox.surroundings)
+
+            return await asyncio.gather(*(one(*each) for each in wanted))
+
+    try:
+        return asyncio.run(run())
+    except (LookupError, AccessError, TransientError, EwsError) as error:
+        fail(str(error), Exit.UNREACHABLE)
+
+
+async def sort_mailbox(mailbox: Mailbox, collection: Chosen, surroundings: Surroundings) -> Sorted:
+    """Ask what is in a mailbox, and sort it by the filters of a collection."""
+    found = Sorted(mailbox.address, collection.name)
+    rows = await _folders(mailbox, surroundings)
+    places, now = choice.places(rows), time.time()
+    for row in rows:
+        path, offset, last = hierarchy.path(rows, row.number), 0, False
+        while not last:
+            page = await mailbox.call(FindItem(row.from_id or "", False, offset, traits=True))
+            found.sort(page.items, collection.filters, path, places[row.number], now)
+            offset, last = page.next, page.last
+    return found
+
+
+async def _folders(mailbox: Mailbox, surroundings: Surroundings) -> list[FolderRow]:
+    """The folders that are copied, as the ledger would have them."""
+    others = {"archivemsgfolderroot": "Archive"} if surroundings.archive else {}
+    others |= {"recoverableitemsdeletions": "Recoverable Items"} if surroundings.recoverable_items else {}
+    roles = await mailbox.call(GetDistinguishedFolders(tuple(others)))
+    tree: list[Folder] = []
+    for top in ("msgfolderroot", *(role for role in others if role in roles)):
+        tree.append(roles[top]._replace(name=others.get(top, ""), parent=""))
+        offset, last = 0, top == "recoverableitemsdeletions"
+        while not last:
+            page = await mailbox.call(FindFolders(offset, top))
+            tree += page.folders
+            offset, last = page.next, page.last
+    numbers = {folder.id: number for number, folder in enumerate(tree, ROOT)}
+    return [
+        FolderRow(numbers[each.id], numbers.get(each.parent), each.name, "", each.role, each.id, None)
+        for each in hierarchy.with_roles(tree, roles)
+        if not each.search
+    ]
+
+
+def _print(found: list[Sorted]) -> None:
+    several = len(found) > 1
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("mailbox", *(() if several else ("folder",)), "left out by the filter"):
+        table.add_column(column, overflow="fold")
+    for column in ("items", "size"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for mailbox in found:
+        sums: dict[tuple[str, ...], Counter[str]] = {}
+        for (folder, words), each in mailbox.left_out.items():
+            key: tuple[str, ...] = (words,) if several else (folder, words)
+            sums.setdefault(key, Counter()).update(items=each.items, bytes=each.bytes)
+        for key, counts in sorted(sums.items()):
+            table.add_row(mailbox.address, *map(Text, key), _number(counts["items"]), size(counts["bytes"]))
+    if table.row_count:
+        console.print(table)
+    of_all, left = Counter[str](), Counter[str]()
+    for mailbox in found:
+        of_all.update(items=mailbox.all.items, bytes=mailbox.all.bytes)
+        left.update(items=mailbox.all_left_out.items, bytes=mailbox.all_left_out.bytes)
+    console.print(
+        f"{len(found)} mailboxes: {_number(of_all['items'] - left['items'])} items "
+        f"({size(of_all['bytes'] - left['bytes'])}) would be copied, {_number(left['items'])} ({size(left['bytes'])}) "
+        f"left out; what is on the target already stays there"
+    )
+
+
+def _number(count: int) -> str:
+    return f"{count:,}".replace(",", " ")
