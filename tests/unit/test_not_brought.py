@@ -9,7 +9,7 @@ from isthmus_cli import not_brought as shown
 from isthmus_stats import record
 from isthmus_stats.record import Loss as ShownLoss
 from isthmus_stats.record import Mailbox
-from isthmus_sync.mailbox.not_brought import MOST_EXAMPLES, Aside, not_brought
+from isthmus_sync.mailbox.not_brought import MOST_EXAMPLES, Aside, LeftOut, not_brought
 from rich.console import Console
 
 
@@ -38,6 +38,12 @@ def test_what_is_kept_aside_is_counted_by_kind_and_named() -> None:
     assert losses[3].examples == ("Inbox: dora@alpha.example, Editor", "Inbox/Travel: carl@alpha.example, Reviewer")
     assert losses[2].examples == ("Large Mail",)
     assert all(each.words for each in losses)
+
+
+def test_what_filters_leave_out_is_named_by_filter() -> None:
+    [loss] = not_brought(0, 0, 0, [], [LeftOut("in junkemail", 3, 10), LeftOut("older than 730 days", 40, 1000)])
+    assert (loss.kind, loss.count, loss.size) == ("items left out by filters", 43, 1010)
+    assert loss.examples == ("40 older than 730 days", "3 in junkemail")
 
 
 def test_only_the_first_ones_are_named() -> None:

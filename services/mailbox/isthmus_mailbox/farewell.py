@@ -10,7 +10,7 @@ from isthmus.events.v1.mailbox_pb2 import NotBrought
 from isthmus_events import Lease, publish
 from isthmus_events.topics import MAILBOX_NOT_BROUGHT
 from isthmus_service import Pool
-from isthmus_sync.mailbox.not_brought import Aside, Loss, not_brought
+from isthmus_sync.mailbox.not_brought import Aside, LeftOut, Loss, not_brought
 
 from isthmus_mailbox import telling
 from isthmus_mailbox.boxes import Box, Counts
@@ -66,7 +66,12 @@ class Farewell:
         row = await self._pool.fetchrow(_MAIN_TREE, pair_id)
         assert row is not None
         aside = await self._pool.fetch("SELECT kind, path, who, what FROM kept_aside WHERE pair_id = $1", pair_id)
-        return not_brought(row["items"], row["bytes"], set_aside, [Aside(*each) for each in aside])
+        left_out = await self._pool.fetch(
+            "SELECT reason, count(*), sum(size)::bigint FROM work WHERE pair_id = $1 AND work = 4 GROUP BY reason",
+            pair_id,
+        )
+        losses = [Aside(*each) for each in aside], [LeftOut(*each) for each in left_out]
+        return not_brought(row["items"], row["bytes"], set_aside, *losses)
 
 
 def _message(pair_id: bytes, losses: list[Loss]) -> NotBrought:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 OFFLINE_CACHE = "offline cache"
 SET_ASIDE = "items set aside"
+LEFT_OUT = "items left out by filters"
 MOST_EXAMPLES = 10
 
 _ASIDE = {
@@ -51,7 +52,17 @@ class Loss:
     examples: tuple[str, ...] = ()
 
 
-def not_brought(items: int, size: int, set_aside: int, aside: Iterable[Aside]) -> list[Loss]:
+class LeftOut(NamedTuple):
+    """Items that a filter of the collection leaves out, by the filter's words."""
+
+    words: str
+    items: int
+    size: int
+
+
+def not_brought(
+    items: int, size: int, set_aside: int, aside: Iterable[Aside], left_out: Sequence[LeftOut] = ()
+) -> list[Loss]:
     """What a switch of a mailbox with so many `items` of `size` bytes would not bring; empty for an empty mailbox.
 
     `items` are those that Outlook keeps offline: without archive and recoverable items.
@@ -63,6 +74,11 @@ def not_brought(items: int, size: int, set_aside: int, aside: Iterable[Aside]) -
         found.append(
             Loss(SET_ASIDE, set_aside, 0, "cannot be copied and stay on the source ('isthmus mailbox errors')")
         )
+    if left_out:
+        filters = tuple(f"{each.items} {each.words}" for each in sorted(left_out, key=lambda each: -each.items))
+        words = "stay on the source, as the filters of the collection say"
+        sums = sum(each.items for each in left_out), sum(each.size for each in left_out)
+        found.append(Loss(LEFT_OUT, *sums, words, filters[:MOST_EXAMPLES]))
     for kind, members in _by_kind(aside).items():
         name, words = _ASIDE.get(kind, (kind, "cannot be set on the target"))
         examples = tuple(each.words for each in members[:MOST_EXAMPLES])
