@@ -207,7 +207,17 @@ def _who(row: Record) -> dict[str, Any]:
 
 
 def _folder(row: Record) -> dict[str, Any]:
-    names = ("items", "bytes", "by_properties", "copies", "copy_bytes", "flags", "deletions", "left_out", "left_out_bytes")
+    names = (
+        "items",
+        "bytes",
+        "by_properties",
+        "copies",
+        "copy_bytes",
+        "flags",
+        "deletions",
+        "left_out",
+        "left_out_bytes",
+    )
     counts = {name: row[name] or 0 for name in names}
     return {**counts, "set_aside": row["aside"] or 0, "in_doubt": row["doubts"] or 0}
 
