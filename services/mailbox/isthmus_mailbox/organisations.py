@@ -79,6 +79,14 @@ class Organisations:
         found = self._find(collection)
         return found[1].filters if found else ()
 
+    def same_rules(self, way: Way) -> bool:
+        """Whether what is copied, and what becomes of deletions, is still as it was when the way was found."""
+        found = self._find(way.collection.name)
+        return found is not None and (found[1].filters, found[1].deletions) == (
+            way.collection.filters,
+            way.collection.deletions,
+        )
+
     def concurrency(self) -> dict[str, int]:
         """How many first passes at the same time, of the collections that limit it."""
         found = {name: self._find(name) for name in self.priorities()}

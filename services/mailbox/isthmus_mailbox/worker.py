@@ -319,8 +319,8 @@ class Worker:
                 raise _GivenWay("the service stops")
             if self._standing.get(box.id, box.pair.collection) != box.pair.collection:
                 raise _GivenWay("the mailbox is paused, or not in this collection any more")
-            if self._organisations.filters(box.pair.collection) != way.collection.filters:
-                raise _GivenWay("the filters of its collection changed")
+            if not self._organisations.same_rules(way):
+                raise _GivenWay("the filters of its collection, or its policy for deletions, changed")
             why = self._organisations.closed(box.pair.collection, datetime.now(UTC), ordered=bool(box.orders))
             if why:
                 raise _GivenWay(f"its collection is closed: {why}")
@@ -417,7 +417,7 @@ class Worker:
 
     def _rest(self, box: Box, way: Way) -> float:
         """How long the mailbox rests after a pass, in seconds, unless something happens in it."""
-        if self._organisations.filters(box.pair.collection) != way.collection.filters:
+        if not self._organisations.same_rules(way):
             return 0.0
         if self._notices.watched(box.id) and not self._marks[box.id].around_due:
             return max(SWEEP_SECONDS, way.project.mailbox.interval_seconds)
