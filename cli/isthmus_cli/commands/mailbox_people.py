@@ -14,7 +14,7 @@ from isthmus_exchange.errors import AccessError, EwsError, TransientError
 from isthmus_project import Project
 from isthmus_service import Security
 
-from ..endpoints import Endpoints, endpoints
+from ..endpoints import Endpoints, known_endpoints
 from ..output import Exit, fail
 from ..people import chosen
 from ..portal import PortalError, portal_or_fail
@@ -55,7 +55,8 @@ def servers_in(path: Path, data: Path) -> Servers:
     """The servers of a project file. Without a file, of the one that ``isthmus up --lab`` wrote."""
     if path == DEFAULT_PROJECT and not path.exists() and (data / path).exists():
         path = data / path
-    return Servers(read_project(path), secrets_folder(path), endpoints(data).security)
+    where = known_endpoints(data)
+    return Servers(read_project(path), secrets_folder(path), where.security if where else Security())
 
 
 def ask_servers(servers: Servers, person: dict[str, Any], ask: Callable[[Mailbox, Mailbox], Awaitable[T]]) -> T:

@@ -23,7 +23,7 @@ from rich.text import Text
 
 from ..endpoints import known_endpoints
 from ..output import Exit, console, fail, print_json
-from .mailbox_people import Addresses, Collection, ProjectOption, people, project_in
+from .mailbox_people import Addresses, Collection, ProjectOption, Servers, people, servers_in
 from .mailbox_show import size
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json
 
@@ -43,10 +43,10 @@ def plan(
     of everybody in a collection. Addresses of the source together with --collection: what its filters would leave out
     of them; for that no system is needed.
     """
-    project, secrets = project_in(path, data)
-    wanted = list(_wanted(project, data, addresses or [], collection))
-    with console.status(f"asking {project.source.name} what is in {len(wanted)} mailboxes"):
-        found = _ask(project, secrets, wanted)
+    servers = servers_in(path, data)
+    wanted = list(_wanted(servers.project, data, addresses or [], collection))
+    with console.status(f"asking {servers.project.source.name} what is in {len(wanted)} mailboxes"):
+        found = _ask(servers, wanted)
     if as_json:
         print_json([each.to_dict() for each in found])
     else:
@@ -129,14 +129,14 @@ class Sorted:
         }
 
 
-def _ask(project: Project, secrets: Path, wanted: list[tuple[str, Chosen]]) -> list[Sorted]:
+def _ask(servers: Servers, wanted: list[tuple[str, Chosen]]) -> list[Sorted]:
     async def run() -> list[Sorted]:
         room = asyncio.Semaphore(_AT_ONCE)
-        async with Client.of(project.source, secrets) as client:
+        async with Client.of(servers.project.source, servers.secrets, security=servers.security) as client:
 
             async def one(address: str, collection: Chosen) -> Sorted:
                 async with room:
-                    return await sort_mailbox(client.mailbox(address), collection, project.mailbox.surroundings)
+                    return await sort_mailbox(client.mailbox(address), collection, servers.project.mailbox.surroundings)
 
             return await asyncio.gather(*(one(*each) for each in wanted))
 
