@@ -11,7 +11,6 @@ from tests.bench import (
     bench_lab,
     bench_mailbox,
     bench_mailboxes,
-    bench_memory,
     bench_workers,
 )
 from tests.bench.report import Row, show, write
@@ -20,7 +19,6 @@ BENCHMARKS = (
     bench_mailbox.run,
     bench_mailboxes.run,
     bench_workers.run,
-    bench_memory.run,
     bench_lab.run,
     bench_directory.run,
     bench_accounts.run,

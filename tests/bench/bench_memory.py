@@ -40,6 +40,8 @@ _REQUEST_BYTES = 200_000_000
 """The target's limit: raised, as the page for operators says, so that an attachment of 100 MB goes into a request."""
 _ATTACHED_BYTES = 100_000_000
 _SECONDS = 3600
+_COLLECTION = "Usual"
+"""Of the project that is in force."""
 
 
 class _Worker(Process):
@@ -68,7 +70,7 @@ async def _worker(system: MailboxSystem, folder: Path) -> AsyncIterator[_Worker]
 async def _copied(system: MailboxSystem, *movers: Mover) -> None:
     """Have these copied and compared."""
     for mover in movers:
-        await system.say(ACCOUNT_PAIRS, mover.id, mover.pair())
+        await system.say(ACCOUNT_PAIRS, mover.id, mover.pair(collection=_COLLECTION))
         await system.order(mover, MAILBOX_ORDER_PASS_AND_PROVE)
 
     async def compared() -> bool:
