@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 
 from isthmus_directory import plan_directory
 
+from tests.lab.awkward_forest import objects
+from tests.lab.awkward_run import brought_over
 from tests.lab.directories import apply, eventually, values
 from tests.lab.directory_system import System
 
@@ -92,3 +95,17 @@ async def test_every_awkward_object_is_carried_over_or_named(system: System) -> 
     assert "X400:c=de;a= ;p=x;" not in values(system.beta_object("proxies"), "proxyAddresses")
     # Nothing of it is written again and again.
     assert {obj.action for obj in (await plan_directory(project, system.secrets)).objects} == {"in step", "refused"}
+
+
+async def test_hundreds_by_chance_each_meet_their_fate(system: System) -> None:
+    """The same in thousands: python -m tests.lab.awkward_run."""
+    seed = random.SystemRandom().randrange(1_000_000)
+    print(f"seed {seed}")
+    alpha, beta = system.alpha, system.beta
+    made = objects(seed, 300, (alpha.unit, beta.unit), alpha.forest.base, alpha.domain, f"w{secrets.token_hex(2)}-")
+    for place, entries in ((alpha, made.source), (beta, made.target)):
+        for entry in entries:
+            place.load(entry)
+    for change in made.links:
+        alpha.change(change.dn, **{name: [*values] for name, values in change.attributes.items()})
+    await brought_over(system, made)
