@@ -352,7 +352,8 @@ class ModelMailbox:
         content = self.items.get(item)
         if content is None:
             return _gone()
-        return Properties("Message", json.dumps([content.key.decode(), content.text, content.is_read, associated]))
+        whole = [content.key.decode(), content.text, content.is_read, associated]
+        return Properties("Message", json.dumps(whole), self._id(item).change_key)
 
     def _made(self, folder: str, item: Properties) -> ItemId:
         key, text, is_read, associated = json.loads(item.content)

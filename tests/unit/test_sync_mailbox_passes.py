@@ -377,3 +377,23 @@ def test_an_item_in_parts_is_seen_whole_or_not_at_all(fate: int) -> None:
     assert asyncio.run(case.come_to_rest()).equal
     _assert_same(case)
     assert all(row.way is not Way.STREAM for row in case.ledger.item_rows.values())
+
+
+@pytest.mark.parametrize("streams", Streams)
+def test_what_was_edited_between_its_listing_and_its_reading_is_no_copy_of_what_was_listed(streams: Streams) -> None:
+    case = Case()
+    streams.arrange(case)
+    while_read = [(0, 0), (0, 0), (0, 0), (2, 1), (5, 316)]
+    steps: list[tuple[str, Any]] = [
+        ("pass", ([], [(0, 0), (7, 0), (5, 0)])),
+        ("pass", ([], while_read)),
+        ("people", [(10, 0)]),  # the edited one goes with its folder; its unedited copy stays
+    ]
+
+    async def run() -> Proof:
+        await case.play(steps)
+        return await case.come_to_rest()
+
+    proof = asyncio.run(run())
+    _assert_same(case)
+    assert proof.equal, proof.differences

@@ -239,6 +239,8 @@ class Properties(NamedTuple):
 
     element: str
     content: str
+    # Of the item that was read; empty for one that is to be made.
+    change_key: str = ""
 
 
 class Attachment(NamedTuple):

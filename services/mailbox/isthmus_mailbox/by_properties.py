@@ -102,7 +102,9 @@ async def _failed(p: Pass, each: Copy, error: EwsError) -> None:
 
 
 async def _read(p: Pass, batch: Sequence[Copy], plan: Plan) -> list[tuple[Copy, Properties]]:
-    """The items' properties; those that cannot be read have failed."""
+    """The items' properties; those that cannot be read have failed. Of one that changed since it was listed nothing is
+    agreed: what is read is the newer content, and the next listing tells of it.
+    """
     ids = tuple(each.staged.from_id for each in batch)
     answers = await p.from_side.call(GetProperties(ids, plan.form, plan.native, batch[0].staged.associated))
     change = LedgerChange()
@@ -111,6 +113,8 @@ async def _read(p: Pass, batch: Sequence[Copy], plan: Plan) -> list[tuple[Copy, 
         if isinstance(answer, EwsError):
             fail(p, change, each, answer)
         else:
+            if answer.change_key != each.staged.change_key:
+                each = each._replace(staged=replace(each.staged, change_key="", modified=""))
             found.append((each, answer))
     await p.write(change)
     return found
@@ -143,7 +147,8 @@ async def _assemble(p: Pass, each: Copy, plan: Plan, outline: Outline) -> None:
         ready = await _read(p, [each], plan)
         if not ready:
             return
-        [made] = await p.to_side.call(CreateItems(place, (ready[0][1],)))
+        [(each, content)] = ready
+        [made] = await p.to_side.call(CreateItems(place, (content,)))
         if isinstance(made, EwsError):
             raise made
         for attached in outline.attachments if plan.parts else ():

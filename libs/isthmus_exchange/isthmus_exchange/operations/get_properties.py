@@ -10,7 +10,7 @@ from lxml import etree
 from ..errors import EwsError
 from ..item_properties import Form
 from ..names import TYPES, M, T
-from ..shapes import item_ids
+from ..shapes import item_ids, read_item_id
 from ..soap import Element, check
 from ..values import Properties
 from .operation import Operation
@@ -47,7 +47,8 @@ class GetProperties(Operation["list[Properties | EwsError]"]):
         item = message.find(f"{M}Items/*")
         if item is None:
             raise ValueError("the server's answer lacks an item")
-        return Properties(self.form.element, written(item, self.form))
+        identity = read_item_id(item.find(f"{T}ItemId"))
+        return Properties(self.form.element, written(item, self.form), identity.change_key)
 
 
 def written(item: Element, form: Form) -> str:
