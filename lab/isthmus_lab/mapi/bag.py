@@ -11,6 +11,7 @@ Values by property type ([MS-OXCDATA] 2.11.1):
     Multiple…                                              list of these
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ Value = Scalar | list[Scalar]
 Properties = dict[PropertyKey, Any]
 
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+_UNIX_EPOCH = 116_444_736_000_000_000  # 1970-01-01 as a FILETIME
 
 
 @dataclass(slots=True)
@@ -70,6 +72,11 @@ def filetime(moment: datetime) -> int:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     passed = aware - _EPOCH
     return max(0, (passed.days * 86_400 + passed.seconds) * 10_000_000 + passed.microseconds * 10)
+
+
+def now() -> int:
+    """The present moment as a FILETIME, in whole microseconds as `filetime` has them."""
+    return _UNIX_EPOCH + time.time_ns() // 1000 * 10
 
 
 def from_filetime(ticks: int) -> datetime:

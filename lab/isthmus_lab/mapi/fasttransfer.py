@@ -31,8 +31,9 @@ _FOREIGN = {0x40090003, 0x400A0003, 0x400B0003, 0x400C0003, 0x400D0003, 0x401000
 _FOREIGN |= {0x40140003, 0x40150003, 0x402F0003, 0x403A0003, 0x403B0003, 0x40740003, 0x40750003, 0x40780003}
 _FOREIGN |= {0x407B0003, 0x407D0003, 0x40180003}
 _MARKERS = {NEW_ATTACH, START_EMBED, END_EMBED, START_RECIPIENT, END_RECIPIENT, END_ATTACH} | _FOREIGN
+_FIRST_MARKER = min(_MARKERS)
 # Meta-properties, 2.2.4.1.5: said about the transfer, not about the message; read over.
-_META = {0x40160003, 0x400F0003}
+_META = {0x40160003, 0x400F0003}  # numbers of four bytes
 
 MAX_DEPTH = 50  # messages within messages; far beyond what any client writes, far below the interpreter's own limit
 
@@ -48,7 +49,11 @@ _FIXED: dict[int, Struct] = {
     tags.PtypInteger64: Struct("<q"),
     tags.PtypTime: Struct("<Q"),
 }
+_STRING, _BINARY = tags.PtypString, tags.PtypBinary
+_FIXED_READERS = {kind: (form.unpack_from, form.size) for kind, form in _FIXED.items()}
 _BYTES = {tags.PtypBinary, tags.PtypObject, tags.PtypServerId}
+
+Wanted = frozenset[PropertyKey] | None
 
 
 class UnfitValueError(ValueError):
@@ -62,13 +67,15 @@ def encode(bag: Bag) -> bytes:
     return b"".join(out)
 
 
-def decode(data: bytes) -> Bag:
+def decode(data: bytes, only: Wanted = None) -> Bag:
     """The bag of a messageContent; `decode(encode(bag)) == bag`.
 
+    With `only` it has the values of these properties alone, in the message and in all that is within it; the rest of
+    the stream is held to its format all the same. For whoever needs little of what may be large.
     ValueError says what is wrong and at which byte: truncated, a length beyond the end, an unknown marker or type.
     """
     try:
-        bag, at = _read_message(data, 0, 0)
+        bag, at = _read_message(data, 0, 0, only)
     except StructError as error:  # only a number cut off by the end of the stream
         raise ValueError(f"FastTransfer stream of {len(data)} bytes ends inside a value") from error
     if at != len(data):
@@ -160,24 +167,24 @@ _MULTIPLE = (set(_FIXED) - {tags.PtypErrorCode}) | {
 # Reading
 
 
-def _read_message(data: bytes, at: int, depth: int) -> tuple[Bag, int]:
+def _read_message(data: bytes, at: int, depth: int, only: Wanted) -> tuple[Bag, int]:
     """The message that begins at `at`, and where it ends: at a marker it does not know, or at the end of the data."""
     if depth > MAX_DEPTH:
         raise _error(at, f"messages embedded deeper than {MAX_DEPTH}")
     bag = Bag()
-    at, marker = _read_properties(data, at, bag.properties)
+    at, marker = _read_properties(data, at, bag.properties, only)
     while marker == START_RECIPIENT:
         recipient: Properties = {}
-        at, marker = _read_properties(data, at + 4, recipient)
+        at, marker = _read_properties(data, at + 4, recipient, only)
         if marker != END_RECIPIENT:
             raise _error(at, "a recipient does not end")
         bag.recipients.append(recipient)
         at, marker = _next_marker(data, at + 4)
     while marker == NEW_ATTACH:
         attachment = Attachment()
-        at, marker = _read_properties(data, at + 4, attachment.properties)
+        at, marker = _read_properties(data, at + 4, attachment.properties, only)
         if marker == START_EMBED:
-            attachment.embedded, at = _read_message(data, at + 4, depth + 1)
+            attachment.embedded, at = _read_message(data, at + 4, depth + 1, only)
             if at == len(data) or _U32.unpack_from(data, at)[0] != END_EMBED:
                 raise _error(at, "an embedded message does not end")
             at, marker = _next_marker(data, at + 4)
@@ -192,51 +199,61 @@ def _read_message(data: bytes, at: int, depth: int) -> tuple[Bag, int]:
 
 def _next_marker(data: bytes, at: int) -> tuple[int, int]:
     nothing: Properties = {}
-    at, marker = _read_properties(data, at, nothing)
+    at, marker = _read_properties(data, at, nothing, None)
     if nothing:
         raise _error(at, f"property {describe(next(iter(nothing)))} stands outside of a property list")
     return at, marker
 
 
-def _read_properties(data: bytes, at: int, properties: Properties) -> tuple[int, int]:
+def _read_properties(data: bytes, at: int, properties: Properties, only: Wanted) -> tuple[int, int]:
     """Reads properties up to a marker. Returns its place and the marker, which is 0 at the end of the data."""
-    end = len(data)
-    u32 = _U32.unpack_from
+    # The innermost loop of every upload: what it names is local or of this module.
+    end, u32 = len(data), _U32.unpack_from
     key: PropertyKey
     while at < end:
-        tag = u32(data, at)[0]
-        if tag in _MARKERS:
-            return at, tag
-        start, at, kind = at, at + 4, tag & 0xFFFF
-        if tag >= 0x80000000:
-            key, at = _read_named(data, at, kind)
-        else:
-            key = tag
-        if kind == tags.PtypString:  # the commonest first
-            length = u32(data, at)[0]
+        (tag,) = u32(data, at)
+        start = at
+        at += 4
+        kind = tag & 0xFFFF
+        key = tag
+        if tag >= _FIRST_MARKER:  # most properties have smaller tags
+            if tag in _MARKERS:
+                return start, tag
+            if tag in _META:
+                at += 4
+                continue
+            if tag >= 0x80000000:
+                key, at = _read_named(data, at, kind)
+        keep = only is None or key in only
+        if kind == _STRING:  # the commonest first
+            (length,) = u32(data, at)
             at += 4
             stop = at + length
-            if stop > end or length < 2 or length & 1 or data[stop - 2 : stop] != b"\0\0":
+            if length < 2 or length & 1 or data[stop - 2 : stop] != b"\0\0":
                 raise _error(start, f"property {describe(key)} is cut off or not a text: {length} bytes")
-            properties[key] = utf_16_le_decode(data[at : stop - 2], "surrogatepass", True)[0]
+            if keep:
+                properties[key] = utf_16_le_decode(data[at : stop - 2], "surrogatepass", True)[0]
             at = stop
-        elif kind in _FIXED:
-            form = _FIXED[kind]
-            properties[key] = form.unpack_from(data, at)[0]
-            at += form.size
-        elif kind == tags.PtypBinary:
-            length = u32(data, at)[0]
+        elif kind in _FIXED_READERS:
+            unpack, size = _FIXED_READERS[kind]
+            if keep:
+                (properties[key],) = unpack(data, at)
+            at += size
+        elif kind == _BINARY:
+            (length,) = u32(data, at)
             at += 4
             stop = at + length
             if stop > end:
                 raise _error(start, f"property {describe(key)} is cut off: {length} bytes, {end - at} left")
-            properties[key] = data[at:stop]
+            if keep:
+                properties[key] = data[at:stop]
             at = stop
         else:
             value, at = _read_value(data, at, kind, key, start)
-            properties[key] = value
-        if tag in _META:
-            del properties[key]
+            if keep:
+                properties[key] = value
+    if at > end:
+        raise _error(end, "the stream ends inside a value")
     return at, 0
 
 

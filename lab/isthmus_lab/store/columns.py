@@ -91,6 +91,27 @@ def computed(row: Row) -> Properties:
     }
 
 
+# What `values` looks at, in the message and in its attachments.
+DESCRIBING: frozenset[PropertyKey] = frozenset(
+    {
+        *COLUMNS,
+        tags.PidTagSenderName,
+        tags.PidTagSenderAddressType,
+        tags.PidTagSenderEmailAddress,
+        tags.PidTagSenderSmtpAddress,
+        tags.PidTagSentRepresentingAddressType,
+        tags.PidTagSentRepresentingEmailAddress,
+        tags.PidLidCommonStart,
+        tags.PidLidCommonEnd,
+        tags.PidNameKeywords,
+        tags.PidLidTaskFRecurring,
+        tags.PidTagAttachContentId,
+        tags.PidTagAttachFlags,
+        tags.PidTagAttachmentHidden,
+    }
+)
+
+
 def values(bag: Bag, size: int) -> tuple[object, ...]:
     """The columns of VALUES for a bag whose content has `size` bytes."""
     get = bag.properties.get

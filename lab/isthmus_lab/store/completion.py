@@ -5,7 +5,7 @@ import struct
 
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Bag
-from isthmus_lab.store.columns import COMPUTED
+from isthmus_lab.store.columns import COMPUTED, DESCRIBING
 
 # Content begins with this, so that the flags are bytes 4 to 8: kept with the item, where the read flag changes alone.
 _FIRST = struct.pack("<I", tags.PidTagMessageFlags)
@@ -41,10 +41,11 @@ def complete(bag: Bag, now: int, *, associated: bool, delivered: bool = False) -
 
 
 def uploaded(content: bytes, now: int, *, associated: bool) -> tuple[Bag, bytes]:
-    """An exported item's bag and the content to keep: as it came, unless it lacks what every item has."""
-    bag = fasttransfer.decode(content)
+    """What describes an exported item, and the content to keep: as it came, unless it lacks what every item has."""
+    bag = fasttransfer.decode(content, only=DESCRIBING)
     if content[:4] == _FIRST and all(key in bag.properties for key in _NEEDED):
         return bag, content
+    bag = fasttransfer.decode(content)
     complete(bag, now, associated=associated)
     return bag, fasttransfer.encode(bag)
 

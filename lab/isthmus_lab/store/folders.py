@@ -3,11 +3,10 @@
 # ruff: noqa: S608 - statements are put together from names of this package only
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from isthmus_lab.mapi import fasttransfer, tags
-from isthmus_lab.mapi.bag import Bag, Value, filetime
+from isthmus_lab.mapi.bag import Bag, Value, now
 from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.store.errors import (
     FolderExistsError,
@@ -85,14 +84,14 @@ class Folders:
         with self._mailbox.transaction():
             parent = self._number(parent_id)
             self._free_name(parent, name)
-            number, now = self._mailbox.next_number(), filetime(datetime.now(UTC))
+            number, moment = self._mailbox.next_number(), now()
             if self._mailbox.public:  # its content is where its parent's is
                 kept = self.by_number(parent).properties[tags.PidTagReplicaList]
                 content = fasttransfer.encode(Bag({tags.PidTagReplicaList: kept, **(properties or {})}))
             self._mailbox.sql(
                 "INSERT INTO folder (number, parent, name, folded, container_class, properties, change, created,"
                 " modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (number, parent, name, name.casefold(), container_class, content, number, now, now),
+                (number, parent, name, name.casefold(), container_class, content, number, moment, moment),
             )
             self._mailbox.permissions.inherit(number, parent)
             self._tell(EventKind.CREATED, number, parent)
@@ -138,7 +137,7 @@ class Folders:
                     folder.container_class if container_class is None else container_class,
                     fasttransfer.encode(bag),
                     self._mailbox.next_number(),
-                    filetime(datetime.now(UTC)),
+                    now(),
                     number,
                 ),
             )
@@ -211,12 +210,12 @@ class Folders:
         ids = self._mailbox.ids
         touched = {folder for event in events if event.item_id for folder in (event.parent_id, event.old_parent_id)}
         numbers = sorted(ids.folder_number(folder) for folder in touched if folder)
-        now = filetime(datetime.now(UTC))
+        moment = now()
         return [
             Event(
                 self._mailbox.guid,
                 EventKind.MODIFIED,
-                now,
+                moment,
                 ids.folder(number),
                 ids.folder(parent or 0),
                 None,
@@ -280,7 +279,7 @@ class Folders:
         number = self._number(folder.id)
         self._mailbox.sql(
             "UPDATE folder SET parent = ?, name = ?, folded = ?, change = ?, modified = ? WHERE number = ?",
-            (parent, name, name.casefold(), self._mailbox.next_number(), filetime(datetime.now(UTC)), number),
+            (parent, name, name.casefold(), self._mailbox.next_number(), now(), number),
         )
         self._tell(EventKind.MOVED, number, parent, self._parent(folder))
         return self.by_number(number)
@@ -300,7 +299,7 @@ class Folders:
             Event(
                 self._mailbox.guid,
                 kind,
-                filetime(datetime.now(UTC)),
+                now(),
                 ids.folder(number),
                 ids.folder(parent),
                 None,

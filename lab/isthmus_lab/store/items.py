@@ -3,11 +3,10 @@
 # ruff: noqa: S608 - statements are put together from names of this package only
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from isthmus_lab.mapi import fasttransfer, tags
-from isthmus_lab.mapi.bag import Attachment, Bag, Properties, Value, filetime
+from isthmus_lab.mapi.bag import Attachment, Bag, Properties, Value, now
 from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.store import columns, completion, contents
 from isthmus_lab.store.errors import NotFoundError
@@ -18,8 +17,10 @@ if TYPE_CHECKING:
     from isthmus_lab.store.mailbox import Mailbox
 
 SELECT = f"SELECT number, change, folder, associated, {columns.VALUES} FROM item"
+# OR FAIL: otherwise SQLite copies every page that the row and its trigger touch, to undo the statement by itself.
+# What could make it fail after it began, a number that is taken, does not happen.
 _INSERT = (
-    f"INSERT INTO item (number, change, content_change, content, folder, associated, {columns.VALUES})"
+    f"INSERT OR FAIL INTO item (number, change, content_change, content, folder, associated, {columns.VALUES})"
     f" VALUES ({', '.join('?' * (6 + columns.VALUE_COUNT))})"
 )
 _COPY = (
@@ -255,7 +256,7 @@ class Items:
 
     def _insert(self, folder_id: bytes, bag: Bag, content: bytes, associated: bool, delivered: bool) -> Row:
         described = columns.values(bag, len(content))
-        with self._mailbox.transaction():
+        with self._mailbox.joined():
             folder, number = self._folder(folder_id), self._mailbox.next_number()
             self._mailbox.contents.add(number, content)
             self._mailbox.sql(_INSERT, (number, number, number, number, folder, associated, *described))
@@ -353,8 +354,3 @@ def _order(sort: Sequence[tuple[PropertyKey, bool]], values: list[object]) -> st
     """ORDER BY; newest received first without a sort order, and then what came last first."""
     by = [f"{order(key, values)} {'DESC' if descending else 'ASC'}" for key, descending in sort]
     return ", ".join([*(by or ["received DESC"]), "number DESC"])
-
-
-def now() -> int:
-    """This moment as a FILETIME."""
-    return filetime(datetime.now(UTC))

@@ -30,6 +30,7 @@ class Watch:
     ) -> None:
         """A real server's time, ``item_seconds`` and ``call_seconds``, counts as if it had passed."""
         self._faults = faults
+        self._rules = list(faults.of_kind("item-error"))
         self._all: EwsError | None = None
         self._item_seconds = item_seconds
         self._until = time.monotonic() + batch_seconds - call_seconds
@@ -50,7 +51,7 @@ class Watch:
         if time.monotonic() + self.items * self._item_seconds > self._until:
             self._stopped = True
             raise EwsError("ErrorTimeoutExpired", "The operation timed out before it was complete.")
-        for rule in self._faults.of_kind("item-error"):
+        for rule in self._rules:
             described = _described(call, node, number)
             if described is None:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final, cast
 
 from lxml import etree
@@ -53,7 +54,12 @@ def local(node: Element) -> str:
 
 def child(node: Element, name: str) -> Element | None:
     """The first child of that local name, whichever of the two namespaces it is in."""
-    return next(node.iterchildren(f"{{{TYPES}}}{name}", f"{{{MESSAGES}}}{name}"), None)
+    return next(node.iterchildren(*_in_both(name)), None)
+
+
+@cache
+def _in_both(name: str) -> tuple[str, str]:
+    return f"{{{TYPES}}}{name}", f"{{{MESSAGES}}}{name}"
 
 
 def text(node: Element, name: str) -> str | None:
