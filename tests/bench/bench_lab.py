@@ -1,7 +1,8 @@
 """The lab's Exchange in figures: what it exports, takes in and tells of in a second, how fast it opens, what it needs.
 
-One server process and one connection of http.client, on which the requests go one after the other. What is compared
-with is the same number of bytes in the same batches over the same TLS and HTTP, with a server that reads none of them.
+One server process, and several connections of http.client at once, as the clients of a migration have them; over one
+connection, whose figures stand beside, client and server take turns. What is compared with is the same number of bytes
+in the same batches over as many connections with the same TLS and HTTP, with a server that reads none of them.
 Every figure is the best of three rounds, as other work on the machine only ever makes one worse.
 """
 
@@ -20,7 +21,7 @@ import psutil
 from isthmus_lab.exchange.program import program
 
 from tests.bench import bench_store
-from tests.bench.bench_exchange import Client, measure, server, timed
+from tests.bench.bench_exchange import CONNECTIONS, Client, at_once, measure, server, timed
 from tests.bench.report import Row
 from tests.plugins.exchange import Exchange
 
@@ -30,8 +31,8 @@ _PLAIN = "plain HTTPS"
 
 
 @contextmanager
-def plain(exchange: Exchange, folder: Path) -> Iterator[tuple[http.client.HTTPSConnection, psutil.Process]]:
-    """A connection to a server that reads nothing, with the same certificate and memory settings as the lab's."""
+def plain(exchange: Exchange, folder: Path) -> Iterator[tuple[list[http.client.HTTPSConnection], psutil.Process]]:
+    """Connections to a server that reads nothing, with the same certificate and memory settings as the lab's."""
     settings = exchange.settings
     environment = program(settings, folder / "plain", exchange.authority).environment
     command = (sys.executable, "-m", "tests.bench.plain_server", str(settings.certificate), str(settings.key))
@@ -40,47 +41,54 @@ def plain(exchange: Exchange, folder: Path) -> Iterator[tuple[http.client.HTTPSC
         assert process.stdin is not None and process.stdout is not None
         try:
             port = int(process.stdout.readline())
-            yield http.client.HTTPSConnection("127.0.0.1", port, context=exchange.tls()), psutil.Process(process.pid)
+            tls = exchange.tls()
+            connections = [http.client.HTTPSConnection("127.0.0.1", port, context=tls) for _ in range(CONNECTIONS)]
+            yield connections, psutil.Process(process.pid)
         finally:
             process.stdin.close()
 
 
 def copied(
-    connection: http.client.HTTPSConnection, process: psutil.Process, size: int, count: int
+    connections: list[http.client.HTTPSConnection], process: psutil.Process, size: int, count: int
 ) -> tuple[float, float]:
     """Seconds to send `count` items of `size` bytes as base64 in batches, and to get them."""
     batch = os.urandom(_BATCH * size * 4 // 3)
 
-    def send() -> None:
-        for _ in range(count // _BATCH):
-            connection.request("POST", "/", batch)
-            connection.getresponse().read()
+    def send(connection: http.client.HTTPSConnection, content: bytes) -> None:
+        connection.request("POST", "/", content)
+        connection.getresponse().read()
 
-    def get() -> None:
-        for _ in range(count // _BATCH):
-            connection.request("GET", f"/{len(batch)}")
-            connection.getresponse().read()
+    def get(connection: http.client.HTTPSConnection, length: int) -> None:
+        connection.request("GET", f"/{length}")
+        connection.getresponse().read()
 
-    return timed(send, process)[0], timed(get, process)[0]
+    times = count // _BATCH
+    return (
+        timed(lambda: at_once(send, [batch] * times, connections), process)[0],
+        timed(lambda: at_once(get, [len(batch)] * times, connections), process)[0],
+    )
 
 
 def transfers(client: Client, process: psutil.Process, folder: Path) -> Iterator[Row]:
     """Uploads, exports and synchronisation of large and of small items."""
+    sizes = {100_000: 600, 5_000: 3_000}
     rounds = {
-        size: [measure(client, process, size, count, _BATCH) for _ in range(_ROUNDS)]
-        for size, count in ((100_000, 600), (5_000, 3_000))
+        size: [measure(client, process, size, count, _BATCH) for _ in range(_ROUNDS)] for size, count in sizes.items()
     }
 
     def best(size: int, name: str) -> float:
         return max(each[name] for each in rounds[size])
 
-    with plain(client.exchange, folder) as (connection, other):
-        large = [copied(connection, other, 100_000, 600) for _ in range(_ROUNDS)]
-        small = [copied(connection, other, 5_000, 3_000) for _ in range(_ROUNDS)]
-    for index, what in enumerate(("upload", "export")):
-        megabytes, items = 60 / min(each[index] for each in large), 3_000 / min(each[index] for each in small)
-        yield Row(f"lab: {what}, 100 kB items", "MB/s", best(100_000, f"{what} MB/s"), _PLAIN, megabytes)
-        yield Row(f"lab: {what}, 5 kB items", "items/s", best(5_000, f"{what} items/s"), _PLAIN, items)
+    with plain(client.exchange, folder) as (connections, other):
+        for title, used in (("", connections), (" over one connection", connections[:1])):
+            times = {size: [copied(used, other, size, count) for _ in range(_ROUNDS)] for size, count in sizes.items()}
+            for index, what in enumerate(("upload", "export")):
+                large, small = (min(each[index] for each in times[size]) for size in (100_000, 5_000))
+                name = f"{what}{title}"
+                yield Row(f"lab: {name}, 100 kB items", "MB/s", best(100_000, f"{name} MB/s"), _PLAIN, 60 / large)
+                yield Row(f"lab: {name}, 5 kB items", "items/s", best(5_000, f"{name} items/s"), _PLAIN, 3_000 / small)
+    for what in ("upload", "export"):
+        yield Row(f"lab: {what}, 100 kB items", "MB/CPU s", best(100_000, f"{what} MB/CPU s"), "aim", 150)
     yield Row("lab: SyncFolderItems", "changes/s", best(5_000, "sync changes/s"), "aim", 20_000)
 
 

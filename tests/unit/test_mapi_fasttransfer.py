@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from isthmus_lab.mapi import fasttransfer, tags
-from isthmus_lab.mapi.bag import Bag
+from isthmus_lab.mapi.bag import Attachment, Bag, Properties
 
 from tests.unit.mapi_bags import bags
 
@@ -49,6 +49,53 @@ def test_a_damaged_stream_is_refused_with_a_value_error_only(bag: Bag, data: st.
         stream[data.draw(st.integers(0, len(stream) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(ValueError):
         fasttransfer.decode(bytes(stream))
+
+
+def keys_of(bag: Bag) -> set[tags.PropertyKey]:
+    """All keys in a message and in all that is within it."""
+    keys = set(bag.properties).union(*bag.recipients)
+    for each in bag.attachments:
+        keys |= set(each.properties) | (keys_of(each.embedded) if each.embedded else set())
+    return keys
+
+
+def limited(bag: Bag, only: frozenset[tags.PropertyKey]) -> Bag:
+    """The bag with these properties alone."""
+
+    def some(properties: Properties) -> Properties:
+        return {key: value for key, value in properties.items() if key in only}
+
+    return Bag(
+        some(bag.properties),
+        [some(each) for each in bag.recipients],
+        [Attachment(some(a.properties), limited(a.embedded, only) if a.embedded else None) for a in bag.attachments],
+    )
+
+
+@calmly
+@given(bags(), st.data())
+def test_some_properties_alone_are_the_same_as_among_all(bag: Bag, data: st.DataObject) -> None:
+    keys = sorted(keys_of(bag), key=repr)
+    only = frozenset(data.draw(st.lists(st.sampled_from(keys))) if keys else ())
+    assert fasttransfer.decode(fasttransfer.encode(bag), only) == limited(bag, only)
+
+
+@calmly
+@given(bags(1), st.data())
+def test_whoever_wants_nothing_refuses_the_same_streams(bag: Bag, data: st.DataObject) -> None:
+    stream = bytearray(fasttransfer.encode(bag))
+    for _ in range(data.draw(st.integers(0, 3)) if stream else 0):
+        stream[data.draw(st.integers(0, len(stream) - 1))] = data.draw(st.integers(0, 255))
+    damaged = bytes(stream[: data.draw(st.integers(0, len(stream)))])
+
+    def refused(only: frozenset[tags.PropertyKey] | None) -> bool:
+        try:
+            fasttransfer.decode(damaged, only)
+        except ValueError:
+            return True
+        return False
+
+    assert refused(frozenset()) == refused(None)
 
 
 def test_the_bytes_are_those_of_the_specification() -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from uuid import UUID, uuid4
 
 import pytest
@@ -27,8 +28,8 @@ from isthmus_lab.store import (
     StaleChangeKeyError,
     Store,
     StoreError,
+    columns,
 )
-from isthmus_lab.store.columns import computed
 from isthmus_lab.store.ids import mailbox_of
 from isthmus_lab.store.restriction import OtherProperty
 
@@ -99,7 +100,7 @@ def test_what_a_server_adds(mailbox: Mailbox, inbox: bytes) -> None:
     assert bag[tags.PidTagMessageClass] == "IPM.Note"
     assert bag.attachments[0].properties[tags.PidTagAttachNumber] == 0
     assert tags.PidTagEntryId not in bag
-    server = computed(row)
+    server = columns.computed(row)
     assert server[tags.PidTagEntryId] == row.id and mailbox_of(row.id) == GUID
     assert server[tags.PidTagSourceKey] == row.change_key  # nothing changed since
     assert server[tags.PidTagMessageSize] == len(mailbox.items.content(row.id))
@@ -161,6 +162,32 @@ def test_export_and_upload_keep_every_byte(mailbox: Mailbox, inbox: bytes) -> No
         None,
         content,
     ]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_columns_need_nothing_that_an_upload_does_not_read(seed: int) -> None:
+    random = Random(seed)
+    samples: dict[int, object] = {
+        tags.PtypInteger32: 7,
+        tags.PtypTime: 133_500_000_000_000_000 + seed,
+        tags.PtypBoolean: True,
+        tags.PtypString: random.choice(["SMTP", "text"]),
+        tags.PtypBinary: b"bytes",
+        tags.PtypMultipleString: ["one", "two"],
+    }
+    known: list[tags.PropertyKey] = [
+        key
+        for name, key in vars(tags).items()
+        if name.startswith("Pid") and isinstance(key, (int, tags.NamedProperty)) and tags.property_type(key) in samples
+    ]
+
+    def some() -> Properties:
+        return {key: samples[tags.property_type(key)] for key in known if random.random() < 0.5}
+
+    bag = Bag(some(), [some()], [Attachment(some()), Attachment(some())])
+    read = fasttransfer.decode(fasttransfer.encode(bag), only=columns.DESCRIBING)
+    assert len(known) > 100 and len(read.properties) < len(bag.properties)
+    assert columns.values(read, 1) == columns.values(bag, 1)
 
 
 def test_a_foreign_stream_is_completed_and_a_broken_one_refused(mailbox: Mailbox, inbox: bytes) -> None:

@@ -94,7 +94,7 @@ def computed(row: Row) -> Properties:
 # What `values` looks at, in the message and in its attachments.
 DESCRIBING: frozenset[PropertyKey] = frozenset(
     {
-        *COLUMNS,
+        *(COLUMNS.keys() - COMPUTED),
         tags.PidTagSenderName,
         tags.PidTagSenderAddressType,
         tags.PidTagSenderEmailAddress,
