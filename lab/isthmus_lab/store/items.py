@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from isthmus_lab.store.mailbox import Mailbox
 
 SELECT = f"SELECT number, change, folder, associated, {columns.VALUES} FROM item"
-# OR FAIL: otherwise SQLite copies every page that the row and its trigger touch, to undo the statement by itself.
-# What could make it fail after it began, a number that is taken, does not happen.
 _INSERT = (
-    f"INSERT OR FAIL INTO item (number, change, content_change, content, folder, associated, {columns.VALUES})"
+    f"INSERT INTO item (number, change, content_change, content, folder, associated, {columns.VALUES})"
     f" VALUES ({', '.join('?' * (6 + columns.VALUE_COUNT))})"
 )
 _COPY = (

@@ -102,7 +102,7 @@ class Mailbox:
     def joined(self) -> Iterator[None]:
         """For what cannot fail half-way: the transaction at hand, without a part of its own, or a new one.
 
-        A part of its own costs a copy of every page written in it: half of what the SQL of an upload takes.
+        A part of its own costs a copy of every page that is written in it, which uploads of many items would wait for.
         """
         with self.lock, nullcontext() if self._depth else self.transaction():
             yield
