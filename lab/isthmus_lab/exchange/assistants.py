@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from isthmus_lab.mapi import tags
-from isthmus_lab.mapi.bag import Bag, now
+from isthmus_lab.mapi.bag import Bag, filetime
 from isthmus_lab.mapi.mime import mime_from_bag
 from isthmus_lab.store import Mailbox
 
@@ -47,20 +48,20 @@ class Assistants:
 
     def is_away(self, mailbox: Mailbox) -> bool:
         """Whether the mailbox's owner is out of office."""
-        return automatic_replies.load(mailbox).is_active(now())
+        return automatic_replies.load(mailbox).is_active(filetime(datetime.now(UTC)))
 
     def arrived(self, mailbox: Mailbox, owner: Recipient, message: Bag) -> Done:
         """Does what a message calls for."""
-        moment = now()
-        attendant.attend(mailbox, message, moment)
+        now = filetime(datetime.now(UTC))
+        attendant.attend(mailbox, message, now)
         if owner.is_resource and (is_request(message) or is_cancellation(message)):
-            answer = booking.book(mailbox, message, owner.name, moment)
+            answer = booking.book(mailbox, message, owner.name, now)
             if answer is None or not message.get(tags.PidTagResponseRequested, True):
                 return Done("deleteditems")
             answer[tags.PidTagTransportMessageHeaders] = _BY_MACHINE
-            return Done("deleteditems", self._outgoing(owner, owner.smtp or "", answer, moment))
-        reply = automatic_replies.reply(mailbox, owner, message, moment)
-        return Done() if reply is None else Done(None, self._outgoing(owner, "", reply, moment))
+            return Done("deleteditems", self._outgoing(owner, owner.smtp or "", answer, now))
+        reply = automatic_replies.reply(mailbox, owner, message, now)
+        return Done() if reply is None else Done(None, self._outgoing(owner, "", reply, now))
 
     def _outgoing(self, owner: Recipient, envelope_sender: str, message: Bag, now: int) -> Outgoing:
         message.properties |= authored(message, owner, self._host_name, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -18,7 +19,7 @@ import structlog
 from lxml import etree
 
 from isthmus_lab.mapi import exceptions, occurrences
-from isthmus_lab.mapi.bag import Bag, Properties, now
+from isthmus_lab.mapi.bag import Bag, Properties, filetime
 from isthmus_lab.mapi.fasttransfer import UnfitValueError
 from isthmus_lab.store import (
     ARCHIVE_ROLES,
@@ -414,6 +415,11 @@ def not_public(mailbox: Mailbox) -> None:
     """Refuses what no client may do with public folders ("Public folder access with EWS in Exchange")."""
     if mailbox.public:
         raise EwsError("ErrorInvalidFolderTypeForOperation", "Public folders do not support this operation.")
+
+
+def now() -> int:
+    """The present moment as a FILETIME."""
+    return filetime(datetime.now(UTC))
 
 
 Operation = Callable[[Call], Answer]

@@ -7,11 +7,12 @@ import email.policy
 import email.utils
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import structlog
 
 from isthmus_lab.mapi import tags
-from isthmus_lab.mapi.bag import Bag, Properties, now
+from isthmus_lab.mapi.bag import Bag, Properties, filetime
 from isthmus_lab.store import Delete, Mailbox, NotFoundError
 
 from ..directory import Recipient
@@ -106,7 +107,7 @@ def _as_asked(message: Delivered) -> Bag:
         tags.PidTagMessageCcMe: tags.RECIPIENT_CC in mine,
         tags.PidTagMessageRecipientMe: bool(mine),
         tags.PidTagMessageSize: len(message.content),
-        tags.PidTagMessageDeliveryTime: now(),
+        tags.PidTagMessageDeliveryTime: filetime(datetime.now(UTC)),
         tags.PidTagMessageFlags: flags,
     }
     return Bag(bag.properties | known, bag.recipients)

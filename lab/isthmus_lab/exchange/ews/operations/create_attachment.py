@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from isthmus_lab.mapi.bag import now
 from isthmus_lab.store import Rights
 
 from ..attachments import describe, file_from, fix_numbers, numbered, reference_from
-from ..call import Call, operation
+from ..call import Call, now, operation
 from ..ids import item_change_key
 from ..making import attached_item
 from ..names import Element, child, local, m

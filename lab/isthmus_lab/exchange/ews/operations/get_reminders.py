@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from isthmus_lab.mapi import globalid, occurrences, tags
-from isthmus_lab.mapi.bag import Bag, now
+from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.store import And, Compare, Mailbox
 
-from ..call import Call, operation
+from ..call import Call, now, operation
 from ..ids import ObjectId, item_change_key
 from ..names import Element, m, t, text
 from ..soap import Answer

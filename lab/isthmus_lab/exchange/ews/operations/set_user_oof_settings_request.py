@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from isthmus_lab.mapi.bag import now
-
 from ... import automatic_replies
 from .. import oof
-from ..call import Call, as_ews_error, operation
+from ..call import Call, as_ews_error, now, operation
 from ..errors import EwsError
 from ..names import child
 from ..soap import Answer
