@@ -18,8 +18,9 @@ from typing import Literal
 from lxml import etree
 
 _XS = "{http://www.w3.org/2001/XMLSchema}"
-# A validator keeps its last errors in itself, so every thread has its own.
-_per_thread = threading.local()
+# A validator keeps its last errors in itself, so one thread at a time uses it; it takes long to make, so it is kept.
+_idle: dict[str, list[etree.XMLSchema]] = {}
+_taking = threading.Lock()
 # The published file declares this answer as its one response message; it has ResponseMessages like the others
 # ([MS-OXWSUSRCFG] 3.1.4.3), which clients rely on.
 _DECLARED_LIKE = {"GetUserConfigurationResponse": "UpdateUserConfigurationResponse"}
@@ -55,11 +56,13 @@ def problems_of_autodiscover(what: Autodiscover, document: etree._Element) -> li
 
 
 def _problems(name: str, tree: etree._ElementTree) -> list[str]:
-    schemas: dict[str, etree.XMLSchema] = vars(_per_thread).setdefault("schemas", {})
-    if name not in schemas:
-        schemas[name] = etree.XMLSchema(_document(name))
-    schema = schemas[name]
-    return [] if schema.validate(tree) else [str(entry.message) for entry in schema.error_log]  # type: ignore[attr-defined]
+    with _taking:  # and whoever finds none waits while another one is made
+        idle = _idle.setdefault(name, [])
+        schema = idle.pop() if idle else etree.XMLSchema(_document(name))
+    try:
+        return [] if schema.validate(tree) else [str(entry.message) for entry in schema.error_log]  # type: ignore[attr-defined]
+    finally:
+        idle.append(schema)
 
 
 @cache
