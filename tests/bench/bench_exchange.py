@@ -153,7 +153,7 @@ def measure(client: Client, process: psutil.Process, size: int, count: int, batc
         client.all(wanted, connections)
 
     for what, work in (("upload", upload), ("export", export)):
-        for connections in (CONNECTIONS, 1):
+        for connections in (1, CONNECTIONS):
             title = what if connections > 1 else f"{what} over one connection"
             wall, own = timed(partial(work, connections), process)
             result |= {f"{title} items/s": count / wall, f"{title} MB/s": megabytes / wall}
