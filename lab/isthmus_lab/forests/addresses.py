@@ -8,11 +8,8 @@ small preloaded library.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterable
-from importlib.resources import files
 from pathlib import Path
 
 from isthmus_lab.organisation import HTTPS_PORT, SMTP_PORT
@@ -55,23 +52,3 @@ def port_shift() -> int:
         except OSError:
             return 0  # taken, hence not forbidden
     return 0
-
-
-def shift_environment(folder: Path) -> dict[str, str]:
-    """Environment variables under which a program in `folder` binds the shifted ports."""
-    shift = port_shift()
-    if shift == 0:
-        return {}
-    library = folder / "portshift.so"
-    if not library.exists():
-        compiler = shutil.which("cc") or shutil.which("gcc")
-        if compiler is None:
-            raise RuntimeError(
-                "without root rights the forests need a C compiler once, to move their ports above 1024: "
-                "install gcc, or run as root"
-            )
-        source = files("isthmus_lab.forests").joinpath("portshift.c")
-        draft = folder / "portshift.so.new"
-        subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", str(draft), str(source), "-ldl"], check=True)
-        draft.rename(library)
-    return {"LD_PRELOAD": str(library), "PORTSHIFT": str(shift)}

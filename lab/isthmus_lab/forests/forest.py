@@ -12,8 +12,9 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 
 from isthmus_lab.forests import domain_controller
-from isthmus_lab.forests.addresses import LISTENING_PORTS, free_address, port_shift, shift_environment
+from isthmus_lab.forests.addresses import LISTENING_PORTS, free_address, port_shift
 from isthmus_lab.forests.objects import Change, Entry, Grant, as_json, quoted_password
+from isthmus_lab.forests.preloading import preloaded
 from isthmus_lab.organisation import Organisation
 from isthmus_lab.pki import Authority
 from isthmus_lab.program import Program
@@ -82,7 +83,7 @@ class Forest:
             ),
             folder=self.folder,
             ready=self.not_ready,
-            environment=shift_environment(self.folder),
+            environment=preloaded(self.folder),
         )  # fmt: skip
 
     def not_ready(self) -> str | None:
