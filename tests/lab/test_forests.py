@@ -98,7 +98,7 @@ def test_a_forest_whose_making_was_interrupted_is_made_anew(tmp_path_factory: py
 def test_without_root_rights_the_ports_move_and_tls_still_works(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("addresses", "forest"):
+    for module in ("preloading", "forest"):
         monkeypatch.setattr(f"isthmus_lab.forests.{module}.port_shift", lambda: 10_000)
     folder = tmp_path_factory.mktemp("shifted")
     forest = prepare(folder / "beta" / "forest", BETA, "secret-enough")

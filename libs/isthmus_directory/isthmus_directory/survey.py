@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -74,5 +75,7 @@ async def survey(source: Forest, target: Forest, project: Project, known: Sequen
     """Read both forests and compare. Writes nothing. Raises DirectoryError."""
     facts = await exchange_facts(target, project.target)
     members, problems = await collection_members(source, project)
-    sources, targets = await read_forest(source, project), await read_forest(target, project)
-    return Survey(compare(sources, targets, known, project, facts), facts, members, problems)
+    sources, targets = await asyncio.gather(read_forest(source, project), read_forest(target, project))
+    # It takes a second for a thousand objects, and others want answers meanwhile.
+    comparison = await asyncio.to_thread(compare, sources, targets, known, project, facts)
+    return Survey(comparison, facts, members, problems)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from isthmus_sync.directory.objects import DirectoryObject
+    from isthmus_sync.directory.objects import DirectoryObject, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,12 @@ class ProxyAddress:
 
 def proxies(obj: DirectoryObject) -> tuple[ProxyAddress, ...]:
     """Every proxy address of an object, in the order it is stored."""
-    return tuple(ProxyAddress.parse(value) for value in obj.texts("proxyAddresses"))
+    return _parsed(obj.raw("proxyAddresses"))
+
+
+@lru_cache(maxsize=4096)  # one decision asks a dozen times
+def _parsed(values: Values) -> tuple[ProxyAddress, ...]:
+    return tuple(ProxyAddress.parse(value.decode("utf-8", "replace")) for value in values)
 
 
 def smtp_addresses(obj: DirectoryObject) -> tuple[str, ...]:

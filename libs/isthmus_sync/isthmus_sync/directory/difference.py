@@ -66,6 +66,9 @@ def difference(
 
 def applied(current: DirectoryObject, modifications: Iterable[Modification]) -> DirectoryObject:
     """The object as it is once the modifications were written."""
+    modifications = tuple(modifications)
+    if not modifications:
+        return current
     attributes = dict(current.attributes)
     links = dict(current.links)
     for change in modifications:

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ class Side(IntEnum):
     @property
     def other(self) -> Side:
         return Side.TARGET if self is Side.SOURCE else Side.SOURCE
+
+
+SIDES = (Side.SOURCE, Side.TARGET)
+"""Both, for loops that run hundreds of times an object: iterating over the enumeration itself takes much longer."""
 
 
 class Kind(IntEnum):
@@ -91,7 +96,7 @@ class DirectoryObject:
 
     @property
     def classes(self) -> frozenset[str]:
-        return frozenset(name.lower() for name in self.texts("objectClass"))
+        return _classes(self.raw("objectClass"))
 
     @property
     def sid(self) -> str:
@@ -101,32 +106,40 @@ class DirectoryObject:
 
     @property
     def kind(self) -> Kind:
-        classes = self.classes
-        if "group" in classes:
-            return Kind.GROUP
-        if "contact" in classes:
-            return Kind.CONTACT
-        if self.number("msExchRecipientTypeDetails") in _ROOM_DETAILS or self._display_type in _ROOM_DISPLAY:
-            return Kind.ROOM
-        if self.number("msExchRecipientTypeDetails") in _EQUIPMENT_DETAILS or self._display_type in _EQUIPMENT_DISPLAY:
-            return Kind.EQUIPMENT
-        return Kind.USER
+        return _kind(
+            self.raw("objectClass"), self.raw("msExchRecipientTypeDetails"), self.raw("msExchRecipientDisplayType")
+        )
 
     @property
     def has_mailbox(self) -> bool:
         """Whether Exchange holds a mailbox for this account: it has a database and a mailbox GUID."""
         return bool(self.linked("homeMDB")) and bool(self.raw("msExchMailboxGuid"))
 
-    @property
-    def _display_type(self) -> int:
-        return self.number("msExchRecipientDisplayType")
-
-
 # msExchRecipientTypeDetails and msExchRecipientDisplayType of resources: mailbox, mail user that stands for one.
 _ROOM_DETAILS = {16, 8589934592}
 _EQUIPMENT_DETAILS = {32, 17179869184}
 _ROOM_DISPLAY = {7, -2147481850}
 _EQUIPMENT_DISPLAY = {8, -2147481594}
+
+
+@lru_cache(maxsize=256)
+def _classes(names: Values) -> frozenset[str]:
+    return frozenset(name.decode("utf-8", "replace").lower() for name in names)
+
+
+@lru_cache(maxsize=1024)
+def _kind(object_class: Values, details: Values, display: Values) -> Kind:
+    classes = _classes(object_class)
+    if "group" in classes:
+        return Kind.GROUP
+    if "contact" in classes:
+        return Kind.CONTACT
+    type_details, display_type = (int(values[0]) if values else 0 for values in (details, display))
+    if type_details in _ROOM_DETAILS or display_type in _ROOM_DISPLAY:
+        return Kind.ROOM
+    if type_details in _EQUIPMENT_DETAILS or display_type in _EQUIPMENT_DISPLAY:
+        return Kind.EQUIPMENT
+    return Kind.USER
 
 
 def as_values(value: str | bytes | Iterable[str | bytes]) -> Values:

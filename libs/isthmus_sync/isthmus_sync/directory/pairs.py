@@ -25,6 +25,8 @@ class Agreed:
 
     def but_for(self, attributes: Collection[str], before: Agreed) -> Agreed:
         """The same, with what was agreed `before` for these attributes: those whose change was not carried out."""
+        if not attributes:
+            return self
         return Agreed(
             {n: v for n, v in self.values.items() if n not in attributes}
             | {n: v for n, v in before.values.items() if n in attributes},
