@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from isthmus.accounts.v1.accounts_pb2 import SIDE_SOURCE
-from isthmus.directory.v1.directory_pb2 import CheckAddressesRequest, UnresolvedAddress
+from isthmus.directory.v1.directory_pb2 import CheckAddressesRequest, NobodysAddress, UnresolvedAddress
 from rich.table import Table
 from rich.text import Text
 
@@ -25,18 +25,32 @@ def addresses(
 ) -> None:
     """Check that every SMTP and X500 address ever seen leads to its owner in both organisations.
 
-    Looked at is whatever dirsync has ever seen on an object of either forest: old mail, nickname caches and calendars
-    still use it. With [bold]--repair[/] an address that nobody holds goes back to its former owner as a secondary one;
-    one that somebody else holds is a matter for people. Exit code 1 when some lead nowhere, or elsewhere.
+    Looked at is whatever dirsync has ever seen on an object of either forest, and what stands in migrated items: old
+    mail, nickname caches and calendars still use it. With [bold]--repair[/] an address that nobody holds goes back to
+    its former owner as a secondary one; one that somebody else holds is a matter for people. Exit code 1 when some lead
+    nowhere, or elsewhere. Listed apart: addresses in items of which nobody can tell whose they were.
     """
     with directory_service(data) as service, console.status("waiting for dirsync"):
         answer = service.CheckAddresses(CheckAddressesRequest(project=project, repair=repair, requested_by=me()))
     if as_json:
-        print_json({"checked": answer.checked, "unresolved": [_document(each) for each in answer.unresolved]})
+        print_json(
+            {
+                "checked": answer.checked,
+                "unresolved": [_document(each) for each in answer.unresolved],
+                "nobodys": [_nobodys_document(each) for each in answer.nobodys],
+            }
+        )
     elif answer.unresolved:
         table = Table("side", "address", "belongs to", "", box=None, header_style="bold", pad_edge=False)
         for each in answer.unresolved:
             table.add_row(_side(each), f"{each.type}:{each.address}", each.distinguished_name, _remark(each))
+        console.print(table)
+    if answer.nobodys and not as_json:
+        console.print("In migrated items, and nobody has them in the target:")
+        table = Table("address", "beside it", "seen with", "", box=None, header_style="bold", pad_edge=False)
+        for nobodys in answer.nobodys:
+            holder = f"{nobodys.source_holder} has it in the source" if nobodys.source_holder else "nobody has it"
+            table.add_row(f"{nobodys.type}:{nobodys.address}", nobodys.beside, nobodys.mailbox, holder)
         console.print(table)
     if not as_json:
         left = sum(not each.repaired for each in answer.unresolved)
@@ -66,4 +80,14 @@ def _document(each: UnresolvedAddress) -> dict[str, object]:
         "holder": each.holder,
         "repaired": each.repaired,
         "problem": each.problem,
+    }
+
+
+def _nobodys_document(each: NobodysAddress) -> dict[str, str]:
+    return {
+        "type": each.type,
+        "address": each.address,
+        "beside": each.beside,
+        "mailbox": each.mailbox,
+        "source_holder": each.source_holder,
     }

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus.events.v1.directory_pb2 import DirectoryChanged, DirectoryStatus, PairObserved, RedirectionSet
 from isthmus.events.v1.mailbox_pb2 import (
+    AddressSeen,
     CertificateIssued,
     ItemSetAside,
     KeptAside,
@@ -135,6 +136,13 @@ MAILBOX_PRESSURE: Final = Topic(
     key="instance of a worker",
     about="What holds a mailbox worker up now, from mailbox.",
 )
+MAILBOX_ADDRESSES: Final = Topic(
+    "isthmus.mailbox.addresses.v1",
+    AddressSeen,
+    compacted=True,
+    key="project, type and address",
+    about="An address that stands in migrated items, from mailbox to dirsync, which sees to it that mail to it arrives.",
+)
 SWITCH_REQUESTS: Final = Topic(
     "isthmus.switch.requests.v1",
     SwitchRequested,
@@ -163,6 +171,7 @@ ALL_TOPICS: Final[tuple[Topic[Any], ...]] = (
     MAILBOX_CERTIFICATES,
     MAILBOX_NOT_BROUGHT,
     MAILBOX_PRESSURE,
+    MAILBOX_ADDRESSES,
     SWITCH_REQUESTS,
     SWITCH_PROGRESS,
 )

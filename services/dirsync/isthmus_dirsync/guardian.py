@@ -7,19 +7,26 @@ forests.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from isthmus.accounts.v1.accounts_pb2 import Account
 from isthmus.accounts.v1.accounts_pb2 import Pair as PairMessage
-from isthmus.directory.v1.directory_pb2 import CheckAddressesRequest, CheckAddressesResponse, UnresolvedAddress
+from isthmus.directory.v1.directory_pb2 import (
+    CheckAddressesRequest,
+    CheckAddressesResponse,
+    NobodysAddress,
+    UnresolvedAddress,
+)
 from isthmus_directory import DirectoryObject, WriteRefused, filters, modify, read_where
 from isthmus_sync.directory import Modification, Side
 from isthmus_sync.directory.addresses import smtp_addresses, x500_addresses
-from isthmus_sync.directory.guardian import Key, Unresolved, unresolved
+from isthmus_sync.directory.guardian import Found, Key, Seen, Unresolved, attributed, unresolved
 from isthmus_sync.directory.objects import as_values
 
 from isthmus_dirsync import journal, records
+from isthmus_dirsync.item_addresses import addresses_in_items
 from isthmus_dirsync.neighbourhood import address_filter
 
 if TYPE_CHECKING:
@@ -47,10 +54,13 @@ async def check_addresses(
     async with pool.acquire() as connection:
         pairs = await records.all_pairs(connection, project.project)
         seen = await records.seen_addresses(connection, project.project)
+        in_items = await addresses_in_items(connection, project.project)
     held: dict[Side, dict[Key, set[bytes]]] = {side: defaultdict(set) for side in Side}
     guids: dict[Side, dict[bytes, bytes]] = {side: {} for side in Side}
+    mailboxes: dict[bytes, str] = {}
     for record in pairs:
         message = PairMessage.FromString(record.observed or b"")
+        mailboxes[record.pair.id] = message.source.primary_smtp_address
         for side, account, gone in (
             (Side.SOURCE, message.source, record.source_gone),
             (Side.TARGET, message.target, record.target_gone),
@@ -60,7 +70,9 @@ async def check_addresses(
                 merged = message.merged if side is Side.SOURCE else ()
                 for key in (key for each in (account, *merged) for key in _keys(each)):
                     held[side][key].add(record.pair.id)
-    response = CheckAddressesResponse(checked=len(seen))
+    owned, nobodys = attributed(in_items, seen, held)
+    seen += owned
+    response = CheckAddressesResponse(checked=len({each.key for each in (*seen, *nobodys)}))
     for side in Side:
         lost = [each for each in unresolved(seen, held, guids, project) if each.side is side]
         for finding in await _look(lost, guids[side], sides, side):
@@ -76,6 +88,7 @@ async def check_addresses(
                 message_.problem = await _repair(finding, request, project, sides, pool)
                 message_.repaired = not message_.problem
             response.unresolved.append(message_)
+    response.nobodys.extend(await _nobodys(nobodys, mailboxes, sides))
     return response
 
 
@@ -90,27 +103,54 @@ async def _look(lost: list[Unresolved], guids: dict[bytes, bytes], sides: Sides,
         return []
     forest = sides.forests[side]
     wanted = [filters.equals("objectGUID", guids[each.seen.pair_id]) for each in lost]
-    for each in lost:
-        address = each.seen.address
-        wanted.append(
-            address_filter(address)
-            if each.seen.type == "SMTP"
-            else filters.any_of(
-                filters.equals("proxyAddresses", f"X500:{address}"), filters.equals("legacyExchangeDN", address)
-            )
-        )
+    wanted += [_holding(each.seen) for each in lost]
     objects = {obj.guid: obj for obj in await read_where(forest, wanted, _ATTRIBUTES)}
-    holders: dict[Key, DirectoryObject] = {}
-    for obj in objects.values():
-        names = [("X500", name) for name in (obj.text("legacyExchangeDN"), *x500_addresses(obj))]
-        for kind, name in [*names, *(("SMTP", address) for address in smtp_addresses(obj))]:
-            holders[kind, name.casefold()] = obj
+    holders = _held_by(objects.values())
     found: list[_Finding] = []
     for each in lost:
         own, holder = objects.get(guids[each.seen.pair_id]), holders.get(each.seen.key)
         if own is not None and (holder is None or holder.guid != own.guid):
             found.append(_Finding(each, own, holder))
     return found
+
+
+async def _nobodys(found: list[Found], mailboxes: Mapping[bytes, str], sides: Sides) -> list[NobodysAddress]:
+    """Those that nobody in the target has either, pair or not, with whoever has them in the source."""
+    held: dict[Side, dict[Key, DirectoryObject]] = {}
+    for side in (Side.TARGET, Side.SOURCE) if found else ():
+        held[side] = _held_by(
+            await read_where(sides.forests[side], [_holding(each) for each in found], _ATTRIBUTES)
+        )
+        found = [each for each in found if each.key not in held[Side.TARGET]]
+    return [
+        NobodysAddress(
+            type=each.type,
+            address=each.address,
+            beside=each.beside,
+            mailbox=mailboxes.get(each.pair_id, ""),
+            source_holder=held[Side.SOURCE][each.key].dn if each.key in held[Side.SOURCE] else "",
+        )
+        for each in found
+    ]
+
+
+def _holding(each: Seen | Found) -> filters.Filter:
+    """Whoever has this address."""
+    if each.type == "SMTP":
+        return address_filter(each.address)
+    return filters.any_of(
+        filters.equals("proxyAddresses", f"X500:{each.address}"), filters.equals("legacyExchangeDN", each.address)
+    )
+
+
+def _held_by(objects: Iterable[DirectoryObject]) -> dict[Key, DirectoryObject]:
+    """Who has which address."""
+    holders: dict[Key, DirectoryObject] = {}
+    for obj in objects:
+        names = [("X500", name) for name in (obj.text("legacyExchangeDN"), *x500_addresses(obj))]
+        for kind, name in [*names, *(("SMTP", address) for address in smtp_addresses(obj))]:
+            holders[kind, name.casefold()] = obj
+    return holders
 
 
 async def _repair(finding: _Finding, request: CheckAddressesRequest, project: Project, sides: Sides, pool: Pool) -> str:

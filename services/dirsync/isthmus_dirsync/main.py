@@ -10,6 +10,7 @@ from isthmus_service import Service, ServiceSettings, run
 from pydantic import Field
 
 from isthmus_dirsync.grpc_server import serve_grpc
+from isthmus_dirsync.item_addresses import hear_of_addresses
 from isthmus_dirsync.projects import follow_projects
 
 
@@ -26,6 +27,7 @@ async def serve(service: Service[Settings]) -> None:
     pool = await service.database("dirsync", files("isthmus_dirsync") / "migrations")
     service.spawn("relay", Relay(service, pool).run())
     accounts, projects = Table(service, ACCOUNT_PAIRS), Table(service, PROJECTS)
+    service.spawn("addresses in items", hear_of_addresses(service, pool))
     service.spawn("projects", follow_projects(service, pool, projects, accounts))
     port = await serve_grpc(service, pool, settings.grpc_host, settings.grpc_port)
     service.log.info("answering operators", address=f"{settings.grpc_host}:{port}")

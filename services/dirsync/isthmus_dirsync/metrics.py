@@ -16,4 +16,9 @@ unresolved = Gauge(
     "Addresses that were used once and lead nowhere, or to somebody else",
     ["project", "forest", "type"],
 )
+nobodys = Gauge(
+    "isthmus_dirsync_nobodys_addresses",
+    "Addresses in migrated items that lead to nobody in the target, and nobody can tell whose they were",
+    ["project"],
+)
 failing = Gauge("isthmus_dirsync_failing", "1 while a project's directories cannot be synchronised", ["project"])

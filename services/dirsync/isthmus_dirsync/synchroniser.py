@@ -423,6 +423,7 @@ class Synchroniser:
             for kind in ("SMTP", "X500"):
                 lost = [each for each in found.unresolved if (each.side, each.type) == (int(side), kind)]
                 metrics.unresolved.labels(self._project.project, forest.name, kind).set(len(lost))
+        metrics.nobodys.labels(self._project.project).set(len(found.nobodys))
         if found.unresolved:
             self._log.warning(
                 "addresses that were used once lead nowhere; 'isthmus directory addresses' lists and repairs them",

@@ -45,6 +45,8 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
         p.streams = False
         others += (each._replace(way=Way.NO_STREAMS) for each in batch)
         return
+    if p.correspondents is not None:
+        await p.correspondents.note(exported)
     change = LedgerChange()
     ready: list[Copy] = []
     uploads: list[Upload] = []

@@ -30,6 +30,7 @@ from isthmus_sync.mailbox import hierarchy, retry
 from isthmus_sync.mailbox.model import FolderRow, LedgerChange, Outcome, Staged
 
 from isthmus_mailbox.assembly import Assembly
+from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.ledger import Ledger
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import ByteGate
@@ -86,6 +87,8 @@ class Pass:
     filters: Sequence[Filter] = ()
     # With what the surroundings are looked after; None: they are not.
     around: Around | None = None
+    # Told who stands in the items; None: nobody is.
+    correspondents: Correspondents | None = None
     # The trees that are to be followed where both sides have them, by the roles of their tops (trees.py).
     wanted_trees: tuple[str, ...] = (_MAIN,)
     # Those that are followed in this pass.

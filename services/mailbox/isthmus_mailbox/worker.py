@@ -48,6 +48,7 @@ from pydantic import Field
 
 from isthmus_mailbox import boxes, certifying, first_passes, metrics, telling
 from isthmus_mailbox.boxes import Box
+from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.database_kept import DatabaseKept
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.farewell import Farewell
@@ -342,6 +343,7 @@ class Worker:
             deletions=way.collection.deletions,
             filters=way.collection.filters,
             wanted_trees=trees(way.project.mailbox.surroundings, way.collection.deletions),
+            correspondents=Correspondents(self._pool, lease, way.project.project, box.pair),
             around=Around(way.project.mailbox.surroundings, self._people, DatabaseKept(self._pool, lease, box.id)),
         )
         self._noticed.discard(box.id)

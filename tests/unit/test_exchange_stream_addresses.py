@@ -1,0 +1,68 @@
+"""The addresses in an item's stream."""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+
+import pytest
+from isthmus_exchange.stream_addresses import LOOKED_AT, StreamAddress, stream_addresses
+from isthmus_lab.mapi import fasttransfer, tags
+from isthmus_lab.mapi.bag import Attachment, Bag
+
+ANNA, BERT = "/o=First/ou=Site/cn=Recipients/cn=Änna", "/O=FIRST/OU=SITE/CN=RECIPIENTS/CN=BERT"
+
+
+def packed(bag: Bag) -> str:
+    return base64.b64encode(fasttransfer.encode(bag)).decode()
+
+
+def item() -> Bag:
+    bag = Bag(
+        {
+            tags.PidTagSubject: f"About {BERT} and ceo@x.test",
+            tags.PidTagSenderEmailAddress: ANNA,
+            tags.PidTagSenderSmtpAddress: "anna@x.test",
+            tags.PidTagSentRepresentingEmailAddress: "boss@x.test",
+            tags.PidTagBody: "\x1f\x0c Text. " * 500,
+        }
+    )
+    bag.recipients = [
+        {tags.PidTagSmtpAddress: "one@x.test", tags.PidTagDisplayName: "One"},
+        {tags.PidTagEmailAddress: BERT, tags.PidTagAddressType: "EX"},
+        {tags.PidTagSmtpAddress: "two@x.test", tags.PidTagEmailAddress: "/o=First/cn=Recipients/cn=Two"},
+        {tags.PidTagEmailAddress: "no address", tags.PidTagAddressType: "FAX"},
+    ]
+    return bag
+
+
+FOUND = {
+    StreamAddress("X500", ANNA, "anna@x.test"),
+    StreamAddress("SMTP", "anna@x.test"),
+    StreamAddress("SMTP", "boss@x.test"),
+    StreamAddress("SMTP", "one@x.test"),
+    StreamAddress("X500", BERT),
+    StreamAddress("X500", "/o=First/cn=Recipients/cn=Two", "two@x.test"),
+    StreamAddress("SMTP", "two@x.test"),
+}
+
+
+def test_senders_and_recipients_are_found_each_with_what_stands_beside() -> None:
+    assert stream_addresses(packed(item())) == FOUND
+
+
+def test_base64_in_lines_is_read_too() -> None:
+    assert stream_addresses("\r\n".join(textwrap.wrap(packed(item()), 76))) == FOUND
+
+
+def test_what_lies_behind_the_first_megabyte_is_not_looked_at() -> None:
+    bag = item()
+    bag.attachments = [Attachment({tags.PidTagAttachDataBinary: bytes(range(256)) * 8000})]
+    data = packed(bag)
+    assert len(data) > 2 * LOOKED_AT
+    assert stream_addresses(data) == FOUND
+
+
+@pytest.mark.parametrize("data", ["", "!", "AAAA", base64.b64encode(b"\x1f\x00\x1f\x0c\xff\xff\xff\xff").decode()])
+def test_what_is_no_stream_names_nobody(data: str) -> None:
+    assert stream_addresses(data) == set()
