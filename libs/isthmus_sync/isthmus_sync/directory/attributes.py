@@ -72,11 +72,6 @@ def _plain_attributes(kind: Kind, named: tuple[tuple[str, bool], ...]) -> tuple[
     return tuple(name for name in every if name.lower() not in excluded)
 
 
-def plain_rules(kind: Kind, project: Project) -> list[tuple[str, str, AttributeRule]]:
-    """The same attributes, each as it is spelled, in lower case, and with what the project says about it."""
-    return [(name, name.lower(), rule_of(name, project)) for name in plain_attributes(kind, project)]
-
-
 def linked_attributes(kind: Kind, project: Project) -> tuple[str, ...]:
     """Attributes whose values name other objects and are translated through the map."""
     return tuple(name for name in _LINKS[kind] if not rule_of(name, project).exclude)
