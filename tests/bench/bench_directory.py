@@ -1,8 +1,8 @@
 """Two forests brought into step, beside what their domain controllers can do at all.
 
-`python -m tests.bench.bench_directory --users 10000` runs it alone; in `make bench` it has fewer. Filling the source takes
-most of the time: `--keep DIR` keeps the filled forests there for the next run. The raw figure is a script that adds
-copies of the objects that dirsync made, over as many connections, and does nothing else.
+`python -m tests.bench.bench_directory --users 10000` runs it alone; in `make bench` it has fewer. Filling the source
+takes most of the time: `--keep DIR` keeps the filled forests there for the next run. The raw figure is a script that
+adds copies of the objects that dirsync made, over as many connections, and does nothing else.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from isthmus_cli.runner import kafka, postgres
 from isthmus_cli.runner.ports import free_ports
 from isthmus_events import read_all
 from isthmus_events.topics import DIRECTORY_STATUS
-from isthmus_lab.forests import Forest, prepare
-from isthmus_lab.forests.objects import Entry, quoted_password
+from isthmus_lab.forests import Change, Entry, Forest, Grant, prepare
+from isthmus_lab.forests.objects import quoted_password
 from isthmus_lab.layout import ServicePasswords, layout
 from isthmus_lab.organisation import ALPHA, BETA, Organisation
 from isthmus_lab.program import running
@@ -138,7 +138,9 @@ class Bench(Directories):
     def memory(self) -> float:
         """The most that dirsync held in memory until now, in MB."""
         [line] = [
-            each for each in Path(f"/proc/{self.dirsync.pid}/status").read_text().splitlines() if each.startswith("VmHWM")
+            each
+            for each in Path(f"/proc/{self.dirsync.pid}/status").read_text().splitlines()
+            if each.startswith("VmHWM")
         ]
         return int(line.split()[1]) / 1024
 
@@ -173,7 +175,7 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def filled(folder: Path, organisation: Organisation, entries: list[Entry]) -> Forest:
+def filled(folder: Path, organisation: Organisation, entries: list[Entry | Change | Grant]) -> Forest:
     """A forest with these entries and nothing else; its databases as they were then when an earlier run filled it."""
     forest = prepare(folder / organisation.name / "forest", organisation, "administrator-secret")
     databases, kept = forest.folder / "private", forest.folder / "filled"

@@ -48,7 +48,9 @@ FOUND = {
 
 
 def test_senders_and_recipients_are_found_each_with_what_stands_beside() -> None:
-    assert stream_addresses(packed(item())) == FOUND
+    data = packed(item())
+    assert stream_addresses(data) == FOUND
+    assert stream_addresses(memoryview(data.encode())) == FOUND
 
 
 def test_base64_in_lines_is_read_too() -> None:

@@ -141,7 +141,7 @@ MAILBOX_ADDRESSES: Final = Topic(
     AddressSeen,
     compacted=True,
     key="project, type and address",
-    about="An address that stands in migrated items, from mailbox to dirsync, which sees to it that mail to it arrives.",
+    about="An address that stands in migrated items, from mailbox to dirsync, which sees that mail to it arrives.",
 )
 SWITCH_REQUESTS: Final = Topic(
     "isthmus.switch.requests.v1",

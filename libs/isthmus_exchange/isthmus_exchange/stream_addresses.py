@@ -16,6 +16,8 @@ from uuid import UUID
 
 import pybase64
 
+from .body import Piece
+
 LOOKED_AT = 1 << 20
 """Characters of base64 of each item: sender, recipients and most bodies; attachments come behind them."""
 
@@ -47,7 +49,7 @@ class StreamAddress(NamedTuple):
     beside: str = ""
 
 
-def stream_addresses(data: str) -> set[StreamAddress]:
+def stream_addresses(data: Piece) -> set[StreamAddress]:
     """What an item names as senders, recipients, attendees and on contact cards. `data`: as ExportItems gave it."""
     found: set[StreamAddress] = set()
     for address, beside in _parties(_bytes(data)):
@@ -60,13 +62,14 @@ def stream_addresses(data: str) -> set[StreamAddress]:
     return found
 
 
-def _bytes(data: str) -> bytes:
+def _bytes(data: Piece) -> bytes:
     text = data if len(data) <= LOOKED_AT else data[:LOOKED_AT]  # a multiple of four
     try:
         return pybase64.b64decode(text, validate=True)
     except ValueError:
         # Broken into lines, most likely. What is no base64 at all, the server will say.
-        text = "".join(text.split())
+        words = (text if isinstance(text, str) else bytes(text).decode("ascii", "replace")).split()
+        text = "".join(words)
         with contextlib.suppress(ValueError):
             return pybase64.b64decode(text[: len(text) // 4 * 4])
     return b""

@@ -72,7 +72,7 @@ async def check_addresses(
                     held[side][key].add(record.pair.id)
     owned, nobodys = attributed(in_items, seen, held)
     seen += owned
-    response = CheckAddressesResponse(checked=len({each.key for each in (*seen, *nobodys)}))
+    response = CheckAddressesResponse(checked=len(seen) + len(nobodys))
     for side in Side:
         lost = [each for each in unresolved(seen, held, guids, project) if each.side is side]
         for finding in await _look(lost, guids[side], sides, side):
@@ -118,9 +118,7 @@ async def _nobodys(found: list[Found], mailboxes: Mapping[bytes, str], sides: Si
     """Those that nobody in the target has either, pair or not, with whoever has them in the source."""
     held: dict[Side, dict[Key, DirectoryObject]] = {}
     for side in (Side.TARGET, Side.SOURCE) if found else ():
-        held[side] = _held_by(
-            await read_where(sides.forests[side], [_holding(each) for each in found], _ATTRIBUTES)
-        )
+        held[side] = _held_by(await read_where(sides.forests[side], [_holding(each) for each in found], _ATTRIBUTES))
         found = [each for each in found if each.key not in held[Side.TARGET]]
     return [
         NobodysAddress(

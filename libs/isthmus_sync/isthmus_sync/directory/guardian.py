@@ -1,8 +1,8 @@
 """The guardian of old addresses: whatever a person was ever reached by must lead to them in both organisations.
 
 Old mail, nickname caches and calendars use addresses that were current years ago. An address that was ever seen on an
-object of a pair must be held, on each side where the pair has an object, by that object. So must one that only stands in
-migrated items, once it is clear whose it is.
+object of a pair must be held, on each side where the pair has an object, by that object. So must one that only stands
+in migrated items, once it is clear whose it is.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def attributed(
     that has, or had, the SMTP address which stands beside it. What is in `seen` is looked after there.
     """
     former: dict[Key, set[bytes]] = defaultdict(set)
-    for each in seen:
-        former[each.key].add(each.pair_id)
+    for known in seen:
+        former[known.key].add(known.pair_id)
     owned: list[Seen] = []
     nobodys: list[Found] = []
     for each in found:

@@ -27,7 +27,6 @@ class Side(IntEnum):
         return Side.TARGET if self is Side.SOURCE else Side.SOURCE
 
 
-
 class Kind(IntEnum):
     """What a recipient is; the numbers are those of isthmus.accounts.v1.RecipientKind."""
 
@@ -111,6 +110,7 @@ class DirectoryObject:
     def has_mailbox(self) -> bool:
         """Whether Exchange holds a mailbox for this account: it has a database and a mailbox GUID."""
         return bool(self.linked("homeMDB")) and bool(self.raw("msExchMailboxGuid"))
+
 
 # msExchRecipientTypeDetails and msExchRecipientDisplayType of resources: mailbox, mail user that stands for one.
 _ROOM_DETAILS = {16, 8589934592}
