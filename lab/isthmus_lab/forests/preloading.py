@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from importlib.resources import files
@@ -22,7 +23,9 @@ def preloaded(folder: Path) -> dict[str, str]:
         )
     if compiler is None:
         return {}
-    libraries = [_made("quick_keys", folder, compiler), *([_made("port_shift", folder, compiler)] if shift else [])]
+    libraries = [_made("port_shift", folder, compiler)] if shift else []
+    with contextlib.suppress(subprocess.CalledProcessError):  # a compiler without headers: passwords take longer
+        libraries.append(_made("quick_keys", folder, compiler))
     return {"LD_PRELOAD": ":".join(map(str, libraries)), "PORTSHIFT": str(shift)}
 
 
