@@ -17,8 +17,8 @@ from isthmus_mailbox.running import run_pass
 from tests.lab.copying import Copying, copying, listing, put, role
 from tests.plugins.conditions import conditions
 from tests.plugins.exchange import Exchanges, Office
+from tests.unit.mapi_bags import mail
 
-_OLD = 133_500_000_000_000_000
 _WITHOUT_STREAMS = {"fault": "error", "code": "ErrorInvalidOperation", "operations": ["ExportItems", "UploadItems"]}
 
 
@@ -26,31 +26,6 @@ _WITHOUT_STREAMS = {"fault": "error", "code": "ErrorInvalidOperation", "operatio
 async def box(exchanges: Exchanges, office: Office, database_url: str) -> AsyncIterator[Copying]:
     async with copying(exchanges, office, database_url) as box:
         yield box
-
-
-def mail(subject: str, number: int) -> Bag:
-    """A letter that was received."""
-    return Bag(
-        {
-            tags.PidTagMessageFlags: tags.MSGFLAG_READ if number % 2 else 0,
-            tags.PidTagMessageClass: "IPM.Note",
-            tags.PidTagSubject: subject,
-            tags.PidTagNormalizedSubject: subject,
-            tags.PidTagBody: f"{subject}: the quick brown fox\r\n",
-            tags.PidTagSearchKey: b"property" + number.to_bytes(8, "big"),
-            tags.PidTagCreationTime: _OLD,
-            tags.PidTagLastModificationTime: _OLD,
-            tags.PidTagMessageDeliveryTime: _OLD,
-            tags.PidTagClientSubmitTime: _OLD - 600_000_000,
-            tags.PidTagInternetMessageId: f"<{number}@alpha.test>",
-            tags.PidTagImportance: 2,
-            tags.PidTagFlagStatus: 2,
-            tags.PidNameKeywords: ["Blue", "Travel"],
-            tags.PidTagSentRepresentingName: "Berta",
-            tags.PidTagSentRepresentingAddressType: "SMTP",
-            tags.PidTagSentRepresentingEmailAddress: "berta@elsewhere.test",
-        }
-    )
 
 
 def streamed(bag: Bag) -> str:

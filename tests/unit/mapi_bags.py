@@ -1,4 +1,4 @@
-"""Property bags of any content, as Hypothesis draws them."""
+"""Property bags of any content, as Hypothesis draws them; and a plain letter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Attachment, Bag, Properties
+
+OLD = 133_500_000_000_000_000
+"""A FILETIME in January 2024."""
 
 signed = {bits: st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (16, 32, 64)}
 scalars: dict[int, st.SearchStrategy[Any]] = {
@@ -51,4 +54,29 @@ def bags(depth: int = 2) -> st.SearchStrategy[Bag]:
         properties(),
         st.lists(properties(4), max_size=3),
         st.lists(st.builds(Attachment, properties(4), embedded), max_size=2),
+    )
+
+
+def mail(subject: str, number: int) -> Bag:
+    """A mail that was received, with a search key of its number."""
+    return Bag(
+        {
+            tags.PidTagMessageFlags: tags.MSGFLAG_READ if number % 2 else 0,
+            tags.PidTagMessageClass: "IPM.Note",
+            tags.PidTagSubject: subject,
+            tags.PidTagNormalizedSubject: subject,
+            tags.PidTagBody: f"{subject}: the quick brown fox\r\n",
+            tags.PidTagSearchKey: b"property" + number.to_bytes(8, "big"),
+            tags.PidTagCreationTime: OLD,
+            tags.PidTagLastModificationTime: OLD,
+            tags.PidTagMessageDeliveryTime: OLD,
+            tags.PidTagClientSubmitTime: OLD - 600_000_000,
+            tags.PidTagInternetMessageId: f"<{number}@alpha.test>",
+            tags.PidTagImportance: 2,
+            tags.PidTagFlagStatus: 2,
+            tags.PidNameKeywords: ["Blue", "Travel"],
+            tags.PidTagSentRepresentingName: "Berta",
+            tags.PidTagSentRepresentingAddressType: "SMTP",
+            tags.PidTagSentRepresentingEmailAddress: "berta@elsewhere.test",
+        }
     )

@@ -32,8 +32,7 @@ from isthmus_mailbox.running import run_pass
 
 from tests.unit.exchange_in_process import Answers, services_in
 from tests.unit.mailbox_model import MemoryLedger, World
-
-_OLD = 133_500_000_000_000_000
+from tests.unit.mapi_bags import mail
 
 
 class Side:
@@ -78,31 +77,6 @@ def side(store: Store, folder: Path, version: str = "Exchange2016") -> Side:
     services = services_in(folder, store)
     settings = services.settings.model_copy(update={"version": version})
     return Side(Answering(replace(services, settings=settings)), store.mailbox(uuid4()), "olga@alpha.test")
-
-
-def mail(subject: str, number: int) -> Bag:
-    """A letter that was received."""
-    return Bag(
-        {
-            tags.PidTagMessageFlags: tags.MSGFLAG_READ if number % 2 else 0,
-            tags.PidTagMessageClass: "IPM.Note",
-            tags.PidTagSubject: subject,
-            tags.PidTagNormalizedSubject: subject,
-            tags.PidTagBody: f"{subject}: the quick brown fox\r\n",
-            tags.PidTagSearchKey: b"property" + number.to_bytes(8, "big"),
-            tags.PidTagCreationTime: _OLD,
-            tags.PidTagLastModificationTime: _OLD,
-            tags.PidTagMessageDeliveryTime: _OLD,
-            tags.PidTagClientSubmitTime: _OLD - 600_000_000,
-            tags.PidTagInternetMessageId: f"<{number}@alpha.test>",
-            tags.PidTagImportance: 2,
-            tags.PidTagFlagStatus: 2,
-            tags.PidNameKeywords: ["Blue", "Travel"],
-            tags.PidTagSentRepresentingName: "Berta",
-            tags.PidTagSentRepresentingAddressType: "SMTP",
-            tags.PidTagSentRepresentingEmailAddress: "berta@elsewhere.test",
-        }
-    )
 
 
 def kinds() -> dict[str, list[Bag]]:
