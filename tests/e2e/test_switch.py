@@ -21,7 +21,6 @@ from typing import Any
 import asyncpg
 import grpc
 import pytest
-from aiokafka import AIOKafkaConsumer
 from exchangelib import Message
 from isthmus.accounts.v1 import accounts_pb2
 from isthmus.accounts.v1.accounts_pb2_grpc import AccountMapServiceStub
@@ -29,7 +28,6 @@ from isthmus.events.v1 import directory_pb2, mailbox_pb2, project_pb2, switch_pb
 from isthmus_cli.runner.ports import free_ports
 from isthmus_cli.signing import make_keys
 from isthmus_events import Topic, ensure_topics, send
-from isthmus_events.event import decode
 from isthmus_events.topics import (
     ACCOUNT_PAIRS,
     DIRECTORY_PAIRS,
@@ -45,6 +43,7 @@ from isthmus_project import Project
 from isthmus_sync.mailbox import certificate
 
 from tests.conftest import Broker
+from tests.lab.mailbox_system import events, organisation
 from tests.plugins.clients import account_of
 from tests.plugins.exchange import Exchange, Exchanges, Office, Person
 from tests.processes import Process
@@ -92,20 +91,10 @@ class World:
 
     async def listen(self) -> None:
         """Hears everything from the beginning, and does what the other services would do about it."""
-        topics = {topic.name: topic for topic in HEARD}
-        consumer = AIOKafkaConsumer(
-            *topics,
-            bootstrap_servers=self.bootstrap,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            metadata_max_age_ms=1000,
-        )
-        async with consumer:
-            async for got in consumer:
-                event = decode(topics[got.topic], got.partition, got.offset, got.key, got.value, got.headers)
-                mover = self.movers.get(event.key)
-                if mover is not None:
-                    await self._heard(mover, event.data)
+        async for event in events(self.bootstrap, HEARD):
+            mover = self.movers.get(event.key)
+            if mover is not None:
+                await self._heard(mover, event.data)
 
     async def _heard(self, mover: Mover, said: Any) -> None:
         match said:
@@ -183,27 +172,6 @@ class World:
             pair_id=mover.id, collection=collection, state=mailbox_pb2.MAILBOX_STATE_IN_STEP, at=int(time.time() * 1e6)
         )
         await self.say(MAILBOX_PROGRESS, mover.id, message)
-
-
-def organisation(exchange: Exchange) -> dict[str, Any]:
-    own = exchange.organisation
-    return {
-        "name": own.name,
-        "directory": {
-            "url": exchange.forest.url,
-            "user": "svc",
-            "password": {"file": own.name},
-            "base": exchange.forest.base,
-        },
-        "exchange": {
-            "ews": exchange.ews,
-            "ca_file": f"{own.name}.pem",
-            "user": exchange.service_account[0],
-            "password": {"file": own.name},
-        },
-        "redirection": f"{{alias}}@{own.redirection_domain}",
-        "create": dict.fromkeys(("users_ou", "groups_ou", "contacts_ou"), own.root_ou),
-    }
 
 
 @dataclass

@@ -24,7 +24,7 @@ from isthmus.events.v1.mailbox_pb2 import (
 )
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_cli.signing import make_keys
-from isthmus_events import Topic, ensure_topics, send
+from isthmus_events import Event, Topic, ensure_topics, send
 from isthmus_events.event import decode
 from isthmus_events.topics import (
     MAILBOX_NOT_BROUGHT,
@@ -128,30 +128,36 @@ class MailboxSystem:
         return next(each for each in mover.passes if each.request_id == request)
 
     async def listen(self) -> None:
-        topics = {topic.name: topic for topic in _HEARD}
-        consumer = AIOKafkaConsumer(
-            *topics,
-            bootstrap_servers=self.bootstrap,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            metadata_max_age_ms=1000,
-        )
-        async with consumer:
-            async for got in consumer:
-                event = decode(topics[got.topic], got.partition, got.offset, got.key, got.value, got.headers)
-                mover = self.movers.get(event.key)
-                if isinstance(event.data, WorkerPressure):
-                    self.pressures.append(event.data)
-                elif mover is not None:
-                    heard: dict[type, list[Any]] = {
-                        MailboxProgress: mover.progress,
-                        PassCompleted: mover.passes,
-                        NotBrought: mover.not_brought,
-                    }
-                    heard[type(event.data)].append(event.data)
+        async for event in events(self.bootstrap, _HEARD):
+            mover = self.movers.get(event.key)
+            if isinstance(event.data, WorkerPressure):
+                self.pressures.append(event.data)
+            elif mover is not None:
+                heard: dict[type, list[Any]] = {
+                    MailboxProgress: mover.progress,
+                    PassCompleted: mover.passes,
+                    NotBrought: mover.not_brought,
+                }
+                heard[type(event.data)].append(event.data)
 
 
-def _organisation(exchange: Exchange) -> dict[str, Any]:
+async def events(bootstrap: str, topics: Sequence[Topic[Any]]) -> AsyncIterator[Event]:
+    """Everything that was and is said on these topics."""
+    named = {topic.name: topic for topic in topics}
+    consumer = AIOKafkaConsumer(
+        *named,
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        metadata_max_age_ms=1000,
+    )
+    async with consumer:
+        async for got in consumer:
+            yield decode(named[got.topic], got.partition, got.offset, got.key, got.value, got.headers)
+
+
+def organisation(exchange: Exchange) -> dict[str, Any]:
+    """What a project file says of it."""
     own = exchange.organisation
     password = {"file": own.name}
     return {
@@ -183,8 +189,8 @@ async def mailbox_system(
     await ensure_topics(bootstrap)
     document = {
         "project": "merge",
-        "source": _organisation(exchanges.alpha),
-        "target": _organisation(exchanges.beta),
+        "source": organisation(exchanges.alpha),
+        "target": organisation(exchanges.beta),
         "mailbox": {"interval_seconds": 0.5},
     }
     settings = {
