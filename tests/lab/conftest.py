@@ -1,14 +1,17 @@
-"""Fixtures of several tests of the directories."""
+"""Fixtures of several tests of the directories, and of what surrounds mail."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Broker
+from tests.lab.copying import copying
 from tests.lab.directory_system import System
+from tests.lab.surrounded import Surrounded
+from tests.plugins.exchange import Exchanges, Office
 from tests.plugins.forests import Forests, Units
 from tests.processes import Process
 
@@ -26,3 +29,9 @@ def system(
     yield system
     for process in (system.dirsync, system.accounts_process):
         print(process.tail(60))
+
+
+@pytest.fixture
+async def around(exchanges: Exchanges, office: Office, database_url: str) -> AsyncIterator[Surrounded]:
+    async with copying(exchanges, office, database_url) as box:
+        yield Surrounded(box, exchanges, office)

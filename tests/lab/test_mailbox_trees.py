@@ -20,7 +20,7 @@ from isthmus_mailbox.surroundings import Around, trees
 from isthmus_project import Surroundings
 
 from tests.lab.copying import Copying, copying, listing, put, role, stream
-from tests.lab.test_mailbox_surroundings import Known
+from tests.lab.surrounded import Known
 from tests.plugins.exchange import Exchanges, Office
 
 _ARCHIVE, _RECOVERABLE = "archivemsgfolderroot", "recoverableitemsdeletions"

@@ -22,6 +22,7 @@ from isthmus_lab.store.ids import PUBLIC
 from isthmus_lab.store.items import Items
 from isthmus_lab.store.mailbox import Mailbox
 from isthmus_lab.store.model import (
+    SEARCH,
     ChangeKind,
     Delete,
     Event,
@@ -45,6 +46,7 @@ __all__ = [
     "ARCHIVE_ROLES",
     "DEFAULT",
     "PUBLIC",
+    "SEARCH",
     "Ace",
     "And",
     "Bitmask",

@@ -26,6 +26,7 @@ COLUMNS: dict[PropertyKey, str] = {
     tags.PidTagCreationTime: "created",
     tags.PidTagLastModificationTime: "modified",
     tags.PidTagInternetArticleNumber: "item.number",
+    tags.PidTagParentEntryId: "entry_id_of_folder(folder)",
     tags.PidTagMessageSize: "size",
     tags.PidTagMessageSizeExtended: "size",
     tags.PidTagMessageFlags: "message_flags",

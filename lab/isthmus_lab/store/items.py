@@ -100,7 +100,7 @@ class Items:
 
     def find(
         self,
-        folder_id: bytes,
+        folders: bytes | Sequence[bytes],
         restriction: Restriction | None = None,
         *,
         sort: Sequence[tuple[PropertyKey, bool]] = (),
@@ -108,12 +108,14 @@ class Items:
         limit: int | None = None,
         associated: bool = False,
     ) -> Page:
-        """A part of the folder's contents. `sort` holds (property, descending); newest received first without."""
+        """A part of the contents of a folder, or of several together. `sort` holds (property, descending); newest
+        received first without.
+        """
         values: list[object] = []
         with self._mailbox.lock:
-            folder = self._mailbox.folders.get(folder_id)
-            matching = self._matching(folder_id, restriction, associated, values)
-            if restriction is None:
+            matching = self._matching(folders, restriction, associated, values)
+            if restriction is None and isinstance(folders, bytes):
+                folder = self._mailbox.folders.get(folders)
                 total = folder.associated if associated else folder.total
             else:
                 total = self._mailbox.sql(f"SELECT count(*) {matching}", values)[0][0]
@@ -126,7 +128,7 @@ class Items:
 
     def position(
         self,
-        folder_id: bytes,
+        folders: bytes | Sequence[bytes],
         condition: Restriction,
         restriction: Restriction | None = None,
         *,
@@ -139,7 +141,7 @@ class Items:
         meets = where(condition, values)
         by = _order(sort, values)
         places = f"SELECT {meets} AS meets, row_number() OVER (ORDER BY {by}) - 1 AS place"
-        places += f" {self._matching(folder_id, restriction, associated, values)}"
+        places += f" {self._matching(folders, restriction, associated, values)}"
         chosen = "max" if last else "min"
         [(place,)] = self._mailbox.sql(f"SELECT {chosen}(place) FROM ({places}) WHERE meets", values)
         return None if place is None else int(place)
@@ -230,10 +232,15 @@ class Items:
     # Within
 
     def _matching(
-        self, folder_id: bytes, restriction: Restriction | None, associated: bool, values: list[object]
+        self,
+        folders: bytes | Sequence[bytes],
+        restriction: Restriction | None,
+        associated: bool,
+        values: list[object],
     ) -> str:
-        values += (self._ids.folder_number(folder_id), associated)
-        matching = "FROM item WHERE folder = ? AND associated = ?"
+        numbers = [self._ids.folder_number(each) for each in ([folders] if isinstance(folders, bytes) else folders)]
+        values += (*numbers, associated)
+        matching = f"FROM item WHERE folder IN ({', '.join('?' * len(numbers))}) AND associated = ?"
         return matching if restriction is None else f"{matching} AND {where(restriction, values)}"
 
     def _all(self, folder: int, associated: bool) -> list[Row]:

@@ -125,6 +125,7 @@ class Mailbox:
             self._connection = _connect(self.path)
             restriction.register(self._connection)
             self.contents.register(self._connection)
+            self._connection.create_function("entry_id_of_folder", 1, lambda number: self.ids.folder(number))
             self._used(self)
         return self._connection
 

@@ -11,6 +11,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from isthmus_lab.mapi.bag import Bag, Properties
+from isthmus_lab.mapi.tags import NamedProperty, PtypString
+
+SEARCH = NamedProperty(UUID("5bd5ecb2-8f07-4c46-9a3c-7c4d05b9ae52"), "Search", PtypString)
+"""The property of a folder that holds what it looks for elsewhere, as its server writes it; a search folder has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class Folder:
     committed: int  # the last change of an item in it
     deleted: int  # how many items left it
     properties: Properties = field(hash=False)  # everything else that was set on it, by property key
+
+    @property
+    def is_search(self) -> bool:
+        """It shows items of other folders and holds none."""
+        return SEARCH in self.properties
 
 
 class Row(NamedTuple):

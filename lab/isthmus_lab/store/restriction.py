@@ -93,7 +93,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 # Properties that every item has; of others the empty column means that the item does not have them.
 _ALWAYS = {"message_flags", "(message_flags & 1)", "importance", "sensitivity", "flag_status", "has_attachments"}
-_ALWAYS |= {"size", "recurring", "associated", "item.number"}
+_ALWAYS |= {"size", "recurring", "associated", "item.number", "entry_id_of_folder(folder)"}
 # Texts that are compared and sorted without regard to case; ids are not among them.
 _TEXTS = {
     "item_class",

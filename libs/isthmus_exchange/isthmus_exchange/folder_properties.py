@@ -1,4 +1,4 @@
-"""Properties of folders that mean the same in every mailbox: no ids of folders, no counts, no times."""
+"""Properties of folders that mean the same in every mailbox: no counts, no times, no ids but one that is translated."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ PROPERTIES = {
     "DefaultPostMessageClass": FolderProperty(0x36E5, "String"),
     # How Outlook shows its counts, its colour and order: [MS-OXOCFG] 2.2.7.1.
     "ExtendedFolderFlags": FolderProperty(0x36DA, "Binary"),
+    # Its default view, an associated item of it: [MS-OXOCFG] 2.2.6. An entry id, so it is named anew on the other side.
+    "DefaultViewEntryId": FolderProperty(0x3616, "Binary"),
     # Retention: [MS-OXCMSG] 2.2.1.58. Tags keep their GUIDs where both organisations share them (Export-RetentionTags).
     "ArchiveTag": FolderProperty(0x3018, "Binary"),
     "PolicyTag": FolderProperty(0x3019, "Binary"),

@@ -7,9 +7,11 @@ import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
 
+from lxml import etree
+
 from .errors import EwsError
 from .names import MESSAGES, SEARCH_KEY, TYPES, M, T
-from .soap import Element, attribute, check
+from .soap import Element, attribute, check, text
 from .values import Entry, Folder, FolderMark, Item, ItemId, Traits
 
 # Every item has these as properties of its row, whatever its class; a server need not open the item to tell them.
@@ -176,6 +178,15 @@ def read_folder_id(message: Element) -> str:
     if found is None:
         raise ValueError("the server's answer lacks a FolderId")
     return found.get("Id", "")
+
+
+def plain(node: Element) -> str:
+    """An element as text with our prefix, without change keys and without blanks between elements."""
+    name = etree.QName(node).localname
+    given = sorted((str(key), str(value)) for key, value in node.items())
+    attributes = "".join(f" {key}={attribute(value)}" for key, value in given if key != "ChangeKey")
+    content = "".join(map(plain, node)) if len(node) else text(node.text or "")
+    return f"<t:{name}{attributes}>{content}</t:{name}>"
 
 
 def read_extended(element: Element) -> dict[int, str]:

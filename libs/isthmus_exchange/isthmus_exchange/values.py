@@ -191,6 +191,20 @@ class InboxRule(NamedTuple):
     items: tuple[str, ...]
 
 
+class SearchFolder(NamedTuple):
+    """A folder that shows what a restriction finds in others."""
+
+    id: str
+    parent: str
+    name: str
+    # <t:SearchParameters>, without change keys; equal texts mean the same.
+    parameters: str
+    # Ids of the folders in which it looks.
+    folders: tuple[str, ...]
+    # Entry ids of folders with which its restriction compares an item's own (PidTagParentEntryId), in base64.
+    entries: tuple[str, ...] = ()
+
+
 class FolderChanges(NamedTuple):
     """One answer of SyncFolderHierarchy."""
 

@@ -295,6 +295,7 @@ class Surroundings(_Strict):
     permissions: bool = Field(default=True, description="who may do what in folders, translated by the account map")
     rules: bool = Field(default=True, description="inbox rules, with the folders that they name on the other side")
     delegates: bool = Field(default=True, description="delegates and what they get, once they exist on the other side")
+    search_folders: bool = Field(default=True, description="search folders, with the folders in which they look there")
     recoverable_items: bool = Field(default=True, description="what people may still recover after they deleted it")
     archive: bool = Field(default=True, description="the archive mailbox, where both sides have one")
     out_of_office: bool = Field(default=True, description="automatic replies, at the switch")

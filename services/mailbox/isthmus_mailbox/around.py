@@ -41,4 +41,5 @@ async def _follow(p: Pass, around: Around) -> None:
         await delegates.follow(p, around)
     # After the delegates, who are given rights in folders: here are all of them, as they are.
     await folder_settings.follow(p, around)
-    await search_folders.follow(p, around)
+    if wanted.search_folders:
+        await search_folders.follow(p, around)

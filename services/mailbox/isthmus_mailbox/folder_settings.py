@@ -12,6 +12,7 @@ from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.folder_settings import Agreed, KeptAside
 from isthmus_sync.mailbox.model import FolderRow
 
+from isthmus_mailbox import entry_ids
 from isthmus_mailbox.passing import Pass, Side
 from isthmus_mailbox.surroundings import Around
 
@@ -35,6 +36,7 @@ async def _follow(
     p: Pass, around: Around, rows: list[FolderRow], some: list[FolderRow], before: dict[int, Agreed]
 ) -> None:
     told = await _read(p.from_side, {row.number: row.from_id or "" for row in some}, around)
+    lost = await _name_views(p, told)
     counterparts = await around.people.counterparts(folder_settings.people(told.values()))
     wants = {number: folder_settings.wanted(settings, counterparts) for number, settings in told.items()}
     # Whether the other side is still right is looked at when somebody asks; else only what changed is set.
@@ -60,8 +62,26 @@ async def _follow(
                 str(number),
                 hierarchy.path(rows, number),
                 folder_settings.without(want, failed.members, failed.properties).text(),
-                [*aside, *failed.aside],
+                [*aside, *lost.get(number, ()), *failed.aside],
             )
+
+
+async def _name_views(p: Pass, told: dict[int, FolderSettings]) -> dict[int, list[KeptAside]]:
+    """Name the default views as the to side does; for a folder whose view is not there, say so instead."""
+    views = {number: view for number, each in told.items() if (view := each.properties.get(_DEFAULT_VIEW))}
+    if not views:
+        return {}
+    names = await entry_ids.counterparts(p, set(views.values()))
+    for number, view in views.items():
+        properties = {**told[number].properties, _DEFAULT_VIEW: names.get(view, "")}
+        if view not in names:
+            del properties[_DEFAULT_VIEW]
+        told[number] = told[number]._replace(properties=properties)
+    return {number: [KeptAside("", _DEFAULT_VIEW, _NO_VIEW)] for number, view in views.items() if view not in names}
+
+
+_DEFAULT_VIEW = "DefaultViewEntryId"
+_NO_VIEW = "its default view is no item of this mailbox, or has not been copied"
 
 
 @dataclass

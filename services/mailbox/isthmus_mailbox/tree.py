@@ -99,9 +99,6 @@ async def _follow(p: Pass, top: str) -> None:
         state = answer.state
         if answer.last:
             break
-    for folder in changed:
-        if folder.search:
-            p.log.info("a search folder is not copied; it holds no items of its own", folder=folder.name)
     if changed or deleted or complete:
         if changed and not roles:
             roles = await trees.tops(p.from_side, (top,))

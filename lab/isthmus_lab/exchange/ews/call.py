@@ -177,6 +177,8 @@ class Call:
     def _granted(self, mailbox: Mailbox, folder: Folder, need: Rights) -> tuple[Mailbox, Folder]:
         """The folder, for somebody who has these rights; a public one where what needs these rights is done."""
         self.access(mailbox).demand(folder, need)
+        if folder.is_search and need & (Rights.CREATE | Rights.CREATE_SUBFOLDER):
+            raise EwsError("ErrorInvalidFolderTypeForOperation", "A search folder holds nothing of its own.")
         if mailbox.public:
             mailbox = self.services.public_folders.doing(mailbox, folder, need)
         return mailbox, folder

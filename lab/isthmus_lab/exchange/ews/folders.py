@@ -10,7 +10,7 @@ from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.store import Ace, Folder, Rights
 
-from . import extended
+from . import extended, search_folders
 from .errors import EwsError
 from .ids import ObjectId
 from .names import Element, child, elements, local, t, text
@@ -24,7 +24,11 @@ _ELEMENTS: Final = {
     "IPF.Contact": "ContactsFolder",
     "IPF.Task": "TasksFolder",
 }
-CLASSES: Final = {element: container for container, element in _ELEMENTS.items()} | {"Folder": "IPF.Note"}
+CLASSES: Final = {element: container for container, element in _ELEMENTS.items()} | {
+    "Folder": "IPF.Note",
+    "SearchFolder": "IPF.Note",
+}
+_WITH_UNREAD: Final = {"Folder", "SearchFolder", "TasksFolder"}
 _DEFAULT: Final = {"FolderId", "DisplayName", "TotalCount", "ChildFolderCount", "UnreadCount"}
 _ROLES: Final = schema.choices("DistinguishedFolderIdNameType")
 
@@ -79,6 +83,8 @@ class FolderShape:
 
 def element_of(folder: Folder) -> str:
     """The element that shows a folder of its class, ``Folder`` for most."""
+    if folder.is_search:
+        return "SearchFolder"
     parts = folder.container_class.split(".")
     return _ELEMENTS.get(".".join(parts[:2]), "Folder")
 
@@ -104,6 +110,8 @@ def value(folder: Folder, key: PropertyKey) -> Any:
     if key == tags.PidTagSubfolders:
         return folder.children > 0
     if key == tags.PidTagFolderType:
+        if folder.is_search:
+            return 2
         return 1 if folder.parent_id is not None else 0
     return getattr(folder, _OWN[key]) if key in _OWN else folder.properties.get(key)
 
@@ -111,6 +119,8 @@ def value(folder: Folder, key: PropertyKey) -> Any:
 def show(access: Access, folder: Folder, shape: FolderShape) -> Element:
     """The folder's element, for somebody with this access to its mailbox."""
     mailbox = access.mailbox
+    if folder.is_search and (shape.wants("TotalCount") or shape.wants("UnreadCount")):
+        folder = search_folders.counted(mailbox, folder)
     node = t(element_of(folder))
     plain: dict[str, str | None] = {
         "FolderClass": folder.container_class or None,
@@ -118,7 +128,7 @@ def show(access: Access, folder: Folder, shape: FolderShape) -> Element:
         "TotalCount": str(folder.total),
         "ChildFolderCount": str(folder.children),
         "DistinguishedFolderId": _role(access, folder),
-        "UnreadCount": str(folder.unread) if element_of(folder) in ("Folder", "TasksFolder") else None,
+        "UnreadCount": str(folder.unread) if element_of(folder) in _WITH_UNREAD else None,
     }
     for name in schema.order(f"{element_of(folder)}Type"):
         if name == "ExtendedProperty":
@@ -138,6 +148,8 @@ def show(access: Access, folder: Folder, shape: FolderShape) -> Element:
         elif name == "ReplicaList":
             if mailbox.public:
                 node.append(t(name, t("String", folder.properties[tags.PidTagReplicaList][:36].decode())))
+        elif name == "SearchParameters":
+            node.append(search_folders.show(folder))
         elif name == "PermissionSet":
             if Rights.OWNER in access.on(folder):
                 aces = mailbox.permissions.of(folder.id)
@@ -163,7 +175,7 @@ class Wanted:
             if local(each) == "ExtendedProperty":
                 key, found = extended.read(each)
                 self.properties[key] = found
-            elif local(each) not in ("DisplayName", "FolderClass", "PermissionSet"):
+            elif local(each) not in ("DisplayName", "FolderClass", "PermissionSet", "SearchParameters"):
                 raise EwsError("ErrorInvalidPropertySet", f"{local(each)} of a folder cannot be set.")
 
 

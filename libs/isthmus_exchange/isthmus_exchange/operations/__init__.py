@@ -1,6 +1,7 @@
 """The operations of EWS that the per-item path needs: one small file each, named after it."""
 
 from .attachments import CreateAttachment, GetAttachment
+from .convert_ids import ConvertIds, Format
 from .create_folder import CreateFolder
 from .create_items import CreateItems
 from .delegates import AddDelegates, GetDelegation, RemoveDelegates, UpdateDelegates
@@ -20,6 +21,7 @@ from .move_folder import MoveFolder
 from .move_item import MoveItems
 from .operation import Operation
 from .out_of_office import GetOutOfOffice, SetOutOfOffice
+from .search_folders import CreateSearchFolder, GetSearchFolders, SetSearch
 from .search_items import Hit, SearchItems, Sought
 from .set_folder_settings import FolderUpdate, SetFolderSettings
 from .subscribe import SubscribeToAll
@@ -31,9 +33,11 @@ from .upload_items import UploadItems
 
 __all__ = [
     "AddDelegates",
+    "ConvertIds",
     "CreateAttachment",
     "CreateFolder",
     "CreateItems",
+    "CreateSearchFolder",
     "DeleteFolder",
     "DeleteItems",
     "DescribeItems",
@@ -44,6 +48,7 @@ __all__ = [
     "FindFolders",
     "FindItem",
     "FolderUpdate",
+    "Format",
     "GetAttachment",
     "GetDelegation",
     "GetDistinguishedFolders",
@@ -54,6 +59,7 @@ __all__ = [
     "GetMime",
     "GetOutOfOffice",
     "GetProperties",
+    "GetSearchFolders",
     "Hit",
     "Label",
     "MoveFolder",
@@ -65,6 +71,7 @@ __all__ = [
     "SetFolderSettings",
     "SetOutOfOffice",
     "SetReadFlags",
+    "SetSearch",
     "Sought",
     "SubscribeToAll",
     "SyncFolderHierarchy",

@@ -13,6 +13,11 @@ from ..values import Folder, FolderMark
 from .operation import Operation, only
 
 PAGE = 1000
+_SEARCH_FOLDERS = (
+    '<m:Restriction><t:IsEqualTo><t:ExtendedFieldURI PropertyTag="0x3601" PropertyType="Integer"/>'
+    '<t:FieldURIOrConstant><t:Constant Value="2"/></t:FieldURIOrConstant></t:IsEqualTo></m:Restriction>'
+)
+"""By PidTagFolderType, [MS-OXCFOLD] 2.2.2.2.2.3."""
 Told = TypeVar("Told")
 
 
@@ -27,14 +32,15 @@ class TreePage(NamedTuple, Generic[Told]):
 
 @dataclass(frozen=True)
 class FindFolders(Operation[TreePage[Folder]]):
-    """Every folder at any depth below the root with this role, page by page."""
+    """Every folder at any depth below the root with this role, page by page; or the search folders among them."""
 
     offset: int = 0
     top: str = "msgfolderroot"
+    only_search: bool = False
     name = "FindFolder"
 
     def body(self, _newer: bool, /) -> str:
-        return _whole_tree(FOLDER_SHAPE, self.offset, self.top)
+        return _whole_tree(FOLDER_SHAPE, self.offset, self.top, _SEARCH_FOLDERS if self.only_search else "")
 
     def answer(self, messages: Sequence[Element]) -> TreePage[Folder]:
         return _page(messages, self.offset, read_folder)
@@ -76,11 +82,11 @@ class FindFolderNamed(Operation["str | None"]):
         return found[0].id if found else None
 
 
-def _whole_tree(shape: str, offset: int, top: str) -> str:
+def _whole_tree(shape: str, offset: int, top: str, restriction: str = "") -> str:
     return (
         f'<m:FindFolder Traversal="Deep">{shape}'
         f'<m:IndexedPageFolderView MaxEntriesReturned="{PAGE}" Offset="{offset}" BasePoint="Beginning"/>'
-        f"<m:ParentFolderIds>{distinguished(top)}</m:ParentFolderIds></m:FindFolder>"
+        f"{restriction}<m:ParentFolderIds>{distinguished(top)}</m:ParentFolderIds></m:FindFolder>"
     )
 
 

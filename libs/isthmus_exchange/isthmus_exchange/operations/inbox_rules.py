@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lxml import etree
-
 from ..names import M, T
-from ..soap import Element, attribute, check, text
+from ..shapes import plain
+from ..soap import Element, check, text
 from ..values import InboxRule
 from .operation import Operation, only
 
@@ -81,16 +80,7 @@ def _read(node: Element) -> InboxRule:
         enabled=node.findtext(f"{T}IsEnabled") == "true",
         supported=node.findtext(f"{T}IsNotSupported") != "true",
         in_error=node.findtext(f"{T}IsInError") == "true",
-        content="".join(_plain(each) for each in parts if each is not None),
+        content="".join(plain(each) for each in parts if each is not None),
         folders=folders,
         items=items,
     )
-
-
-def _plain(node: Element) -> str:
-    """An element as text with our prefix, without change keys and without blanks between elements."""
-    name = etree.QName(node).localname
-    given = sorted((str(key), str(value)) for key, value in node.items())
-    attributes = "".join(f" {key}={attribute(value)}" for key, value in given if key != "ChangeKey")
-    content = "".join(map(_plain, node)) if len(node) else text(node.text or "")
-    return f"<t:{name}{attributes}>{content}</t:{name}>"

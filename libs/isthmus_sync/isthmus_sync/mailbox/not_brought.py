@@ -17,7 +17,10 @@ LEFT_OUT = "items left out by filters"
 MOST_EXAMPLES = 10
 
 _ASIDE = {
-    "search folder": ("search folders", "name folders by their ids; people make them anew, Outlook its own by itself"),
+    "search folder": (
+        "search folders",
+        "look in folders that are not on the target, or were refused; people make them anew",
+    ),
     "folder": ("rights and properties of folders", "wait for people who do not exist on the target, or were refused"),
     "rules": ("inbox rules", "cannot be made on the target"),
     "delegates": ("delegates", "wait for people who do not exist on the target, or were refused"),

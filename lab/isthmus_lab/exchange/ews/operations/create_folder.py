@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from isthmus_lab.store import Ace, Rights
+from isthmus_lab.store import SEARCH, Ace, Rights
 
-from ..call import Call, operation
+from .. import search_folders
+from ..call import Call, not_public, operation
 from ..errors import EwsError
 from ..folders import CLASSES, Wanted, element_of, set_permissions
 from ..names import Element, child, local, m, t
@@ -25,8 +26,9 @@ def create_folder(call: Call) -> Answer:
         wanted.take(node)
         if not wanted.name:
             raise EwsError("ErrorFolderPropertRequestFailed", "A folder needs a DisplayName.")
-        if local(node) not in CLASSES:
-            raise EwsError("ErrorInvalidRequest", f"A {local(node)} cannot be created here.")
+        if local(node) == "SearchFolder":
+            not_public(mailbox)
+            wanted.properties[SEARCH] = search_folders.keep(call, mailbox, child(node, "SearchParameters"))
         container = wanted.container_class or CLASSES[local(node)]
         permission_set = child(node, "PermissionSet")
         with mailbox.transaction():

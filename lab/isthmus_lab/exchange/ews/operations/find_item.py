@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from isthmus_lab.store import Or, Restriction, Rights
+from isthmus_lab.store import And, Or, Restriction, Rights
 
-from .. import aqs, calendar_view, contacts_view
+from .. import aqs, calendar_view, contacts_view, search_folders
 from ..call import Call, operation
 from ..errors import EwsError
 from ..fields import View
@@ -45,12 +45,16 @@ def find_item(call: Call) -> Answer:
             return
         # The dumpster of a folder itself is gone since Exchange 2010: nothing is found there.
         seen = Or(()) if traversal == "SoftDeleted" else call.access(mailbox).seen(restriction)
-        find = partial(mailbox.items.find, folder.id, seen, sort=order, associated=traversal == "Associated")
+        places: bytes | list[bytes] = folder.id
+        if folder.is_search:
+            places, sought = search_folders.within(mailbox, folder)
+            seen = sought if seen is None else And((sought, seen))
+        find = partial(mailbox.items.find, places, seen, sort=order, associated=traversal == "Associated")
         part = contacts_view.page(contacts) if contacts is not None else window
         if part.condition is not None:
             condition = read(elements(part.condition)[0])
             place = mailbox.items.position(
-                folder.id, condition, seen, sort=order, associated=traversal == "Associated", last=part.from_end
+                places, condition, seen, sort=order, associated=traversal == "Associated", last=part.from_end
             )
             part = part.at(place, find(limit=0).total)
         views = partial(map, partial(call.view, mailbox, body=shape.body))

@@ -46,6 +46,8 @@ def sync_folder_items(call: Call) -> Answer:
             raise EwsError("ErrorInvalidRequest", f"MaxChangesReturned must be between 1 and {_MOST}.")
         mailbox, folder = synced_folder(call, need=Rights.READ_ANY)
         not_public(mailbox)
+        if folder.is_search:
+            raise EwsError("ErrorInvalidFolderTypeForOperation", "A search folder is asked with FindItem.")
         found = mailbox.sync.items(
             folder.id,
             unpack(text(call.element, "SyncState")),

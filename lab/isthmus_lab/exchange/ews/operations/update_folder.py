@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from isthmus_lab.store import Rights
+from isthmus_lab.store import SEARCH, Rights
 
-from .. import extended
+from .. import extended, search_folders
 from ..call import Call, operation
 from ..errors import EwsError
 from ..folders import Wanted, element_of, set_permissions
@@ -41,6 +41,11 @@ def update_folder(call: Call) -> Answer:
                 permission_sets.append((permission_set, local(update) == "AppendToFolderField"))
             elif local(update) == "AppendToFolderField":
                 raise EwsError("ErrorInvalidPropertyAppend", f"Nothing can be appended to {uri_of(path)}.")
+            elif local(path) == "FieldURI" and uri_of(path) == "folder:SearchParameters":
+                if not folder.is_search:
+                    raise EwsError("ErrorInvalidPropertySet", "The folder is no search folder.")
+                parameters = child(elements(update)[1], "SearchParameters")
+                wanted.properties[SEARCH] = search_folders.keep(call, mailbox, parameters)
             else:
                 wanted.take(elements(update)[1])
         written = target.get("ChangeKey")
