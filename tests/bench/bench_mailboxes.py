@@ -5,18 +5,26 @@ they sent is sent again, byte for byte, over as many connections, by a client th
 writes anything down. The second comparison is made as over a line: 20 ms there and back, and times for
 each call and item as published speeds of real servers suggest; there the plainest exchangelib script takes the
 mailboxes one after the other.
+
+    python -m tests.bench.bench_mailboxes [--only PART]…
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import gc
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
+from isthmus.accounts.v1.accounts_pb2 import Pair
+from isthmus_events import Lease
 from isthmus_exchange.body import Body
 from isthmus_exchange.client import Client
 from isthmus_exchange.line import Account, Answer, HttpsLine
 from isthmus_lab.organisation import ALPHA, BETA
+from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
@@ -34,10 +42,11 @@ _AT_ONCE = 8
 _CONNECTIONS = 10
 _SCRIPTED = 2
 """Of so many mailboxes the script is measured: it takes one after the other, so its speed is that of all."""
-_SCENARIOS = ((5_000, 1_000), (100_000, 400))
+_SMALL, _LARGE = (5_000, 1_000), (100_000, 400)
 """Bytes an item, items a mailbox."""
-_LARGE = (1_000, 100_000, 50)
-"""Bytes an item, items, folders."""
+_MANY = (1_000, 100_000, 50)
+"""Bytes an item, items, folders of the mailbox that does not change."""
+_ALONE = "the same requests alone"
 _LINE = {
     "round_trip_ms": 20,
     "call_ms": {"*": 5, "UploadItems": 15},
@@ -77,67 +86,98 @@ def _recorded(exchange: Exchange) -> tuple[Client, _Recording]:
     return client, line
 
 
-async def _passes(exchanges: Exchanges, pool: Pool, pairs: Sequence[tuple[Person, Person]]) -> tuple[Run, float]:
-    """The first pass of all mailboxes, and the seconds that its requests take by themselves."""
+async def _passes(exchanges: Exchanges, pool: Pool, pairs: Sequence[tuple[Person, Person]]) -> tuple[Run, Run]:
+    """The first pass of all mailboxes, and its requests by themselves."""
     alpha, exports = _recorded(exchanges.alpha)
     beta, uploads = _recorded(exchanges.beta)
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def one(source: Person, target: Person) -> None:
         async with room:
-            await run_pass(await new_pass(pool, alpha.mailbox(source.smtp), beta.mailbox(target.smtp), target))
+            made = await new_pass(pool, alpha.mailbox(source.smtp), beta.mailbox(target.smtp), target)
+            made.correspondents = _correspondents(pool, source, target)
+            await run_pass(made)
+
+    async def timed(work: Awaitable[object]) -> Run:
+        gc.collect()
+        began, cpu = time.perf_counter(), time.process_time()
+        await work
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+        return Run(seconds, cpu_seconds, alpha.counters.round_trips + beta.counters.round_trips)
 
     async with alpha, beta:
-        began, cpu = time.perf_counter(), time.process_time()
-        await asyncio.gather(*(one(*pair) for pair in pairs))
-        run = Run(
-            time.perf_counter() - began,
-            time.process_time() - cpu,
-            alpha.counters.round_trips + beta.counters.round_trips,
+        return (
+            await timed(asyncio.gather(*(one(*pair) for pair in pairs))),
+            await timed(asyncio.gather(exports.again(), uploads.again())),
         )
-        began = time.perf_counter()
-        await asyncio.gather(exports.again(), uploads.again())
-        return run, time.perf_counter() - began
 
 
-async def _many(exchanges: Exchanges, pool: Pool, size: int, count: int) -> list[Row]:
-    """The figures of one kind of mailboxes."""
-    sources = [exchanges.alpha.hire(ALPHA.people_ou, f"source{number}") for number in range(_MAILBOXES)]
+def _correspondents(pool: Pool, source: Person, target: Person) -> Correspondents:
+    """As a worker has them: who stands in the items is told of."""
+    pair = Pair(id=target.mailbox.bytes)
+    pair.source.smtp_addresses.append(source.smtp)
+    pair.target.smtp_addresses.append(target.smtp)
+    return Correspondents(pool, Lease("mailbox", 0, 1), "bench", pair)
+
+
+@asynccontextmanager
+async def _filled(exchanges: Exchanges, size: int, count: int) -> AsyncIterator[list[Person]]:
+    """People with mailboxes of this kind."""
+    people = [exchanges.alpha.hire(ALPHA.people_ou, f"source{number}") for number in range(_MAILBOXES)]
     async with client(exchanges.alpha, answer_seconds=300) as filling:
-        for source in sources:
-            await fill(filling.mailbox(source.smtp), size, count)
+        for person in people:
+            await fill(filling.mailbox(person.smtp), size, count)
+    yield people
 
-    def targets() -> list[Person]:
-        return [exchanges.beta.hire(BETA.people_ou, f"target{number}") for number in range(_MAILBOXES)]
 
+def _empty(exchanges: Exchanges) -> list[Person]:
+    return [exchanges.beta.hire(BETA.people_ou, f"target{number}") for number in range(_MAILBOXES)]
+
+
+async def _near(exchanges: Exchanges, pool: Pool, size: int, count: int) -> list[Row]:
+    """The figures of one kind of mailboxes, on servers that answer at once."""
+    async with _filled(exchanges, size, count) as sources:
+        run, raw = await _passes(exchanges, pool, list(zip(sources, _empty(exchanges), strict=True)))
     items = _MAILBOXES * count
-    title = f"{_MAILBOXES} mailboxes of {count} items of {size // 1000} kB"
-    run, raw = await _passes(exchanges, pool, list(zip(sources, targets(), strict=True)))
-    rows = [
-        Row(f"{title}: items a second", "1/s", items / run.seconds, "the same requests alone", items / raw),
+    title = _title(size, count)
+    return [
+        Row(f"{title}: items a second", "1/s", items / run.seconds, _ALONE, items / raw.seconds),
         Row(f"{title}: round trips an item", "requests", run.round_trips / items, "aim", 0.1),
         Row(
-            f"{title}: client CPU an item", "ms", 1000 * run.cpu_seconds / items, "the pass", 1000 * run.seconds / items
+            f"{title}: client CPU an item",
+            "ms",
+            1000 * run.cpu_seconds / items,
+            _ALONE,
+            1000 * raw.cpu_seconds / items,
         ),
     ]
-    with conditions(exchanges.alpha, delay=_LINE), conditions(exchanges.beta, delay=_LINE):
-        far, allowed = await _passes(exchanges, pool, list(zip(sources, targets(), strict=True)))
-        scripts = [
-            await asyncio.to_thread(script, exchanges, *pair)
-            for pair in zip(sources[:_SCRIPTED], targets(), strict=False)
-        ]
+
+
+async def _far(exchanges: Exchanges, pool: Pool, size: int, count: int) -> list[Row]:
+    """The same as over a line, beside the script."""
+    async with _filled(exchanges, size, count) as sources:
+        with conditions(exchanges.alpha, delay=_LINE), conditions(exchanges.beta, delay=_LINE):
+            run, raw = await _passes(exchanges, pool, list(zip(sources, _empty(exchanges), strict=True)))
+            scripts = [
+                await asyncio.to_thread(script, exchanges, *pair)
+                for pair in zip(sources[:_SCRIPTED], _empty(exchanges), strict=False)
+            ]
+    items = _MAILBOXES * count
     theirs = _SCRIPTED * count / sum(each.seconds for each in scripts)
-    title += ", as over a line"
+    title = f"{_title(size, count)}, as over a line"
     return [
-        *rows,
-        Row(f"{title}: items a second", "1/s", items / far.seconds, "exchangelib script", theirs),
-        Row(f"{title}: the same", "1/s", items / far.seconds, "the same requests alone", items / allowed),
+        Row(f"{title}: items a second", "1/s", items / run.seconds, "exchangelib script", theirs),
+        Row(f"{title}: the same", "1/s", items / run.seconds, _ALONE, items / raw.seconds),
     ]
+
+
+def _title(size: int, count: int) -> str:
+    return f"{_MAILBOXES} mailboxes of {count} items of {size // 1000} kB"
 
 
 async def _unchanged(exchanges: Exchanges, pool: Pool) -> list[Row]:
     """A pass over a large mailbox in which nothing happened since the last one."""
-    size, count, folders = _LARGE
+    size, count, folders = _MANY
     source, target = (
         exchanges.alpha.hire(ALPHA.people_ou, "large"),
         exchanges.beta.hire(BETA.people_ou, "large"),
@@ -169,19 +209,27 @@ async def _unchanged(exchanges: Exchanges, pool: Pool) -> list[Row]:
     return rows
 
 
-async def _everything(exchanges: Exchanges, pool: Pool) -> list[Row]:
-    rows = []
-    for size, count in _SCENARIOS:
-        rows += await _many(exchanges, pool, size, count)
-    return rows + await _unchanged(exchanges, pool)
+_PARTS: dict[str, Callable[[Exchanges, Pool], Awaitable[list[Row]]]] = {
+    "small": lambda exchanges, pool: _near(exchanges, pool, *_SMALL),
+    "large": lambda exchanges, pool: _near(exchanges, pool, *_LARGE),
+    "small-far": lambda exchanges, pool: _far(exchanges, pool, *_SMALL),
+    "large-far": lambda exchanges, pool: _far(exchanges, pool, *_LARGE),
+    "unchanged": _unchanged,
+}
 
 
-def run() -> list[Row]:
+def run(parts: Iterable[str] = _PARTS) -> list[Row]:
     """Everything; takes about eight minutes."""
-    return on_servers(_everything)
+    return [row for name in parts for row in on_servers(_PARTS[name])]
+
+
+def main() -> None:
+    from tests.bench.report import show
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=_PARTS, action="append", help="a part of it")
+    show(run(parser.parse_args().only or _PARTS))
 
 
 if __name__ == "__main__":
-    from tests.bench.report import show
-
-    show(run())
+    main()

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -538,8 +538,17 @@ class MemoryLedger:
     async def known(self, from_ids: Collection[str]) -> dict[str, ItemRow]:
         return {each: self.item_rows[each] for each in from_ids if each in self.item_rows}
 
-    async def known_in(self, folder: int) -> dict[str, ItemRow]:
-        return {row.from_id: row for row in self.item_rows.values() if row.folder == folder}
+    async def count_in(self, folder: int) -> int:
+        return sum(row.folder == folder for row in self.item_rows.values())
+
+    async def filled(self) -> set[int]:
+        return {row.folder for row in self.item_rows.values()} | {row.folder for row in self.staged_rows.values()}
+
+    async def others(self, folder: int, present: Container[str], limit: int) -> list[str]:
+        rows: list[ItemRow | Staged] = [*self.item_rows.values(), *self.staged_rows.values()]
+        leaving = {row.from_id for row in self.staged_rows.values() if row.work is Work.DELETE}
+        ids = {row.from_id for row in rows if row.folder == folder and row.from_id not in leaving}
+        return [each for each in sorted(ids) if each not in present][:limit]
 
     async def came_by(self, way: Way) -> dict[str, ItemRow]:
         return {row.from_id: row for row in self.item_rows.values() if row.way is way}
@@ -553,9 +562,6 @@ class MemoryLedger:
 
     async def staged(self, from_ids: Collection[str]) -> dict[str, Staged]:
         return {each: self.staged_rows[each] for each in from_ids if each in self.staged_rows}
-
-    async def staged_in(self, folder: int) -> dict[str, Staged]:
-        return {row.from_id: row for row in self.staged_rows.values() if row.folder == folder}
 
     async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
         rows = [
@@ -615,6 +621,9 @@ class MemoryLedger:
             self.staged_rows.pop(from_id, None)
         for staged in change.stage:
             self._stage(staged)
+        for intended in change.intents:
+            before = self.staged_rows[intended.from_id]
+            self.staged_rows[intended.from_id] = replace(before, intent=intended.intent)
         self.resent_keys |= set(change.resent)
 
     def _stage(self, row: Staged) -> None:

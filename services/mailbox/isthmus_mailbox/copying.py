@@ -66,8 +66,8 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
     change = LedgerChange()
     for each, answer in zip(ready, answers, strict=bool(answers)):
         if isinstance(answer, EwsError) and ways.worth_another_way(answer, each.staged.attempts):
-            # Its intent goes: this write did not happen.
-            change.stage.append(each.staged)
+            # This write did not happen.
+            change.intents.append(each.staged)
             others.append(_refused(each, answer))
         else:
             record(p, change, each, answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from asyncpg import Record
 from isthmus.events.v1.mailbox_pb2 import ItemSetAside
@@ -23,7 +23,6 @@ from isthmus_sync.mailbox.model import (
     Staged,
     Work,
 )
-from isthmus_sync.mailbox.staging import deletion
 from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox.ids import pack, pack_optional, unpack, unpack_optional
@@ -38,10 +37,11 @@ _PUT_FOLDER = """
         gone = excluded.gone, settled = excluded.settled, intent_write = excluded.intent_write,
         intent_until = excluded.intent_until, intent_parent = excluded.intent_parent, intent_name = excluded.intent_name
 """
-_PUT_ITEM = """
+_PUT_ITEMS = """
     INSERT INTO item (pair_id, source_id, target_id, folder, search_key, size, associated, is_read,
                       source_change_key, target_change_key, modified, way)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    SELECT $1, * FROM unnest($2::bytea[], $3::bytea[], $4::integer[], $5::bytea[], $6::bigint[], $7::boolean[],
+                             $8::boolean[], $9::bytea[], $10::bytea[], $11::text[], $12::smallint[])
     ON CONFLICT (pair_id, source_id) DO UPDATE SET
         target_id = excluded.target_id, folder = excluded.folder, search_key = excluded.search_key,
         size = excluded.size, associated = excluded.associated, is_read = excluded.is_read,
@@ -51,8 +51,14 @@ _PUT_ITEM = """
 _STAGE = """
     INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
                       attempts, not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-            CASE WHEN $18::bigint = 0 THEN nextval('work_sequence') ELSE $18 END)
+    SELECT $1, source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
+           not_before, reason, intent_action, intent_until, intent_moved, traits,
+           CASE WHEN sequence = 0 THEN nextval('work_sequence') ELSE sequence END
+    FROM unnest($2::bytea[], $3::integer[], $4::smallint[], $5::bytea[], $6::bigint[], $7::boolean[], $8::boolean[],
+                $9::bytea[], $10::text[], $11::integer[], $12::double precision[], $13::text[], $14::smallint[],
+                $15::double precision[], $16::bytea[], $17::text[], $18::bigint[])
+         AS new (source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
+                 not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
     ON CONFLICT (pair_id, source_id) DO UPDATE SET
         folder = excluded.folder, work = excluded.work, search_key = excluded.search_key, size = excluded.size,
         associated = excluded.associated, is_read = excluded.is_read, change_key = excluded.change_key,
@@ -60,6 +66,37 @@ _STAGE = """
         reason = excluded.reason, intent_action = excluded.intent_action, intent_until = excluded.intent_until,
         intent_moved = excluded.intent_moved, traits = excluded.traits, sequence = excluded.sequence
 """
+_DELETE_ALL = """
+    WITH never_copied AS (
+        DELETE FROM work WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
+            SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id AND item.folder = $2)
+    )
+    INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
+                      attempts, not_before, reason, sequence)
+    SELECT pair_id, source_id, folder, 2, search_key, size, associated, is_read, source_change_key, modified,
+           0, 0, '', nextval('work_sequence')
+    FROM item WHERE pair_id = $1 AND folder = $2
+    ON CONFLICT (pair_id, source_id) DO UPDATE SET
+        folder = excluded.folder, work = excluded.work, search_key = excluded.search_key, size = excluded.size,
+        associated = excluded.associated, is_read = excluded.is_read, change_key = excluded.change_key,
+        modified = excluded.modified, attempts = excluded.attempts, not_before = excluded.not_before,
+        reason = excluded.reason, intent_action = excluded.intent_action, intent_until = excluded.intent_until,
+        intent_moved = excluded.intent_moved, traits = excluded.traits, sequence = excluded.sequence
+"""
+_INTEND = """
+    UPDATE work SET intent_action = new.action, intent_until = new.until, intent_moved = new.moved
+    FROM unnest($2::bytea[], $3::smallint[], $4::double precision[], $5::bytea[])
+         AS new (source_id, action, until, moved)
+    WHERE work.pair_id = $1 AND work.source_id = new.source_id
+"""
+_OTHERS = """
+    SELECT source_id FROM item WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
+        SELECT FROM work WHERE work.pair_id = $1 AND work.source_id = item.source_id AND work = 2)
+    UNION ALL
+    SELECT source_id FROM work WHERE pair_id = $1 AND folder = $2 AND work <> 2 AND NOT EXISTS (
+        SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id AND item.folder = $2)
+"""
+_AT_ONCE = 1000
 
 
 class DatabaseLedger:
@@ -88,8 +125,26 @@ class DatabaseLedger:
     async def known(self, from_ids: Collection[str]) -> dict[str, ItemRow]:
         return await self._items("source_id = ANY($2::bytea[])", [pack(each) for each in from_ids])
 
-    async def known_in(self, folder: int) -> dict[str, ItemRow]:
-        return await self._items("folder = $2", folder)
+    async def count_in(self, folder: int) -> int:
+        count: int = await self._pool.fetchval(
+            "SELECT count(*) FROM item WHERE pair_id = $1 AND folder = $2", self._pair, folder
+        )
+        return count
+
+    async def filled(self) -> set[int]:
+        rows = await self._pool.fetch(
+            "SELECT DISTINCT folder FROM item WHERE pair_id = $1 UNION SELECT folder FROM work WHERE pair_id = $1",
+            self._pair,
+        )
+        return {row["folder"] for row in rows}
+
+    async def others(self, folder: int, present: Container[str], limit: int) -> list[str]:
+        found: list[str] = []
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            cursor = await connection.cursor(_OTHERS, self._pair, folder)
+            while len(found) < limit and (rows := await cursor.fetch(_AT_ONCE)):
+                found += (from_id for row in rows if (from_id := unpack(row["source_id"])) not in present)
+        return found
 
     async def came_by(self, way: Way) -> dict[str, ItemRow]:
         return await self._items("way = $2", way)
@@ -109,9 +164,6 @@ class DatabaseLedger:
     async def staged(self, from_ids: Collection[str]) -> dict[str, Staged]:
         rows = await self._work("source_id = ANY($2::bytea[])", [pack(each) for each in from_ids])
         return {row.from_id: row for row in rows}
-
-    async def staged_in(self, folder: int) -> dict[str, Staged]:
-        return {row.from_id: row for row in await self._work("folder = $2", folder)}
 
     async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
         return await self._work(
@@ -183,9 +235,7 @@ class DatabaseLedger:
                 self._pair,
                 number,
             )
-            await connection.execute("DELETE FROM work WHERE pair_id = $1 AND folder = $2", self._pair, number)
-            rows = await connection.fetch("SELECT * FROM item WHERE pair_id = $1 AND folder = $2", self._pair, number)
-            await self._stage(connection, [deletion(_item(row)) for row in rows])
+            await connection.execute(_DELETE_ALL, self._pair, number)
         lost = [*change.reset_folders, *change.removed_folders]
         for table in ("item", "work") if lost else ():
             await connection.execute(
@@ -210,10 +260,13 @@ class DatabaseLedger:
         if change.forget:
             await self._delete(connection, "item", change.forget)
         if change.items:
-            await connection.executemany(_PUT_ITEM, [(self._pair, *_item_values(row)) for row in change.items])
+            await self._put(connection, _PUT_ITEMS, map(_item_values, change.items))
         if change.unstage:
             await self._delete(connection, "work", change.unstage)
-        await self._stage(connection, change.stage)
+        if change.stage:
+            await self._put(connection, _STAGE, map(_staged_values, change.stage))
+        if change.intents:
+            await self._intend(connection, change.intents)
         if change.resent:
             await connection.executemany(
                 "INSERT INTO resent (pair_id, folder, search_key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
@@ -227,9 +280,16 @@ class DatabaseLedger:
             [pack(each) for each in from_ids],
         )
 
-    async def _stage(self, connection: Connection, rows: Collection[Staged]) -> None:
-        if rows:
-            await connection.executemany(_STAGE, [(self._pair, *_staged_values(row)) for row in rows])
+    async def _put(self, connection: Connection, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """All rows by one statement, their columns as arrays. Of two with one id, which is first, the later counts."""
+        by_id = {row[0]: row for row in rows}
+        await connection.execute(statement, self._pair, *map(list, zip(*by_id.values(), strict=True)))
+
+    async def _intend(self, connection: Connection, rows: Collection[Staged]) -> None:
+        columns = zip(*((pack(row.from_id), *_intent_values(row.intent)) for row in rows), strict=True)
+        done = await connection.execute(_INTEND, self._pair, *map(list, columns))
+        if done != f"UPDATE {len(rows)}":
+            raise RuntimeError(f"intents for {len(rows)} items that are staged: {done}")
 
     async def _tell(self, connection: Connection, rows: Collection[Staged]) -> None:
         folders = await read_folders(connection, self._pair)
@@ -346,8 +406,11 @@ def _staged(row: Record) -> Staged:
     )
 
 
+def _intent_values(intent: Intent | None) -> tuple[object, ...]:
+    return (intent.action, intent.answer_by, pack(intent.moved_from)) if intent else (None, None, None)
+
+
 def _staged_values(row: Staged) -> tuple[object, ...]:
-    intent = row.intent
     return (
         pack(row.from_id),
         row.folder,
@@ -361,7 +424,7 @@ def _staged_values(row: Staged) -> tuple[object, ...]:
         row.attempts,
         row.not_before,
         _clean(row.reason),
-        *((intent.action, intent.answer_by, pack(intent.moved_from)) if intent else (None, None, None)),
+        *_intent_values(row.intent),
         None if row.traits is None else json.dumps(row.traits),
         row.sequence,
     )

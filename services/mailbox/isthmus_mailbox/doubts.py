@@ -64,7 +64,7 @@ async def settle_items(p: Pass) -> None:
         else:
             await p.write(
                 LedgerChange(
-                    stage=[replace(row, intent=None) for row in lost],
+                    intents=[replace(row, intent=None) for row in lost],
                     resent=[
                         (row.folder, row.search_key)
                         for row in lost

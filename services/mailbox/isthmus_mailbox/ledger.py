@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from typing import Protocol
 
 from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged, Work
@@ -26,7 +26,14 @@ class Ledger(Protocol):
 
     async def known(self, from_ids: Collection[str]) -> dict[str, ItemRow]: ...
 
-    async def known_in(self, folder: int) -> dict[str, ItemRow]: ...
+    async def count_in(self, folder: int) -> int:
+        """How many items the ledger has in this folder."""
+
+    async def filled(self) -> set[int]:
+        """Folders of which the ledger has items or work."""
+
+    async def others(self, folder: int, present: Container[str], limit: int) -> list[str]:
+        """From ids of items and work of this folder that are not `present`, and not to be deleted already."""
 
     async def came_by(self, way: Way) -> dict[str, ItemRow]: ...
 
@@ -37,8 +44,6 @@ class Ledger(Protocol):
         """Which of these items of the to side the ledger knows, by to id."""
 
     async def staged(self, from_ids: Collection[str]) -> dict[str, Staged]: ...
-
-    async def staged_in(self, folder: int) -> dict[str, Staged]: ...
 
     async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
         """Work without an intent that is due, by sequence, from the one after `after` on."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container, Sequence
 
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import SyncFolderItems
-from isthmus_exchange.values import FolderMark, Item
+from isthmus_exchange.values import FolderMark, ItemChange, ItemChanges
 from isthmus_sync.mailbox import staging
+from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import FolderRow, LedgerChange
 
 from isthmus_mailbox import choosing, trees
@@ -15,6 +16,8 @@ from isthmus_mailbox.passing import Pass, in_parallel
 
 _FOLDERS_AT_ONCE = 3
 """Exchange limits parallel Sync calls of one mailbox (ConcurrentSyncCalls, 5)."""
+_CHUNK = 1000
+_ABSENT = 20_000
 
 
 async def follow(p: Pass) -> None:
@@ -25,6 +28,8 @@ async def follow(p: Pass) -> None:
     told = await trees.marks(p.from_side, p.trees, tops)
     p.marks.sweep(p.clock(), wanted=p.eager)
     rows = [(row, told.get(row.from_id or "")) for row in followed]
+    unlisted = {row.number for row in followed if row.sync_state is None}
+    lost = unlisted & await p.ledger.filled() if unlisted else unlisted
 
     async def each() -> AsyncIterator[tuple[FolderRow, FolderMark | None]]:
         for row, mark in rows:
@@ -34,70 +39,86 @@ async def follow(p: Pass) -> None:
 
     async def one(piece: tuple[FolderRow, FolderMark | None]) -> None:
         row, mark = piece
-        await _follow_folder(p, row)
+        await _follow_folder(p, row, lost=row.number in lost)
         p.marks.listed(row.number, mark, told_at)
 
     await in_parallel(each(), _FOLDERS_AT_ONCE, one)
 
 
-async def _follow_folder(p: Pass, row: FolderRow) -> None:
-    state = row.sync_state
+async def _follow_folder(p: Pass, row: FolderRow, *, lost: bool) -> None:
     try:
-        if state is not None and await _page_by_page(p, row, state):
-            return
-        if await p.ledger.known_in(row.number) or await p.ledger.staged_in(row.number):
-            await _reconcile(p, row)
-        else:
-            await _page_by_page(p, row, None)
+        if not lost:
+            try:
+                await _page_by_page(p, row)
+                return
+            except EwsError as error:
+                if error.code != "ErrorInvalidSyncStateData" or row.sync_state is None:
+                    raise
+        p.log.warning("a folder's sync state was lost; it is compared with the ledger", folder=row.name)
+        await _compare(p, row)
     except EwsError as error:
         if error.kind is not Kind.GONE:
             raise
         # Deleted since the tree was followed; the next pass will know.
 
 
-async def _page_by_page(p: Pass, row: FolderRow, since: str | None) -> bool:
-    """False when the server does not take the state `since` any more, nor one that it gave on the way from there."""
-    state = since
-    while True:
-        try:
-            answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state, bool(p.filters)))
-        except EwsError as error:
-            if error.code != "ErrorInvalidSyncStateData" or since is None:
-                raise
-            p.log.warning("a folder's sync state was lost; it is compared with the ledger", folder=row.name)
-            return False
-        if answer.changes:
-            ids = {change.id for change in answer.changes}
-            known, staged = await p.ledger.known(ids), await p.ledger.staged(ids)
-            now = p.from_side.now()
-            change = staging.stage(row.number, answer.changes, known, staged, now, await choosing.chooser(p))
-            change.sync_states[row.number] = answer.state
+async def _page_by_page(p: Pass, row: FolderRow) -> None:
+    """Take the changes since the folder's sync state. Raises ErrorInvalidSyncStateData when the server does not take
+    that any more, nor one that it gave on the way from there.
+    """
+    state = row.sync_state
+    async for answer in _answers(p, row, state):
+        if answer.changes or state is None:
+            change = await _staged(p, row, answer.changes)
+            change.sync_states[row.number] = state = answer.state
             await p.write(change)
-        elif state is None:
-            await p.write(LedgerChange(sync_states={row.number: answer.state}))
-        if answer.last:
-            return True
+
+
+async def _compare(p: Pass, row: FolderRow) -> None:
+    """List the whole folder: nothing that is on the other side is copied again, and what the ledger has beyond the
+    listing is gone. The sync state is written last; a pass that dies before begins anew.
+    """
+    present = _Present()
+    state = ""
+    async for answer in _answers(p, row, None):
+        present.follow(answer.changes)
+        await p.write(await _staged(p, row, answer.changes))
         state = answer.state
+    while absent := await p.ledger.others(row.number, present, _ABSENT):
+        for some in by_count(absent, _CHUNK):
+            await p.write(await _staged(p, row, [ItemChange(each) for each in some]))
+    await p.write(LedgerChange(sync_states={row.number: state}))
 
 
-async def _reconcile(p: Pass, row: FolderRow) -> None:
-    """List the whole folder and compare it with the ledger: nothing that is on the other side is copied again."""
-    listing: dict[str, Item] = {}
-    state: str | None = None
-    while True:
+async def _answers(p: Pass, row: FolderRow, state: str | None) -> AsyncIterator[ItemChanges]:
+    last = False
+    while not last:
         answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state, bool(p.filters)))
-        for each in answer.changes:
-            if each.item is not None:
-                listing[each.id] = each.item
-            elif each.is_read is None:
-                listing.pop(each.id, None)
-            elif each.id in listing:
-                listing[each.id] = listing[each.id]._replace(is_read=each.is_read)
-        state = answer.state
-        if answer.last:
-            break
-    known, staged = await p.ledger.known_in(row.number), await p.ledger.staged_in(row.number)
-    now = p.from_side.now()
-    change = staging.reconcile(row.number, listing.values(), known, staged, now, await choosing.chooser(p))
-    change.sync_states[row.number] = state
-    await p.write(change)
+        yield answer
+        state, last = answer.state, answer.last
+
+
+async def _staged(p: Pass, row: FolderRow, changes: Sequence[ItemChange]) -> LedgerChange:
+    ids = {change.id for change in changes}
+    known, staged = await p.ledger.known(ids), await p.ledger.staged(ids)
+    return staging.stage(row.number, changes, known, staged, p.from_side.now(), await choosing.chooser(p))
+
+
+class _Present(Container[str]):
+    """Which items a folder holds, as far as it was told: a hash for each, as there may be a hundred thousand.
+
+    Of 2⁶⁴, so it does not happen that an item is taken for another one.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = set[int]()
+
+    def follow(self, changes: Sequence[ItemChange]) -> None:
+        for change in changes:
+            if change.item is not None:
+                self._hashes.add(hash(change.id))
+            elif change.is_read is None:
+                self._hashes.discard(hash(change.id))
+
+    def __contains__(self, item: object) -> bool:
+        return hash(item) in self._hashes

@@ -33,7 +33,7 @@ async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
         intents = [
             replace(each.arrived, intent=Intent(Action.MOVE, until, moved_from=each.row.from_id)) for each in batch
         ]
-        await p.write(LedgerChange(stage=intents))
+        await p.write(LedgerChange(intents=intents))
 
     try:
         answers = await p.to_side.call(MoveItems(tuple(each.row.to_id for each in batch), folder), announce)
@@ -41,7 +41,7 @@ async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
         p.doubt = True
         return
     except NOT_DONE:
-        await p.write(LedgerChange(stage=[each.arrived for each in batch]))
+        await p.write(LedgerChange(intents=[each.arrived for each in batch]))
         raise
     change = LedgerChange()
     for each, answer in zip(batch, answers, strict=True):

@@ -54,7 +54,7 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
     """The server's answers for the items of the batch. None at all (an empty list): it is in doubt."""
 
     async def announce(until: float) -> None:
-        await p.write(LedgerChange(stage=[_intended(each, until) for each in batch]))
+        await p.write(LedgerChange(intents=[_intended(each, until) for each in batch]))
 
     attempt = 0
     while True:
@@ -67,11 +67,11 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
             return []
         except ServerBusyError:
             # Nothing happened, and the budget waits for as long as the server asks before it lets the next one go.
-            await p.write(LedgerChange(stage=[each.staged for each in batch]))
+            await p.write(LedgerChange(intents=[each.staged for each in batch]))
             if attempt == _BUSY_ATTEMPTS:
                 raise
         except NOT_DONE:
-            await p.write(LedgerChange(stage=[each.staged for each in batch]))
+            await p.write(LedgerChange(intents=[each.staged for each in batch]))
             raise
 
 

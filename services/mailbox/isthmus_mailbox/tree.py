@@ -271,7 +271,7 @@ async def remove(p: Pass) -> None:
     doomed, forgotten = hierarchy.removals(rows, await trees.read(p.to_side, p.trees))
     for row in doomed:
         change = LedgerChange(removed_folders=[row.number])
-        change.outcomes[Outcome.DELETED] = len(await p.ledger.known_in(row.number))
+        change.outcomes[Outcome.DELETED] = await p.ledger.count_in(row.number)
 
         async def announce(until: float, row: FolderRow = row) -> None:
             await p.write(LedgerChange(folders=[replace(row, intent=FolderIntent(FolderWrite.DELETE, until))]))

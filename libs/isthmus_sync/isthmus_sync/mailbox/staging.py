@@ -57,24 +57,6 @@ def stage(
     return result
 
 
-def reconcile(
-    folder: int,
-    listing: Iterable[Item],
-    known: Mapping[str, ItemRow],
-    staged: Mapping[str, Staged],
-    seen_at: float,
-    choose: Callable[[Staged], Staged] = _all,
-) -> LedgerChange:
-    """The work of a folder whose whole contents were listed because its sync state was lost.
-
-    `known` and `staged` hold all rows of the folder.
-    """
-    present = [ItemChange(item.id, item) for item in listing]
-    ids = {change.id for change in present}
-    absent = [ItemChange(from_id) for from_id in {**known, **staged} if from_id not in ids]
-    return stage(folder, [*present, *absent], known, staged, seen_at, choose)
-
-
 def is_content(item: Item | Entry) -> bool:
     """Whether an item is copied as an item."""
     return not (item.associated and item.item_class.casefold().startswith(_NOT_ITEMS))
