@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 from bisect import bisect
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,8 +22,7 @@ LOOKED_AT = 1 << 20
 """Characters of base64 of each item: sender, recipients and most bodies; attachments come behind them."""
 
 _LONGEST = 2 * 1024
-_RECIPIENT = b"\x03\x00\x03\x40"  # the marker StartRecip, 0x40030003
-_TEXT = b"\x1f"  # with a zero behind it PtypString, in front of a property's id; one byte is found much faster than two
+_RECIPIENT = re.compile(rb"\x03\x00\x03\x40")  # the marker StartRecip, 0x40030003
 _ADDRESSES = {  # PidTag…EmailAddress: whose address the property is
     b"\x1f\x0c": "sender",  # Sender, 0x0C1F
     b"\x65\x00": "author",  # SentRepresenting, 0x0065: also the organiser of a meeting
@@ -34,8 +33,12 @@ _BESIDE = {  # PidTag…SmtpAddress: the same party by SMTP
     b"\x02\x5d": "author",  # SentRepresenting, 0x5D02
     b"\xfe\x39": "recipient",  # 0x39FE
 }
-_CARD = UUID("00062004-0000-0000-c000-000000000046").bytes_le + b"\x00"  # PSETID_Address; a number follows
-_CARD_ADDRESSES = {b"\x83\x80\x00\x00", b"\x93\x80\x00\x00", b"\xa3\x80\x00\x00"}  # PidLidEmail1/2/3EmailAddress
+# PtypString in front of a property's id.
+_TEXT = re.compile(rb"\x1f\x00(" + b"|".join(map(re.escape, (*_ADDRESSES, *_BESIDE))) + rb")")
+# PidLidEmail1/2/3EmailAddress of PSETID_Address.
+_CARD = re.compile(
+    re.escape(UUID("00062004-0000-0000-c000-000000000046").bytes_le + b"\x00") + rb"[\x83\x93\xa3]\x80\x00\x00"
+)
 _X500 = re.compile(r"/o=[^\r\n\t]+/cn=[^\r\n\t]+", re.IGNORECASE)
 _SMTP = re.compile(r"[^\s@<>\"()\[\]:;,\\]+@[^\s@<>\"()\[\]:;,\\/]+\.[^\s@<>\"()\[\]:;,\\/]+")
 
@@ -52,14 +55,23 @@ class StreamAddress(NamedTuple):
 def stream_addresses(data: Piece) -> set[StreamAddress]:
     """What an item names as senders, recipients, attendees and on contact cards. `data`: as ExportItems gave it."""
     found: set[StreamAddress] = set()
-    for address, beside in _parties(_bytes(data)):
-        if _X500.fullmatch(address):
-            found.add(StreamAddress("X500", address, beside))
-        elif _SMTP.fullmatch(address):
-            found.add(StreamAddress("SMTP", address))
-        if beside:
-            found.add(StreamAddress("SMTP", beside))
+    for party in _parties(_bytes(data)):
+        found |= _addresses(*party)
     return found
+
+
+@lru_cache(maxsize=8192)  # a mailbox has thousands of items of the same few people
+def _addresses(address: str, beside: str) -> frozenset[StreamAddress]:
+    found: set[StreamAddress] = set()
+    if not _SMTP.fullmatch(beside):
+        beside = ""
+    if _X500.fullmatch(address):
+        found.add(StreamAddress("X500", address, beside))
+    elif _SMTP.fullmatch(address):
+        found.add(StreamAddress("SMTP", address))
+    if beside:
+        found.add(StreamAddress("SMTP", beside))
+    return frozenset(found)
 
 
 def _bytes(data: Piece) -> bytes:
@@ -75,36 +87,35 @@ def _bytes(data: Piece) -> bytes:
     return b""
 
 
-def _parties(stream: bytes) -> Iterator[tuple[str, str]]:
-    """Address and SMTP address of each party; either may be empty."""
-    recipients = list(_places(stream, _RECIPIENT))
+def _parties(stream: bytes) -> set[tuple[str, str]]:
+    """Address and SMTP address of each party; either may be empty, or no address."""
+    recipients = [marker.end() for marker in _RECIPIENT.finditer(stream)]
     parties: dict[tuple[str, int], list[str]] = {}
-    for at in _places(stream, _TEXT):
-        zero, tag = stream[at : at + 1], stream[at + 1 : at + 3]
-        who = _ADDRESSES.get(tag) or _BESIDE.get(tag)
-        if who is not None and zero == b"\0" and (text := _text(stream, at + 3)) is not None:
-            number = bisect(recipients, at) if who == "recipient" else 0
+    for place in _TEXT.finditer(stream):
+        if (text := _text(stream, place.end())) is not None:
+            tag = place[1]
+            who = _ADDRESSES.get(tag) or _BESIDE[tag]
+            number = bisect(recipients, place.start()) if who == "recipient" else 0
             parties.setdefault((who, number), ["", ""])[tag in _BESIDE] = text
-    for address, beside in parties.values():
-        yield address, beside if _SMTP.fullmatch(beside) else ""
-    for at in _places(stream, _CARD):
-        if stream[at : at + 4] in _CARD_ADDRESSES and (text := _text(stream, at + 4)) is not None:
-            yield text, ""
+    cards = ((_text(stream, place.end()) or "", "") for place in _CARD.finditer(stream))
+    return {*map(_pair, parties.values()), *cards}
 
 
-def _places(stream: bytes, what: bytes) -> Iterator[int]:
-    """Where something ends, each time it is there."""
-    at = stream.find(what)
-    while at >= 0:
-        yield at + len(what)
-        at = stream.find(what, at + 1)
+def _pair(party: list[str]) -> tuple[str, str]:
+    address, beside = party
+    return address, beside
 
 
 def _text(stream: bytes, at: int) -> str | None:
     """The text whose length stands here; None when there is none."""
     size = int.from_bytes(stream[at : at + 4], "little")
     raw = stream[at + 4 : at + 4 + size]
-    if size % 2 or not 4 <= size <= _LONGEST or len(raw) != size or raw[-2:] != b"\0\0":
+    return _decoded(raw) if 4 <= size <= _LONGEST and len(raw) == size else None
+
+
+@lru_cache(maxsize=4096)
+def _decoded(raw: bytes) -> str | None:
+    if len(raw) % 2 or raw[-2:] != b"\0\0":
         return None
     try:
         return raw[:-2].decode("utf-16-le").strip()
