@@ -8,10 +8,10 @@ demo: setup ## start two organisations and all of Isthmus, migrate people, stay 
 
 test: setup-test ## every test, lint and types included (needs no preparation)
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest tests/unit tests/lab tests/clients tests/e2e tests/chaos
+	@$(BIN)/pytest $(TOGETHER) tests/unit tests/e2e tests/chaos tests/lab tests/clients
 
 test-unit: setup ## tests of decisions only: seconds, nothing is started
-	@$(BIN)/pytest -q tests/unit
+	@$(BIN)/pytest -q $(TOGETHER) tests/unit
 
 test-lab: setup-test ## the lab: forests, Exchange, and the services against them
 	@$(BIN)/pytest tests/lab
@@ -60,6 +60,9 @@ clean: ## forget .venv and the tools; data folders stay
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+# Most tests wait more than they compute: two halves at a time, each with forests, Exchange, Kafka and PostgreSQL of its own.
+TOGETHER = -n 2 --dist loadfile
 
 SOURCES = $(wildcard libs/*/isthmus_*) $(wildcard services/*/isthmus_*) lab/isthmus_lab cli/isthmus_cli tests
 

@@ -47,6 +47,7 @@ from tests.lab.mailbox_system import events, organisation
 from tests.plugins.clients import account_of
 from tests.plugins.exchange import Exchange, Exchanges, Office, Person
 from tests.processes import Process
+from tests.waiting import eventually
 
 SOURCE, TARGET = accounts_pb2.SIDE_SOURCE, accounts_pb2.SIDE_TARGET
 BIN = Path(sys.executable).parent
@@ -144,7 +145,7 @@ class World:
         await self.say(PROJECTS, b"merge", project_pb2.ProjectApplied(project="merge", revision=1, document=project))
 
     async def pair(self, mover: Mover, collection: str = "Everybody", *, with_target: bool = True) -> None:
-        """Says that these two belong together."""
+        """Says that these two belong together; returns when the account map knows it."""
         self.movers[mover.id] = mover
         pair = accounts_pb2.Pair(id=mover.id, kind=accounts_pb2.RECIPIENT_KIND_USER, collection=collection)
         for account, person, side in ((pair.source, mover.alpha, SOURCE), (pair.target, mover.beta, TARGET)):
@@ -160,6 +161,11 @@ class World:
                 )
             )
         await self.say(DIRECTORY_PAIRS, mover.id, directory_pb2.PairObserved(pair=pair))
+
+        async def known() -> bool:
+            return mover.id in self._active
+
+        await eventually(known, 60)
 
     async def request(self, mover: Mover, side: accounts_pb2.Side.ValueType = TARGET) -> bytes:
         request = uuid.uuid4().bytes

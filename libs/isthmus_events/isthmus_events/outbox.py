@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from isthmus_service import DATABASE_ERRORS, Connection, Pool, Service
+from isthmus_service import DATABASE_ERRORS, Connection, Pool, Service, cancellation_first
 
 from isthmus_events import metrics
 from isthmus_events.event import headers
@@ -98,7 +98,8 @@ class Relay:
             while True:
                 await self._service.wait_for(f"Kafka at {self._kafka}", lambda: ensure_topics(self._kafka))
                 try:
-                    await self._relay()
+                    with cancellation_first():
+                        await self._relay()
                 except (KafkaError, *DATABASE_ERRORS) as error:
                     self._service.log.warning("outbox relay interrupted, starts again", reason=repr(error))
                 await asyncio.sleep(0.5)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
@@ -65,3 +68,16 @@ async def open_pool(
         await connection.close()
     pool = await asyncpg.create_pool(url, min_size=1, max_size=_CONNECTIONS, server_settings=settings)
     return pool, applied
+
+
+@contextlib.contextmanager
+def cancellation_first() -> Iterator[None]:
+    """Around what is begun again when PostgreSQL was away. Cleaning up on a connection that broke raises an error that
+    would hide the cancellation of the task around it: it would begin again for ever."""
+    try:
+        yield
+    except Exception as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
+        raise

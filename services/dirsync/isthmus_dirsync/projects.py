@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_project import Project
-from isthmus_service import DATABASE_ERRORS
+from isthmus_service import DATABASE_ERRORS, cancellation_first
 from pydantic import ValidationError
 
 from isthmus_dirsync import records, telling
@@ -52,8 +52,11 @@ async def _synchronise(
     log.info("project applied", source=project.source.name, target=project.target.name)
     while True:
         try:
-            async with pool.acquire() as lock, _the_only_one(lock, applied.project, log):
-                await Synchroniser(project, applied.revision, service.settings.secrets_dir, pool, accounts, lock).run()
+            with cancellation_first():
+                async with pool.acquire() as lock, _the_only_one(lock, applied.project, log):
+                    await Synchroniser(
+                        project, applied.revision, service.settings.secrets_dir, pool, accounts, lock
+                    ).run()
         except* DATABASE_ERRORS as error:
             log.warning("interrupted, starts again", reason=repr(error.exceptions[0]))
         await asyncio.sleep(_AGAIN_SECONDS)

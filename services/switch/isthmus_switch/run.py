@@ -12,7 +12,7 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from isthmus_service import DATABASE_ERRORS
+from isthmus_service import DATABASE_ERRORS, cancellation_first
 
 from . import store
 from .saga import DueCame, Saga
@@ -42,8 +42,9 @@ class Runner:
         """Until cancelled."""
         while True:
             try:
-                async with self._pool.acquire() as locks:
-                    await self._follow(locks)
+                with cancellation_first():
+                    async with self._pool.acquire() as locks:
+                        await self._follow(locks)
             except DATABASE_ERRORS as error:
                 self._log.warning("PostgreSQL is away, the switches wait", reason=repr(error))
                 await asyncio.sleep(1)
