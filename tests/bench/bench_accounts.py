@@ -33,7 +33,7 @@ from isthmus.accounts.v1.accounts_pb2 import (
 )
 from isthmus.accounts.v1.accounts_pb2_grpc import AccountMapServiceStub
 from isthmus_accountmap import store
-from isthmus_accounts import AccountMap
+from isthmus_accounts import AccountMap, metrics
 from isthmus_accounts.names import asked
 from isthmus_cli.runner import postgres
 from isthmus_cli.runner.ports import free_ports
@@ -172,15 +172,25 @@ async def milliseconds(work: Callable[[], Awaitable[object]]) -> float:
     return 1e3 * min(found)
 
 
+async def from_cache(accounts: AccountMap) -> Rate:
+    """Lookups answered by the cache alone. On a machine so busy that the service is not heard of for a second the
+    client asks instead of trusting it, which is right but is not what is measured: then it is done again."""
+    for _ in range(10):
+        while not accounts.in_touch:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+        asked_before = metrics.FROM_SERVICE.collect()
+        found = await rate(100_000, accounts.resolve)
+        if metrics.FROM_SERVICE.collect() == asked_before:
+            return found
+    raise AssertionError("the account map was out of touch in each of ten measurements")
+
+
 async def measure(address: str, url: str, echo_address: str) -> list[Row]:
     """All figures."""
     batch = [Identity(smtp_address=f"first.last{number:05}@beta.example") for number in range(_BATCH)]
     async with AccountMap(address) as accounts:
         await accounts.filled()
-        while not accounts.in_touch:  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.01)
-        cached = await rate(100_000, accounts.resolve)
-        assert accounts.in_touch
+        cached = await from_cache(accounts)
         cached_batch = await milliseconds(lambda: accounts.resolve_batch(batch))
     async with Uncached(address) as accounts:
         await accounts.resolve(batch[0])

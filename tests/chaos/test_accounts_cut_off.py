@@ -176,7 +176,8 @@ async def test_nobody_hears_what_is_older_than_a_second(
             await disturb(accounts)
             over.set()
         await asyncio.sleep(1.1)  # an answer may be a second old
-        assert (await accounts.resolve(identity)).revision == told.revisions[-1]
+        # Not equal: a change whose acknowledgement did not arrive in time may have been made.
+        assert (await accounts.resolve(identity)).revision >= told.revisions[-1]
     assert answers["nobody"], "none of this was felt"
     print(answers, len(told.at))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus_events import Lease
 from isthmus_exchange.body import Body
 from isthmus_exchange.client import Client, Mailbox
@@ -27,6 +28,7 @@ from isthmus_exchange.operations import (
 from isthmus_exchange.values import ItemId, Upload
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Attachment, Bag
+from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.passing import Pass
 from isthmus_service import Pool, Service, ServiceSettings
@@ -138,15 +140,19 @@ class Copying:
     # Whose owner owns the mailbox.
     partition: int = 0
 
-    async def new_pass(self, **options: Any) -> Pass:
-        """A pass of a new owner of the mailbox."""
+    async def new_pass(self, *, project: str = "", **options: Any) -> Pass:
+        """A pass of a new owner of the mailbox. `project`: for which it is noted who stands in the items; empty: it is
+        not."""
         epoch = await self.pool.fetchval(
             "INSERT INTO partition_owner AS known (consumer_group, partition, epoch, owner)"
             " VALUES ('mailbox', $1, 1, 'test')"
             " ON CONFLICT (consumer_group, partition) DO UPDATE SET epoch = known.epoch + 1 RETURNING epoch",
             self.partition,
         )
-        ledger = DatabaseLedger(self.pool, Lease("mailbox", self.partition, epoch), self.pair)
+        lease = Lease("mailbox", self.partition, epoch)
+        ledger = DatabaseLedger(self.pool, lease, self.pair)
+        if project:
+            options["correspondents"] = Correspondents(self.pool, lease, project, Pair(id=self.pair))
         return Pass(ledger=ledger, from_side=self.alpha, to_side=self.beta, **options)
 
 

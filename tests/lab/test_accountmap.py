@@ -13,6 +13,8 @@ from uuid import NAMESPACE_DNS, uuid5
 import asyncpg
 import grpc
 import pytest
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from isthmus.accounts.v1.accounts_pb2 import (
@@ -141,12 +143,36 @@ async def test_everybody_is_found_by_every_name_and_ambiguity_is_said(accountmap
         health_stub: Any = health_pb2_grpc.HealthStub(channel)  # the stubs of grpcio know no asyncio
         health = await health_stub.Check(health_pb2.HealthCheckRequest())
         assert health.status == health_pb2.HealthCheckResponse.SERVING
-        asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
-        reflection_stub: Any = cast("Any", reflection_pb2_grpc.ServerReflectionStub)(channel)
-        reflected = reflection_stub.ServerReflectionInfo(asked)
-        services = [service.name for service in (await reflected.read()).list_services_response.service]
-        assert "isthmus.accounts.v1.AccountMapService" in services
         await channel.close()
+
+
+async def test_a_stranger_to_the_proto_files_learns_all_of_the_service(accountmap: Running) -> None:
+    name = "isthmus.accounts.v1.AccountMapService"
+    asked = [
+        reflection_pb2.ServerReflectionRequest(list_services=""),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol=name),
+    ]
+    async with accountmap.security.channel(accountmap.address) as channel:
+        reflection_stub: Any = cast("Any", reflection_pb2_grpc.ServerReflectionStub)(channel)
+        reflected = reflection_stub.ServerReflectionInfo(iter(asked), wait_for_ready=True)
+        services = [service.name for service in (await reflected.read()).list_services_response.service]
+        assert name in services
+        files = (await reflected.read()).file_descriptor_response.file_descriptor_proto
+    # With nothing but what it told, a question can be put and its answer read.
+    pool = DescriptorPool()
+    for file in files:
+        pool.AddSerializedFile(file)
+    methods = {method.name: method for method in pool.FindServiceByName(name).methods}
+    assert set(methods) == {"Resolve", "ResolveBatch", "Watch", "Revision", "SetActiveSide"}
+    question: Any = GetMessageClass(methods["ResolveBatch"].input_type)()
+    question.identities.add(smtp_address="nobody@x.test")
+    async with accountmap.security.channel(accountmap.address) as channel:
+        call: Any = channel.unary_unary(
+            f"/{name}/ResolveBatch",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=GetMessageClass(methods["ResolveBatch"].output_type).FromString,
+        )
+        assert list((await call(question)).unknown) == [0]
 
 
 async def test_who_has_no_certificate_of_the_authority_hears_nothing(accountmap: Running, tmp_path: Path) -> None:

@@ -105,6 +105,11 @@ def test_a_person_decides_what_the_rules_cannot(directories: Directories, tmp_pa
     assert "would not become a pair" in run("pair", f"carla@{alpha.domain}", "nobody@x.test", *where, exit_code=2)
     assert "Nothing was written" in run("pair", both, second, "--dry-run", *where, exit_code=0)
     assert f"{both} → {second}" in run("pair", both, second, *where, exit_code=0)
+    # Who is meant is decided; that the other one has an address of theirs is not.
+    [left] = json.loads(run("conflicts", str(project), "--json", exit_code=1))
+    assert (left["source"], left["target"]) == (both, second)
+    assert f"c1@{alpha.domain} cannot be added in beta: {first} has it" in left["reason"]
+    alpha.remove_values(both, proxyAddresses=mails[:1])
     assert "Everybody matches" in run("conflicts", str(project), exit_code=0)
     assert "named more than once" in run("pair", both, first, *where, exit_code=2)
     again = alpha.add_mailbox("carla2", "Carla again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import ExportItems
 from isthmus_lab.mapi import fasttransfer, tags
-from isthmus_lab.mapi.bag import Bag
+from isthmus_lab.mapi.bag import Attachment, Bag
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
 
@@ -61,3 +62,31 @@ async def test_mail_comes_by_its_properties_from_a_server_without_streams(box: C
         assert copy[tags.PidTagBody].strip() == bag[tags.PidTagBody].strip()
     proof = await prove(this)
     assert proof.equal, proof.differences
+
+
+async def test_who_stands_in_items_is_noted_without_streams_and_when_they_are_adopted(
+    box: Copying, exchanges: Exchanges
+) -> None:
+    project, former = uuid.uuid4().hex, f"/o=Former/cn=Recipients/cn={uuid.uuid4().hex}"
+    letter, files = (mail(subject, 400 + number) for number, subject in enumerate(("Plain", "With files")))
+    for bag, name in ((letter, "sender"), (files, "author")):
+        tag = tags.PidTagSenderEmailAddress if name == "sender" else tags.PidTagSentRepresentingEmailAddress
+        bag.set({tag: f"{former}-{name}"})
+    files.attachments = [Attachment({tags.PidTagAttachMethod: 1, tags.PidTagAttachDataBinary: b"a file"})]
+    await put(box.alpha, await role(box.alpha, "inbox"), streamed(letter), streamed(files))
+
+    async def noted(*, streams: bool) -> set[str]:
+        rules = [] if streams else [_WITHOUT_STREAMS]
+        with conditions(exchanges.alpha, faults={"rules": rules}):
+            this = await box.new_pass(project=project)
+            await run_pass(this)
+        rows = await box.pool.fetch("DELETE FROM correspondent WHERE project = $1 RETURNING key", project)
+        return {row["key"] for row in rows}
+
+    both = {f"{former}-sender".casefold(), f"{former}-author".casefold()}
+    assert await noted(streams=False) == both
+    before = await listing(box.beta, await role(box.beta, "inbox"))
+    for table in ("work", "item", "folder", "tree"):
+        await box.pool.execute(f"DELETE FROM {table} WHERE pair_id = $1", box.pair)
+    assert await noted(streams=True) == both
+    assert await listing(box.beta, await role(box.beta, "inbox")) == before

@@ -29,9 +29,14 @@ from tests.unit.directory_values import FACTS, guid, project
 _NOBODY = Link(b"", "")
 
 
+class _Died(Exception):  # noqa: N818
+    """dirsync is not there any more."""
+
+
 class World:
     """`objects` by side and name. `run` does what dirsync does, and says how many writes it took. `silent` are the
-    pairs of the last run whose echoes dirsync would not look at, with those that were merged into them."""
+    pairs of the last run whose echoes dirsync would not look at; `anew`: somebody was merged into a pair. `refused` are
+    attributes that a forest does not let be written, as it spells them."""
 
     def __init__(self, the_project: Project | None = None, facts: ExchangeFacts = FACTS) -> None:
         self.project = the_project or project()
@@ -40,7 +45,11 @@ class World:
         self.pairs: dict[bytes, Pair] = {}
         self.clock = 0
         self.last: Comparison | None = None
-        self.silent: dict[bytes, tuple[bytes, ...]] = {}
+        self.silent: set[bytes] = set()
+        self.anew = False
+        self.buried: dict[Side, dict[bytes, DirectoryObject]] = {side: {} for side in Side}
+        self.refused: set[tuple[Side, str]] = set()
+        self._writes_left: int | None = None
 
     def put(self, side: Side, *objects: DirectoryObject) -> None:
         for obj in objects:
@@ -60,9 +69,26 @@ class World:
 
     def delete(self, side: Side, obj: DirectoryObject) -> None:
         """The object goes, and with it every link to it."""
-        del self.objects[side][obj.guid]
+        self.buried[side][obj.guid] = self.objects[side].pop(obj.guid)
         for other in list(self.objects[side].values()):
             links = {n: tuple(link for link in ls if link.guid != obj.guid) for n, ls in other.links.items()}
+            self.put(side, replace(other, links=links))
+
+    def reanimate(self, side: Side, guid: bytes) -> None:
+        """A deleted object comes back as it was; links to what is gone by now are not there."""
+        obj = self.buried[side].pop(guid)
+        here = self.objects[side]
+        links = {n: tuple(link for link in ls if link.guid in here or n == "homemdb") for n, ls in obj.links.items()}
+        self.put(side, replace(obj, links=links))
+
+    def rename(self, side: Side, obj: DirectoryObject, dn: str) -> None:
+        """The object has another name, or another place, and so has every link to it."""
+        self.put(side, replace(obj, dn=dn))
+        for other in list(self.objects[side].values()):
+            links = {
+                n: tuple(Link(link.guid, dn) if link.guid == obj.guid else link for link in ls)
+                for n, ls in other.links.items()
+            }
             self.put(side, replace(other, links=links))
 
     def twin(self, obj: DirectoryObject) -> DirectoryObject:
@@ -77,14 +103,35 @@ class World:
         [pair] = [pair for pair in self.pairs.values() if pair.source_guid == obj.guid]
         self.pairs[pair.id] = replace(pair, active=side)
 
+    def crash(self, after: int) -> None:
+        """dirsync runs and dies, or a forest goes away, after so many writes; what came after was not remembered."""
+        self._writes_left = after
+        try:
+            self.run()
+        except _Died:
+            pass
+        finally:
+            self._writes_left = None
+
+    def _written(self) -> int:
+        """One more write; raises when there is nobody any more who could make it."""
+        if self._writes_left is not None:
+            if self._writes_left == 0:
+                raise _Died
+            self._writes_left -= 1
+        return 1
+
     def run(self) -> int:
         """Compare, create, change; returns the number of writes."""
         sources, targets = ([self._with_back_links(side, o) for o in self.objects[side].values()] for side in Side)
+        merged = {pair.id: pair.merged for pair in self.pairs.values()}
         found = compare(sources, targets, list(self.pairs.values()), self.project, self.facts)
+        self.anew = any(pair.merged != merged.get(pair.id, ()) for pair in found.around.twins)
         self.last, around, writes = found, found.around, 0
         decisions = []
         for decision in found.decisions:
             if decision.creation is not None:
+                writes += self._written()
                 new = guid(f"new/{decision.pair.id.hex()}")
                 attributes = {name.lower(): values for name, values in decision.creation.attributes.items()}
                 attributes["objectclass"] = (b"top", decision.creation.object_class.encode())
@@ -93,33 +140,39 @@ class World:
                 around.target.put(obj)
                 around.target.drop(decision.pair.id)
                 around.twins.put(replace(decision.pair, target_guid=new))
-                writes += 1
         for decision in found.decisions:
             pair = around.twins.by_id(decision.pair.id) or decision.pair
             decisions.append(decide(pair, decision.source, around.target.get(pair.target_guid), around))
         feeding = consequential(self.project)
-        self.silent = {}
+        self.silent = set()
         for decision in decisions:
             written = {side: [c.attribute for c in decision.modifications[side]] for side in Side}
             open_ended = decision.held or decision.problems or any(leads_on(written[s], s, feeding) for s in Side)
             if any(written.values()) and not open_ended:
-                self.silent[decision.pair.id] = decision.pair.merged
+                self.silent.add(decision.pair.id)
             objects: Mapping[Side, DirectoryObject | None] = {
                 Side.SOURCE: decision.source,
                 Side.TARGET: decision.target,
             }
-            for side in Side:
+            refused: set[str] = set()
+            for side in (decision.pair.active, decision.pair.active.other):
                 obj_now = objects[side]
-                if decision.modifications[side] and obj_now is not None:
-                    self.put(side, _with_database(applied(obj_now, decision.modifications[side])))
-                    writes += 1
-            writes += self._merge(decision)
-            self.pairs[decision.pair.id] = replace(decision.pair, agreed=decision.agreed)
+                changes = [c for c in decision.modifications[side] if (side, c.attribute) not in self.refused]
+                refused |= {c.attribute.lower() for c in decision.modifications[side] if c not in changes}
+                if changes and obj_now is not None:
+                    writes += self._written()
+                    self.put(side, _with_database(applied(obj_now, changes)))
+            if "proxyaddresses" not in refused:
+                writes += self._merge(decision)
+            if refused:
+                self.silent.discard(decision.pair.id)
+            agreed = decision.agreed.but_for(refused, decision.pair.agreed)
+            self.pairs[decision.pair.id] = replace(decision.pair, agreed=agreed)
         # Where a contact was named its heir is now: not what a decision about the group left.
         handed = {holder.guid for d in decisions for contact in d.merges for holder, _ in handed_over(contact, _NOBODY)}
         for pair in self.pairs.values():
             if pair.target_guid in handed:
-                self.silent.pop(pair.id, None)
+                self.silent.discard(pair.id)
         return writes
 
     def _with_back_links(self, side: Side, obj: DirectoryObject) -> DirectoryObject:
@@ -138,25 +191,25 @@ class World:
         assert target is not None
         for contact in decision.merges:
             for holder, change in handed_over(contact, Link(target.guid, target.dn)):
+                writes += self._written()
                 self.put(Side.TARGET, applied(self.objects[Side.TARGET][holder.guid], [change]))
-                writes += 1
+            writes += self._written()
             if self.project.directory.contacts == "delete":
                 self.delete(Side.TARGET, contact)
             else:
                 now = self.objects[Side.TARGET][contact.guid]
                 self.put(Side.TARGET, applied(now, unaddressed(now)))
-            writes += 1
         return writes
 
     def settle(self) -> None:
         """Run until there is nothing to do; it must not take more than a few rounds."""
-        self.silent = {}  # whatever happened since the last run is looked at
+        self.silent = set()  # whatever happened since the last run is looked at
         for _ in range(4):
-            silent, self.silent = self.silent, {}
+            silent, self.silent = self.silent, set()
             writes = self.run()
             assert self.last is not None
-            # One that somebody was merged into just now is looked at for that.
-            late = [d for d in self.last.decisions if silent.get(d.pair.id) == d.pair.merged and not d.idle]
+            # When somebody was merged into a pair everything is compared anew, echoes or not.
+            late = [d for d in self.last.decisions if d.pair.id in silent and not d.idle and not self.anew]
             assert not late, f"an echo that had to be looked at: {late[0].modifications}"
             if writes == 0:
                 return

@@ -7,7 +7,9 @@ from uuid import UUID
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from isthmus_sync.directory import Kind, Link, Side
+from isthmus_project import Project
+from isthmus_sync.directory import DirectoryObject, Kind, Link, Side
+from isthmus_sync.directory.merging import stands_for
 from isthmus_sync.directory.objects import as_values
 
 from tests.unit.directory_values import guid, mailbox, project, recipient
@@ -27,10 +29,10 @@ RULES = {
 }
 
 # Whoever comes as p3 is merged into what was made for p2, unless p3 has got an object of their own before.
-TOGETHER = [
-    {"source": str(UUID(bytes_le=guid("alpha/p2"))), "target": None},
-    {"source": str(UUID(bytes_le=guid("alpha/p3"))), "target": "p2@x.test"},
-]
+TOGETHER: dict[str, str | None] = {
+    str(UUID(bytes_le=guid("alpha/p2"))): None,
+    str(UUID(bytes_le=guid("alpha/p3"))): "p2@x.test",
+}
 
 
 class Histories(RuleBasedStateMachine):
@@ -39,7 +41,12 @@ class Histories(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(project(attributes=RULES, contacts="delete", pairs=TOGETHER))
+        self.decided: dict[str, str | None] = {}
+        self.world = World(self._project())
+
+    def _project(self) -> Project:
+        pairs = [{"source": source, "target": target} for source, target in (TOGETHER | self.decided).items()]
+        return project(attributes=RULES, contacts="delete", pairs=pairs, scope=["OU=Staff,DC=alpha,DC=test"])
 
     def _object(self, side: Side, name: str):  # type: ignore[no-untyped-def]
         world = self.world
@@ -113,6 +120,78 @@ class Histories(RuleBasedStateMachine):
                 values if len(values) < len(obj.raw("proxyAddresses")) else (*values, address),
             )
 
+    @rule(side=sides, one=people, other=people)
+    def address_moves(self, side: Side, one: str, other: str) -> None:
+        """Somebody gives another all addresses but the first one."""
+        giver, taker = self._object(side, one), self._object(side, other)
+        if giver is not None and taker is not None and giver.guid != taker.guid:
+            moved = tuple(v for v in giver.raw("proxyAddresses") if v.startswith(b"smtp:") and b"redirect" not in v)
+            kept = tuple(v for v in giver.raw("proxyAddresses") if v not in moved)
+            new = tuple(v for v in moved if v not in taker.raw("proxyAddresses"))
+            self.world.write(side, giver, "proxyAddresses", kept)
+            self.world.write(side, taker, "proxyAddresses", (*taker.raw("proxyAddresses"), *new))
+
+    @rule(side=sides, one=people, other=people)
+    def swap_primary_addresses(self, side: Side, one: str, other: str) -> None:
+        objects = self._object(side, one), self._object(side, other)
+        if objects[0] is None or objects[1] is None or objects[0].guid == objects[1].guid:
+            return
+        primaries = [tuple(v for v in o.raw("proxyAddresses") if v.startswith(b"SMTP:")) for o in objects if o]
+        mails = [o.raw("mail") for o in objects if o]
+        for number, obj in enumerate(objects):
+            others = tuple(v for v in obj.raw("proxyAddresses") if not v.startswith(b"SMTP:"))
+            lower = tuple(v.lower() for v in primaries[1 - number])
+            self.world.write(
+                side, obj, "proxyAddresses", (*primaries[1 - number], *(v for v in others if v.lower() not in lower))
+            )
+            now = self._object_again(side, obj.guid)
+            self.world.write(side, now, "mail", mails[1 - number])
+
+    def _object_again(self, side: Side, obj_guid: bytes) -> DirectoryObject:
+        return self.world.objects[side][obj_guid]
+
+    @rule(side=sides, name=st.sampled_from(NAMES + GROUPS), unit=st.sampled_from(["Staff", "Old"]), new=st.booleans())
+    def rename_or_move(self, side: Side, name: str, unit: str, new: bool) -> None:
+        """Renamed, moved, or both; what is moved out of the scope takes no part until it comes back."""
+        if (obj := self._object(side, name)) is not None:
+            forest = "alpha" if side is Side.SOURCE else "beta"
+            first = f"CN={name} the second" if new else obj.dn.partition(",")[0]
+            dn = f"{first},OU={unit},DC={forest},DC=test"
+            if all(other.dn != dn for other in self.world.objects[side].values()):
+                self.world.rename(side, obj, dn)
+
+    @rule(side=sides, which=st.integers(0, 20))
+    def reanimate(self, side: Side, which: int) -> None:
+        if buried := sorted(g for g in self.world.buried[side] if g not in self.world.objects[side]):
+            self.world.reanimate(side, buried[which % len(buried)])
+
+    @rule(name=people)
+    def another_account_in_the_target(self, name: str) -> None:
+        """Somebody else in the target has the address of this one: nobody can tell which of them is meant."""
+        if guid(f"beta/other {name}") not in self.world.objects[Side.TARGET]:
+            address = f"{name}@x.test"
+            another = mailbox("beta", f"other {name}", mail=address, proxyAddresses=[f"SMTP:{address}"])
+            self.world.put(Side.TARGET, another)
+
+    @rule(which=st.integers(0, 20))
+    def decide_by_hand(self, which: int) -> None:
+        """A person says who is meant."""
+        refused = [each for each in self.world.last.refused if each.candidates] if self.world.last else []
+        if refused:
+            chosen = refused[which % len(refused)]
+            source, target = (UUID(bytes_le=g) for g in (chosen.source.guid, chosen.candidates[0].guid))
+            self.decided[str(source)] = str(target)
+            self.world.project = self._project()
+
+    @rule(side=sides, attribute=st.sampled_from(["title", "proxyAddresses", "member", "targetAddress", "mail"]))
+    def refuse(self, side: Side, attribute: str) -> None:
+        """A forest lets an attribute be written no more, until the next time that everything is well."""
+        self.world.refused.add((side, attribute))
+
+    @rule()
+    def synchronise_once(self) -> None:
+        self.world.run()
+
     @rule(name=people, side=sides)
     def switch(self, name: str, side: Side) -> None:
         if (obj := self._object(Side.SOURCE, name)) is not None and self._object(Side.TARGET, name) is not None:
@@ -130,8 +209,14 @@ class Histories(RuleBasedStateMachine):
         # The forests have it, our records do not: agreed states are those of before, new pairs are forgotten.
         self.world.pairs = before
 
+    @rule(after=st.integers(0, 6))
+    def crash_in_the_middle(self, after: int) -> None:
+        """dirsync is killed, or a forest goes away, between two writes."""
+        self.world.crash(after)
+
     @rule()
     def synchronise(self) -> None:
+        self.world.refused.clear()
         self.world.settle()
         self.in_step()
 
@@ -145,7 +230,9 @@ class Histories(RuleBasedStateMachine):
             assert source.raw("title") == target.raw("title")
             made = f"{source.text('title')} {source.text('department')}".strip()
             assert source.kind is Kind.GROUP or target.text("info") == made or not made
-            assert guid(f"beta/card {source.text('cn')}") not in world.objects[Side.TARGET], "a merged contact is gone"
+            for card in world.objects[Side.TARGET].values():
+                told = any(card.dn in text for text in decision.problems)
+                assert told or not stands_for(card, source), "a contact is merged unless two may claim it"
             if source.kind.is_account:
                 sent_on = {
                     Side.SOURCE: bool(source.raw("targetAddress")),
@@ -158,8 +245,8 @@ class Histories(RuleBasedStateMachine):
                 - {v.lower() for obj in objects for v in obj.texts("proxyAddresses") if "redirect" in v}
                 for objects in ((source,), (target,), decision.merged)
             )
-            assert smtp_of_target <= smtp | of_merged
-            for address in (smtp | of_merged) - smtp_of_target:  # an account that was there before may have it
+            # What one of them has and the other has not, somebody else has there; and that is told of.
+            for address in (smtp | of_merged) ^ smtp_of_target:
                 assert any(address.removeprefix("smtp:") in problem for problem in decision.problems)
 
     @invariant()
@@ -168,7 +255,6 @@ class Histories(RuleBasedStateMachine):
         assert len(targets) == len(set(targets))
 
 
-# The same histories each time, as a rare one does not settle yet: two people of the source, one address in the target
-# that belongs to another object (docs/features.md, D3).
-Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=25, derandomize=True, database=None)
+# Other histories each time, where hypothesis would repeat itself (CI), too.
+Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=25, derandomize=False, database=None)
 TestHistories = Histories.TestCase

@@ -15,7 +15,17 @@ import pytest
 from isthmus_exchange import soap
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError
-from isthmus_exchange.operations import ExportItems, Operation
+from isthmus_exchange.operations import (
+    DescribeItems,
+    ExportItems,
+    FindItem,
+    GetDistinguishedFolders,
+    GetParties,
+    GetProperties,
+    Operation,
+)
+from isthmus_exchange.property_addresses import property_addresses
+from isthmus_exchange.stream_addresses import ItemAddress, stream_addresses
 from isthmus_lab.exchange.ews.answering import Answering
 from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Attachment, Bag
@@ -29,6 +39,7 @@ from isthmus_mailbox import trees
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
+from isthmus_sync.mailbox import ways
 
 from tests.unit.exchange_in_process import Answers, services_in
 from tests.unit.mailbox_model import MemoryLedger, World
@@ -177,6 +188,52 @@ def test_every_kind_of_item_keeps_what_its_program_shows(store: Store, tmp_path:
     proof = asyncio.run(prove(this))
     assert proof.equal, proof.differences
     assert lost == _LOST
+
+
+def test_an_item_names_the_same_people_however_it_is_read(store: Store, tmp_path: Path) -> None:
+    """Its stream, its properties, or only who stands in it: what is known of old addresses does not depend on it."""
+    source = side(store, tmp_path)
+    former, left = (f"/o=Former/ou=Office/cn=Recipients/cn={name}" for name in ("Änna_B+C", "left"))
+    letter = mail("From long ago", 300)
+    letter.set(
+        {
+            tags.PidTagSenderAddressType: "EX",
+            tags.PidTagSenderEmailAddress: former,
+            tags.PidTagSenderSmtpAddress: "anna@alpha.test",
+        }
+    )
+    letter.recipients.append({tags.PidTagRecipientType: 1, tags.PidTagAddressType: "EX", tags.PidTagEmailAddress: left})
+    asked = kinds()
+    asked["inbox"].append(letter)
+    for place, items in asked.items():
+        folder = source.mailbox.folders.role(place.lstrip("!")).id
+        for bag in items:
+            source.mailbox.items.add(folder, bag, associated=place.startswith("!"))
+
+    async def named() -> None:
+        everybody: set[ItemAddress] = set()
+        folders = await source.call(GetDistinguishedFolders())
+        for place in asked:
+            hidden = place.startswith("!")
+            page = await source.call(FindItem(folders[place.lstrip("!")].id, hidden, 0))
+            ids = tuple(item.id for item in page.items)
+            streams = await source.call(ExportItems(ids))
+            only = await source.call(GetParties(ids))
+            for number, outline in enumerate(await source.call(DescribeItems(ids))):
+                plan = ways.plan(outline, associated=hidden)
+                [found] = await source.call(GetProperties(ids[number : number + 1], plan.form, plan.native, hidden))
+                expected = {each[:2] for each in stream_addresses(streams[number].data)}
+                by_properties = property_addresses(found)
+                everybody |= by_properties
+                for addresses in (by_properties, only[number]):
+                    seen = {each[:2] for each in addresses}
+                    # A stream holds the items that are attached, too.
+                    assert seen == expected or (outline.attachments and seen < expected), (place, found.content)
+        assert {ItemAddress("X500", former, "anna@alpha.test"), ItemAddress("X500", left)} <= everybody
+        assert ItemAddress("SMTP", "ada@elsewhere.test") in everybody  # on a card
+        assert ItemAddress("SMTP", "gustav@elsewhere.test") in everybody  # invited
+
+    asyncio.run(named())
 
 
 def test_a_server_before_2010_sp1_has_neither_streams_nor_names_for_other_trees(store: Store, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import base64
 import textwrap
 
 import pytest
-from isthmus_exchange.stream_addresses import LOOKED_AT, StreamAddress, stream_addresses
+from isthmus_exchange.stream_addresses import LOOKED_AT, ItemAddress, stream_addresses
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Attachment, Bag
 
@@ -37,13 +37,13 @@ def item() -> Bag:
 
 
 FOUND = {
-    StreamAddress("X500", ANNA, "anna@x.test"),
-    StreamAddress("SMTP", "anna@x.test"),
-    StreamAddress("SMTP", "boss@x.test"),
-    StreamAddress("SMTP", "one@x.test"),
-    StreamAddress("X500", BERT),
-    StreamAddress("X500", "/o=First/cn=Recipients/cn=Two", "two@x.test"),
-    StreamAddress("SMTP", "two@x.test"),
+    ItemAddress("X500", ANNA, "anna@x.test"),
+    ItemAddress("SMTP", "anna@x.test"),
+    ItemAddress("SMTP", "boss@x.test"),
+    ItemAddress("SMTP", "one@x.test"),
+    ItemAddress("X500", BERT),
+    ItemAddress("X500", "/o=First/cn=Recipients/cn=Two", "two@x.test"),
+    ItemAddress("SMTP", "two@x.test"),
 }
 
 

@@ -26,16 +26,25 @@ ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="The projec
 
 @directory.command()
 def conflicts(path: ProjectFile = DEFAULT_PROJECT, data: DataFolder = DEFAULT_DATA, as_json: Json = False) -> None:
-    """List the objects of the source that cannot be matched without guessing: why, and what they could be.
+    """List what only a person can decide: who cannot be matched without guessing, and what a pair cannot have because
+    another object has it.
 
-    Both forests are read; nothing is written. Decide each with [bold]isthmus directory pair[/]. Exit code 1 when there
-    are any.
+    Both forests are read; nothing is written. Who is meant is said with [bold]isthmus directory pair[/]; for anything
+    else the line says what to mend. Exit code 1 when there are any.
     """
-    found = [thing for thing in planned(read_project(path), path, data).objects if thing.action == "refused"]
+    objects = planned(read_project(path), path, data).objects
+    found = [thing for thing in objects if thing.action == "refused"]
+    found += [thing for thing in objects if thing.action in ("create", "change", "in step") and thing.problems]
     if as_json:
         print_json(
             [
-                {"kind": each.kind, "source": each.source, "reason": each.problems[0], "candidates": each.candidates}
+                {
+                    "kind": each.kind,
+                    "source": each.source,
+                    "target": each.target,
+                    "reason": "; ".join(each.problems),
+                    "candidates": each.candidates,
+                }
                 for each in found
             ]
         )
@@ -44,7 +53,7 @@ def conflicts(path: ProjectFile = DEFAULT_PROJECT, data: DataFolder = DEFAULT_DA
     if found:
         raise typer.Exit(Exit.NOT_AS_IT_SHOULD_BE)
     if not as_json:
-        console.print("Everybody matches one object, or nobody.")
+        console.print("Everybody matches one object, or nobody, and no two want the same address.")
 
 
 @directory.command()
@@ -104,7 +113,8 @@ def pair(
 
 
 def _show(thing: PlannedObject) -> None:
-    console.print(f"[red]{thing.kind}[/] {plain(thing.source)}")
-    console.print(f"    {plain(thing.problems[0])}")
+    console.print(f"[red]{thing.kind}[/] {plain(thing.source)}" + (f" → {plain(thing.target)}" if thing.target else ""))
+    for problem in thing.problems:
+        console.print(f"    {plain(problem)}")
     for candidate in thing.candidates:
         console.print(f"    [dim]could be[/] {plain(candidate)}")

@@ -2,14 +2,14 @@
 
 The watch stream fills the cache. Whether it is right is not the stream's to say, for a word may wait anywhere on its
 way: several times a second the client asks for the last revision, and a cache that has reached it was right when that
-question was sent.
+question was sent. It does not wait for one answer to ask again: a service that is busy and answers late is still
+believed for as long as it may be.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -43,6 +43,7 @@ FRESH_SECONDS = 1.0
 """An answer from the cache was right at some moment within so long a time before it was given."""
 LARGEST_BATCH = 10_000
 _ASK_SECONDS = 0.2
+_MOST_AHEAD = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _LONGEST_SILENCE = 5.0
 _SERVICE = accounts_pb2.DESCRIPTOR.services_by_name["AccountMapService"].full_name
@@ -77,7 +78,7 @@ class AccountMap:
         self._streamed = 0
         self._filled = asyncio.Event()
         # What is known to have been the last revision at a time, while the stream is not that far.
-        self._asked: deque[tuple[float, int]] = deque(maxlen=10)
+        self._asked: list[tuple[float, int]] = []
         self._right_at = float("-inf")
         self._why = "it has not answered yet"
         # What we changed ourselves; a cache without it is not used.
@@ -200,20 +201,24 @@ class AccountMap:
     async def _keep_asking(self) -> None:
         """Ask for the last revision again and again; say it when nothing makes the cache right."""
         started = time.monotonic()
-        while True:
-            began = time.monotonic()
-            try:
-                answer = await self._stub.Revision(RevisionRequest(), timeout=FRESH_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                self._why = _words(error)
-            else:
-                if answer.history == self._history:
-                    self._asked.append((began, answer.revision))
-                    self._judge()
-                self._why = "its changes have not arrived yet"
-            if self.in_touch or time.monotonic() - started > FRESH_SECONDS:
-                self._say(self.in_touch)
-            await asyncio.sleep(_ASK_SECONDS)
+        async with asyncio.TaskGroup() as questions:
+            while True:
+                questions.create_task(self._ask_revision())
+                await asyncio.sleep(_ASK_SECONDS)
+                if self.in_touch or time.monotonic() - started > FRESH_SECONDS:
+                    self._say(self.in_touch)
+
+    async def _ask_revision(self) -> None:
+        began = time.monotonic()
+        try:
+            answer = await self._stub.Revision(RevisionRequest(), timeout=FRESH_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            self._why = _words(error)
+            return
+        if answer.history == self._history:
+            self._asked.append((began, answer.revision))
+            self._judge()
+        self._why = "its changes have not arrived yet"
 
     @property
     def _cache_serves(self) -> bool:
@@ -221,8 +226,11 @@ class AccountMap:
 
     def _judge(self) -> None:
         """The cache was right at the latest time whose last revision the stream has reached."""
-        while self._filled.is_set() and self._asked and self._asked[0][1] <= self._streamed:
-            self._right_at, _ = self._asked.popleft()
+        if self._filled.is_set():
+            reached = [asked_at for asked_at, revision in self._asked if revision <= self._streamed]
+            self._right_at = max([self._right_at, *reached])  # answers may overtake each other
+            self._asked = [each for each in self._asked if each[1] > self._streamed]
+        del self._asked[:-_MOST_AHEAD]
 
     def _say(self, in_touch: bool) -> None:
         """A line in the log, once for each time that we are cut off or back."""

@@ -49,6 +49,11 @@ _TASK_SET = "00062003-0000-0000-C000-000000000046"
 _LOG_SET = "0006200A-0000-0000-C000-000000000046"
 _NOTE_SET = "0006200E-0000-0000-C000-000000000046"
 
+PARTIES = ((0x0C1F, 0x5D01), (0x0065, 0x5D02))
+"""PidTag…EmailAddress and PidTag…SmtpAddress of the sender, and of whom they represent."""
+CARD_ADDRESSES = frozenset((_ADDRESS_SET, number) for number in (0x8083, 0x8093, 0x80A3))
+"""PidLidEmail1/2/3EmailAddress of a contact card, each by its set and number."""
+
 _Named = dict[str, tuple[int, ...]]
 # By property set, then by type.
 _NAMED_COMMON: dict[str, _Named] = {
@@ -119,6 +124,8 @@ _KEYWORDS = (
 _ITEM = ("item:ItemClass", "item:Subject")
 _RECIPIENTS = ("message:ToRecipients", "message:CcRecipients", "message:BccRecipients", "message:ReplyTo")
 
+_ATTENDEES = ("calendar:Organizer", "calendar:RequiredAttendees", "calendar:OptionalAttendees", "calendar:Resources")
+
 
 @dataclass(frozen=True, eq=False)
 class Form:
@@ -170,6 +177,15 @@ _BY_CLASS = {
     "ipm.distlist": _LIST,
     "ipm.task": _TASK,
 }
+
+
+def parties() -> str:
+    """What follows IdOnly in an ItemShape that asks for nothing but addresses, whatever class the item is of: what an
+    item cannot have, a server leaves out."""
+    fields = "".join(f'<t:FieldURI FieldURI="{field}"/>' for field in (*_RECIPIENTS, *_ATTENDEES))
+    tags = _tags([{"String": tuple(tag for both in PARTIES for tag in both)}])
+    cards = _numbers([{_ADDRESS_SET: {"String": tuple(sorted(number for _, number in CARD_ADDRESSES))}}])
+    return f"<t:AdditionalProperties>{fields}{''.join(tags)}{''.join(cards)}</t:AdditionalProperties>"
 
 
 def form_of(item_class: str, *, associated: bool = False) -> Form:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 from bisect import bisect
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -43,7 +44,7 @@ _X500 = re.compile(r"/o=[^\r\n\t]+/cn=[^\r\n\t]+", re.IGNORECASE)
 _SMTP = re.compile(r"[^\s@<>\"()\[\]:;,\\]+@[^\s@<>\"()\[\]:;,\\/]+\.[^\s@<>\"()\[\]:;,\\/]+")
 
 
-class StreamAddress(NamedTuple):
+class ItemAddress(NamedTuple):
     """An address; `type` is X500 or SMTP. `beside`: the SMTP address that the item gives for the same party; empty
     when it gives none."""
 
@@ -52,25 +53,30 @@ class StreamAddress(NamedTuple):
     beside: str = ""
 
 
-def stream_addresses(data: Piece) -> set[StreamAddress]:
+def stream_addresses(data: Piece) -> set[ItemAddress]:
     """What an item names as senders, recipients, attendees and on contact cards. `data`: as ExportItems gave it."""
-    found: set[StreamAddress] = set()
-    for party in _parties(_bytes(data)):
+    return item_addresses(_parties(_bytes(data)))
+
+
+def item_addresses(parties: Iterable[tuple[str, str]]) -> set[ItemAddress]:
+    """What is an address of each party's address and SMTP address, either of which may be anything, or empty."""
+    found: set[ItemAddress] = set()
+    for party in parties:
         found |= _addresses(*party)
     return found
 
 
 @lru_cache(maxsize=8192)  # a mailbox has thousands of items of the same few people
-def _addresses(address: str, beside: str) -> frozenset[StreamAddress]:
-    found: set[StreamAddress] = set()
+def _addresses(address: str, beside: str) -> frozenset[ItemAddress]:
+    found: set[ItemAddress] = set()
     if not _SMTP.fullmatch(beside):
         beside = ""
     if _X500.fullmatch(address):
-        found.add(StreamAddress("X500", address, beside))
+        found.add(ItemAddress("X500", address, beside))
     elif _SMTP.fullmatch(address):
-        found.add(StreamAddress("SMTP", address))
+        found.add(ItemAddress("SMTP", address))
     if beside:
-        found.add(StreamAddress("SMTP", beside))
+        found.add(ItemAddress("SMTP", beside))
     return frozenset(found)
 
 

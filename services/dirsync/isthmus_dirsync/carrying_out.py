@@ -321,7 +321,7 @@ class Carrier:
             source_gone=False,
             target_gone=False,
             redirected=redirected,
-            unfinished=bool(done.refused or decision.held or done.unmerged),
+            unfinished=bool(done.refused or decision.held or decision.contested or done.unmerged),
             problem="; ".join([*done.problems, *decision.problems]),
             observed=observed,
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from isthmus_directory import read_where
+from isthmus_directory import filters, read_where
 from isthmus_sync.directory import (
     Decision,
     DirectoryObject,
@@ -28,7 +28,7 @@ from isthmus_sync.directory import (
 
 from isthmus_dirsync import records
 from isthmus_dirsync.carrying_out import Sides
-from isthmus_dirsync.neighbourhood import address_holders, counterparts, said, stand_ins
+from isthmus_dirsync.neighbourhood import address_holders, counterparts, rivals, said, stand_ins
 from isthmus_dirsync.records import Record
 
 if TYPE_CHECKING:
@@ -104,15 +104,12 @@ async def look_again(
         *counterparts(fresh, project),
         *address_holders((t, s) for s, t in couples if t is not None),
         *stand_ins(taking_part.values(), project),
+        *named[Side.TARGET],
     ]
-    for side, index, wanted in (
-        (Side.TARGET, target_index, [*in_target, *named[Side.TARGET]]),
-        (Side.SOURCE, source_index, [*address_holders(couples), *named[Side.SOURCE]]),
-    ):
-        reading = sides.readings[side]
-        for obj in await read_where(sides.forests[side], wanted, reading.attributes, reading.times) if wanted else ():
-            index.put(obj)
-
+    await _take(target_index, sides, Side.TARGET, in_target)
+    contacts = (obj for obj in target_index if obj.guid not in targets)
+    in_source = [*address_holders(couples), *rivals(contacts, project), *named[Side.SOURCE]]
+    await _take(source_index, sides, Side.SOURCE, in_source)
     known = await _known(project, pool, of_source.values(), source_index, target_index)
     if any(named.values()):
         # Who is named for an object that has a pair may be merged into it, if its source is named, too.
@@ -154,6 +151,14 @@ async def look_again(
             target = targets.get(record.pair.target_guid or b"")
             look.parted.append(source_parted(record, sources.get(guid), target, project))
     return look
+
+
+async def _take(index: Index, sides: Sides, side: Side, wanted: Sequence[filters.Filter]) -> None:
+    """Take what a forest has of the wanted into the index."""
+    if wanted:
+        reading = sides.readings[side]
+        for obj in await read_where(sides.forests[side], wanted, reading.attributes, reading.times):
+            index.put(obj)
 
 
 def _without_gone(record: Record, sources: Mapping[bytes, DirectoryObject]) -> Record:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from isthmus_directory import filters
-from isthmus_sync.directory import DirectoryObject, Index, Side
+from isthmus_sync.directory import DirectoryObject, Index, Kind, Side
 from isthmus_sync.directory.addresses import alias, smtp_addresses
 from isthmus_sync.directory.attributes import attributes_of
 from isthmus_sync.directory.creation import naming_stems
+from isthmus_sync.directory.merging import goes_to
 from isthmus_sync.directory.naming import kind_of, named
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ def stand_ins(sources: Iterable[DirectoryObject], project: Project) -> Iterator[
         for address in smtp_addresses(source):
             there = filters.any_of(address_filter(address), filters.equals("targetAddress", f"smtp:{address}"))
             yield filters.every(filters.equals("objectClass", "contact"), there)
+
+
+def rivals(contacts: Iterable[DirectoryObject], project: Project) -> Iterator[filters.Filter]:
+    """For whom of the source do these objects of the target stand, if they are contacts that may be merged?"""
+    if project.directory.contacts != "report":
+        yield from (address_filter(goes_to(obj)) for obj in contacts if obj.kind is Kind.CONTACT and goes_to(obj))
 
 
 def counterparts(sources: Iterable[DirectoryObject], project: Project) -> Iterator[filters.Filter]:

@@ -370,6 +370,9 @@ class Synchroniser:
         if created:
             self._created = True
             self._wake.set()
+        if any(decision.frees_address for decision in decisions):
+            self._retry_at = 0.0  # somebody may have waited for it
+            self._wake.set()
         if parted:
             news = News()
             parted_now = await part(parted, self._forests, self._project, self._ordered_by, self._pool, news)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from isthmus_exchange.errors import EwsError
+from isthmus_exchange.operations import GetParties
 from isthmus_exchange.values import FolderMark
+from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.doubt import Found
 from isthmus_sync.mailbox.model import ItemRow, LedgerChange, Staged, Work
 
@@ -17,6 +20,7 @@ from isthmus_mailbox import doubts, trees
 from isthmus_mailbox.passing import Pass
 
 _CHUNK = 1000
+_AT_ONCE = 100
 _ALL = float("inf")
 
 
@@ -35,12 +39,24 @@ async def adopt(p: Pass) -> None:
             known = await p.ledger.known([row.from_id for row in rows])
             wanted = [row for row in rows if row.from_id not in known and (row.folder, row.associated) in grown]
             found = await doubts.look(p, wanted)
-            await p.write(_change(found))
+            change = _change(found)
+            await _note_parties(p, [row.from_id for row in change.items if row.from_change_key])
+            await p.write(change)
             adopted += len(found)
         if adopted:
             p.log.warning("items that were there already, unknown to the ledger, were adopted", items=adopted)
         surplus = await _surplus(p, told)
     p.marks.surplus = surplus
+
+
+async def _note_parties(p: Pass, ids: list[str]) -> None:
+    """Who stands in items that nobody will read here, as they need no copying."""
+    if p.correspondents is None:
+        return
+    for some in by_count(ids, _AT_ONCE):
+        await p.breathe()
+        answers = await p.from_side.call(GetParties(tuple(some)))
+        await p.correspondents.note(each for each in answers if not isinstance(each, EwsError))
 
 
 async def _surplus(p: Pass, told: dict[str, FolderMark]) -> dict[tuple[int, bool], int]:

@@ -24,6 +24,7 @@ from isthmus_exchange.operations import (
     MoveItems,
 )
 from isthmus_exchange.operations.describe_items import LIMIT
+from isthmus_exchange.property_addresses import property_addresses
 from isthmus_exchange.values import Attached, ItemId, Outline, Properties
 from isthmus_sync.mailbox import ways
 from isthmus_sync.mailbox.batches import by_count
@@ -116,6 +117,8 @@ async def _read(p: Pass, batch: Sequence[Copy], plan: Plan) -> list[tuple[Copy, 
             if answer.change_key != each.staged.change_key:
                 each = each._replace(staged=replace(each.staged, change_key="", modified=""))
             found.append((each, answer))
+    if p.correspondents is not None:
+        await p.correspondents.note(property_addresses(content) for _, content in found)
     await p.write(change)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import ExportItems, UploadItems
+from isthmus_exchange.stream_addresses import stream_addresses
 from isthmus_exchange.values import Upload
 from isthmus_sync.mailbox import ways
 from isthmus_sync.mailbox.model import LedgerChange
@@ -46,7 +47,7 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
         others += (each._replace(way=Way.NO_STREAMS) for each in batch)
         return
     if p.correspondents is not None:
-        await p.correspondents.note(exported)
+        await p.correspondents.note(stream_addresses(item.data) for item in exported if not isinstance(item, EwsError))
     change = LedgerChange()
     ready: list[Copy] = []
     uploads: list[Upload] = []

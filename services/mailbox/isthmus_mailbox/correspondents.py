@@ -1,8 +1,8 @@
 """Who stands in the items that are copied: addresses that old mail must go on to reach, told to whoever keeps them.
 
-The streams pass through here anyway: looking into one of 5 kB takes some 25 µs of the processor and no request; asking
-a server for the addresses would be a request more for every hundred items. Of SMTP addresses only those in the domains
-of the mailbox's owner are told of: no directory here could keep the others.
+The streams and properties pass through here anyway: looking into a stream of 5 kB takes some 25 µs of the processor and
+no request. Only for items that are adopted the server is asked, once for every hundred. Of SMTP addresses only those in
+the domains of the mailbox's owner are told of: no directory here could keep the others.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus.events.v1.mailbox_pb2 import AddressSeen
 from isthmus_events import Lease, publish_all
 from isthmus_events.topics import MAILBOX_ADDRESSES
-from isthmus_exchange.errors import EwsError
-from isthmus_exchange.stream_addresses import StreamAddress, stream_addresses
-from isthmus_exchange.values import Exported
+from isthmus_exchange.stream_addresses import ItemAddress
 from isthmus_service import Pool
 
 
@@ -31,13 +29,12 @@ class Correspondents:
         self._domains = {_domain(address) for address in own}
         self._noted: set[tuple[str, str, bool]] = set()
 
-    async def note(self, exported: Iterable[Exported | EwsError]) -> None:
+    async def note(self, items: Iterable[set[ItemAddress]]) -> None:
         """Tell of the addresses in these items that were not told of before. Raises OwnershipLost."""
         found = {
             (each.type, each.address.casefold(), bool(each.beside)): each
-            for item in exported
-            if not isinstance(item, EwsError)
-            for each in stream_addresses(item.data)
+            for addresses in items
+            for each in addresses
             if each.type == "X500" or _domain(each.address) in self._domains
         }
         fresh = [found[key] for key in sorted(found) if key not in self._noted]
@@ -45,7 +42,7 @@ class Correspondents:
             await self._write(fresh)
             self._noted.update(found)
 
-    async def _write(self, fresh: list[StreamAddress]) -> None:
+    async def _write(self, fresh: list[ItemAddress]) -> None:
         # By key, so that two mailboxes that name the same people do not wait for each other in a circle.
         rows = {(each.type, each.address.casefold()): each for each in fresh}
         async with self._pool.acquire() as connection, connection.transaction():
@@ -72,7 +69,7 @@ class Correspondents:
                 },
             )
 
-    def _event(self, each: StreamAddress) -> AddressSeen:
+    def _event(self, each: ItemAddress) -> AddressSeen:
         return AddressSeen(
             project=self._project, type=each.type, address=each.address, beside=each.beside, pair_id=self._pair_id
         )

@@ -15,6 +15,7 @@ from .get_folder import GetDistinguishedFolders, GetFolderMarks
 from .get_folder_settings import GetFolderSettings
 from .get_item import GetItemLabels, Label
 from .get_mime import GetMime
+from .get_parties import GetParties
 from .get_properties import GetProperties
 from .inbox_rules import GetInboxRules, UpdateInboxRules
 from .move_folder import MoveFolder
@@ -58,6 +59,7 @@ __all__ = [
     "GetItemLabels",
     "GetMime",
     "GetOutOfOffice",
+    "GetParties",
     "GetProperties",
     "GetSearchFolders",
     "Hit",

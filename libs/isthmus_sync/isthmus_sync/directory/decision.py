@@ -6,7 +6,7 @@ service carries them out. Deciding again after they were carried out gives nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from isthmus_sync.directory.creation import Creation, enabled, free_alias, namin
 from isthmus_sync.directory.difference import Modification, applied, difference
 from isthmus_sync.directory.joining import merged_objects
 from isthmus_sync.directory.linking import Linking, link_value, link_values
-from isthmus_sync.directory.merging import stand_ins, with_addresses
+from isthmus_sync.directory.merging import goes_to, rivals, stand_ins, with_addresses
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Side, Values
 from isthmus_sync.directory.pairs import Agreed, Pair, Twins, fingerprint
 from isthmus_sync.directory.proxying import NAME as PROXY_ADDRESSES
@@ -56,7 +56,8 @@ class Decision:
     wait for the next decision, when the object exists. `agreed` holds once everything was written. `held` are links to
     objects that do not exist in the other forest yet. `redirected`: both objects then carry the mail redirection.
     `merges` are contacts of the target whose place its object takes, once it is there and as it shall be; `merged` are
-    other objects of the source for which the target's object stands, too."""
+    other objects of the source for which the target's object stands, too. `contested`: something could not be done
+    because of what another object holds; it is to be decided again once that gave way."""
 
     pair: Pair
     source: DirectoryObject
@@ -70,6 +71,7 @@ class Decision:
     gets_mailbox: bool
     merges: tuple[DirectoryObject, ...] = ()
     merged: tuple[DirectoryObject, ...] = ()
+    contested: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -85,6 +87,15 @@ class Decision:
         """Whether a value that somebody else set is lost. Redirection does not count: a switch asked for it."""
         return bool(self.merges) or any(
             change.overwrites and change.attribute not in ("targetAddress", "proxyAddresses")
+            for changes in self.modifications.values()
+            for change in changes
+        )
+
+    @property
+    def frees_address(self) -> bool:
+        """Whether an object gives up an address, which then another one may have."""
+        return bool(self.merges) or any(
+            change.removed and change.attribute in ("mail", "proxyAddresses")
             for changes in self.modifications.values()
             for change in changes
         )
@@ -125,9 +136,11 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
             wanted[side.other][attribute] = values[side]
 
     merges = stand_ins(source, around.target, around.twins, project)
+    contested = _contested(merges, pair, source, around)
+    merges = tuple(contact for contact in merges if contact.guid not in contested)
     own = frozenset((pair.id, source.guid, current.guid, *(contact.guid for contact in merges)))
     held_back = _hold_back_mail(objects, wanted, own, around)
-    problems += held_back
+    problems += [*contested.values(), *held_back]
     merged = merged_objects(pair, around.source)
     problems += [
         f"{obj.dn} is merged into {current.dn}, but has a mailbox of its own: what is in it is not copied, and mail "
@@ -220,6 +233,7 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
         mailbox,
         merges,
         merged,
+        bool(contested or held_back or addresses.problems),
     )
 
 
@@ -241,6 +255,22 @@ def _links(
             found[attribute] = link_value(attribute, objects, pair, owner, around.twins, around.name_of, newer)
         else:
             found[attribute] = link_values(attribute, objects, pair, owner, around.twins, around.name_of)
+    return found
+
+
+def _contested(
+    contacts: Iterable[DirectoryObject], pair: Pair, source: DirectoryObject, around: Surroundings
+) -> dict[bytes, str]:
+    """Contacts that stand for others of the source, too, by GUID, and what to do about it: nobody can tell whose place
+    they have."""
+    found: dict[bytes, str] = {}
+    for contact in contacts:
+        if others := rivals(contact, pair, around.source, around.twins):
+            names = ", ".join(obj.dn for obj in others)
+            found[contact.guid] = (
+                f"{contact.dn} is not merged: its mail goes to {goes_to(contact)}, which {source.dn} and {names} both "
+                "have; take it from all but one"
+            )
     return found
 
 

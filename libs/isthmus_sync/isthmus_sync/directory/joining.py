@@ -16,6 +16,7 @@ from isthmus_sync.directory.addresses import in_domain, smtp_addresses, unique, 
 from isthmus_sync.directory.matching import Refused
 from isthmus_sync.directory.naming import named
 from isthmus_sync.directory.objects import DirectoryObject, Side
+from isthmus_sync.directory.recipients import made_before
 
 if TYPE_CHECKING:
     from isthmus_project import Project
@@ -42,13 +43,15 @@ def together(
     owners = {pair.target_guid: pair.source_guid for pair in known if pair.target_guid is not None}
     complete = {pair.source_guid for pair in known if pair.target_guid is not None}
     meant: dict[bytes, list[DirectoryObject]] = defaultdict(list)
-    made: set[bytes] = set()
+    made: set[bytes] = set()  # for whom the project has an object made
     for pair in project.directory.pairs:
         found, there = named(sources, pair.source), named(targets, pair.target) if pair.target else []
         if len(found) != 1 or found[0].guid not in here:
             continue
         if pair.target is None:
             made.add(found[0].guid)
+            for obj in made_before(found[0], targets, project):
+                owners.setdefault(obj.guid, found[0].guid)
         elif len(there) == 1 and _alike(found[0], there[0]):
             meant[there[0].guid].append(found[0])
     groups: list[Together] = []

@@ -13,6 +13,7 @@ from isthmus_sync.directory.index import Index
 from isthmus_sync.directory.merging import stands_for
 from isthmus_sync.directory.naming import named
 from isthmus_sync.directory.objects import DirectoryObject, Side
+from isthmus_sync.directory.recipients import made_before
 
 if TYPE_CHECKING:
     from isthmus_project import Project
@@ -103,8 +104,8 @@ _SAID = "pairs"
 def _said(
     sources: Iterable[DirectoryObject], targets: Index, project: Project, among: Index, result: Matching
 ) -> _Find:
-    """What the project's own pairs find. Who is to have no counterpart goes to `unmatched` at once, and a name that
-    does not mean exactly one object is refused."""
+    """What the project's own pairs find. Who is to have an object of their own has it already when an earlier run made
+    it, else goes to `unmatched` at once; a name that does not mean exactly one object is refused."""
     waiting = {obj.guid: obj for obj in sources}
     found: dict[bytes, list[DirectoryObject]] = {}
     for pair in project.directory.pairs:
@@ -116,7 +117,10 @@ def _said(
                 reason = f"the project's pairs name {pair.source}, which is also {others}"
                 result.refused.append(Refused(source, reason))
             elif pair.target is None:
-                result.unmatched.append(source)
+                if made := made_before(source, targets, project):
+                    found[source.guid] = made
+                else:
+                    result.unmatched.append(source)
             elif not candidates:
                 reason = f"the project's pairs name {pair.target}, which {project.target.name} does not have"
                 result.refused.append(Refused(source, reason))
@@ -131,7 +135,7 @@ def _finder(rule: str, targets: Index, project: Project) -> _Find:
     def find(source: DirectoryObject) -> list[DirectoryObject]:
         if rule == "legacyExchangeDN":
             legacy = source.text("legacyExchangeDN")
-            found = targets.holders("x500", legacy) if legacy else []
+            found = made_before(source, targets, project) or (targets.holders("x500", legacy) if legacy else [])
         elif rule == "proxyAddresses":
             templates = (project.source.redirection, project.target.redirection)
             addresses = [a for a in smtp_addresses(source) if not any(in_domain(a, template) for template in templates)]

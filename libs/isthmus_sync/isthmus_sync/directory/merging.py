@@ -39,8 +39,19 @@ def stands_for(contact: DirectoryObject, source: DirectoryObject) -> bool:
     """Whether this object is a contact whose mail goes to this object of the source, which is none itself."""
     if contact.kind is not Kind.CONTACT or source.kind is Kind.CONTACT:
         return False
-    goes_to = ProxyAddress.parse(contact.text("targetAddress")).address or primary_smtp(contact)
-    return goes_to.casefold() in {address.casefold() for address in smtp_addresses(source)}
+    return goes_to(contact).casefold() in {address.casefold() for address in smtp_addresses(source)}
+
+
+def goes_to(contact: DirectoryObject) -> str:
+    """Where a contact's mail goes."""
+    return ProxyAddress.parse(contact.text("targetAddress")).address or primary_smtp(contact)
+
+
+def rivals(contact: DirectoryObject, pair: Pair, sources: Index, twins: Twins) -> list[DirectoryObject]:
+    """Other objects of the source, with pairs of their own, for whom this contact stands as well."""
+    holders = [obj for obj in sources.holders("address", goes_to(contact)) if stands_for(contact, obj)]
+    owners = [(obj, twins.by_guid(Side.SOURCE, obj.guid)) for obj in holders]
+    return [obj for obj, owner in owners if owner is not None and owner.id != pair.id]
 
 
 def stand_ins(source: DirectoryObject, targets: Index, twins: Twins, project: Project) -> tuple[DirectoryObject, ...]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Values, as_values, sid_text
+from isthmus_sync.directory.pairs import Pair, pair_id
 
 if TYPE_CHECKING:
     from isthmus_project import Project
 
-    from isthmus_sync.directory.pairs import Pair
+    from isthmus_sync.directory.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,17 @@ def logged_on_to(target: DirectoryObject) -> bool:
 def made_for(pair: Pair, target: DirectoryObject | None) -> bool:
     """Whether the target object got its legacyExchangeDN from us, for this pair."""
     return target is not None and f"/cn={pair.id.hex()}-" in target.text("legacyExchangeDN")
+
+
+def made_before(source: DirectoryObject, targets: Index, project: Project) -> list[DirectoryObject]:
+    """What an earlier run made for this object of the source, whether our records tell of it or not: it carries the
+    pair's id in its own name, and the source's legacyExchangeDN among its addresses."""
+    legacy = source.text("legacyExchangeDN")
+    holders = targets.holders("x500", legacy) if legacy else []
+    if not holders:
+        return []
+    pair = Pair(pair_id(project.project, source.guid), source.guid)
+    return [obj for obj in holders if made_for(pair, obj)]
 
 
 def gets_mailbox(source: DirectoryObject, target: DirectoryObject, facts: ExchangeFacts) -> bool:
