@@ -22,6 +22,8 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 from ldap3.utils.conv import escape_bytes, escape_filter_chars
 
+from isthmus_lab.processor import PROCESSOR
+
 from .settings import Forest
 
 FRESH: Final = 1.5
@@ -265,12 +267,13 @@ class Directory:
         if self._accepted.get(proof, 0.0) > time.monotonic():
             return True
         connection = ldap3.Connection(self.server, person.dn, password, receive_timeout=10)
-        try:
-            accepted = bool(connection.bind())
-        except LDAPException as error:
-            raise DirectoryError(f"{self._forest.url}: {error}") from error
-        finally:
-            connection.unbind()
+        with PROCESSOR.waiting():
+            try:
+                accepted = bool(connection.bind())
+            except LDAPException as error:
+                raise DirectoryError(f"{self._forest.url}: {error}") from error
+            finally:
+                connection.unbind()
         if accepted:
             self._accepted[proof] = time.monotonic() + _REMEMBERED
         return accepted
@@ -279,7 +282,7 @@ class Directory:
 
     def replace(self, dn: str, attribute: str, values: Sequence[str | bytes]) -> None:
         """Sets an attribute of a recipient; without values it is cleared."""
-        with self._connection(fresh=False) as connection:
+        with PROCESSOR.waiting(), self._connection(fresh=False) as connection:
             try:
                 connection.modify(dn, {attribute: [(ldap3.MODIFY_REPLACE, list(values))]})
             except LDAPException as error:
@@ -315,7 +318,7 @@ class Directory:
         # A connection that rested may have been closed by the forest: then a new one asks again, once.
         for attempt in (1, 2):
             try:
-                with self._connection(fresh=attempt == 2) as connection:
+                with PROCESSOR.waiting(), self._connection(fresh=attempt == 2) as connection:
                     connection.search(
                         self._forest.base, condition, attributes=_ATTRIBUTES, size_limit=limit, time_limit=10
                     )

@@ -1,6 +1,7 @@
 """The HTTPS side of the server: EWS, Autodiscover and the health page.
 
-Every request is answered in a thread, where store and directory may block; the event loop only moves bytes.
+Every request is answered in a thread, where store and directory may block; the event loop only moves bytes. Of these
+threads one computes at a time, and the others wait for something or for their turn.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from weakref import WeakKeyDictionary
 
 import structlog
 from aiohttp import web
+
+from isthmus_lab.processor import PROCESSOR
 
 from . import autodiscover
 from .conditions import control
@@ -82,7 +85,11 @@ class Web:
         self._threads.shutdown()
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        def computed() -> _T:
+            with PROCESSOR.computing():
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, computed)
 
     @web.middleware
     async def _logon(
@@ -181,7 +188,7 @@ class Web:
             and len(content) > _SMALL
             and "gzip" in request.headers.get("Accept-Encoding", "")
         ):
-            content = await self._in_thread(partial(gzip.compress, content, 1))
+            content = await asyncio.to_thread(gzip.compress, content, 1)  # one call, without Python's lock
             headers["Content-Encoding"] = "gzip"
         _log.info(
             "request",

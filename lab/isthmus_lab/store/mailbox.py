@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.resources import files
 from pathlib import Path
-from threading import RLock
 from typing import Any
 from uuid import UUID, uuid4
 
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Bag, Properties, now
+from isthmus_lab.processor import Lock
 from isthmus_lab.store import contents, restriction, roles
 from isthmus_lab.store.errors import StoreError
 from isthmus_lab.store.folders import Folders
@@ -48,7 +48,7 @@ class Mailbox:
     def __init__(self, path: Path, publish: Callable[[list[Event]], None], used: Callable[["Mailbox"], None]) -> None:
         """Opens an existing file. `publish` gets the events of each commit; `used` hears of each opened connection."""
         self.path = path
-        self.lock = RLock()
+        self.lock = Lock()
         self._publish = publish
         self._used = used
         self._connection: sqlite3.Connection | None = None

@@ -21,6 +21,7 @@ from lxml import etree
 from isthmus_lab.mapi import exceptions, occurrences
 from isthmus_lab.mapi.bag import Bag, Properties, filetime
 from isthmus_lab.mapi.fasttransfer import UnfitValueError
+from isthmus_lab.processor import PROCESSOR
 from isthmus_lab.store import (
     ARCHIVE_ROLES,
     PUBLIC,
@@ -299,6 +300,7 @@ class Call:
         return response
 
     def _watched(self, handle: Callable[[Element], Iterable[_T]], node: Element) -> Iterable[_T]:
+        PROCESSOR.offer()
         self._watch(self, node)
         return handle(node)
 

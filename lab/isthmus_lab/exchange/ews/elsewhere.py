@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import structlog
 from lxml import etree
 
+from isthmus_lab.processor import PROCESSOR
+
 from ..directory import Recipient
 from ..mail.routing import domain, smtp
 from ..settings import AddressSpace
@@ -51,7 +53,8 @@ def ask(call: Call, space: AddressSpace, address: str) -> list[Element]:
     if options is not None:
         asked.append(deepcopy(options))
     try:
-        answer = _post(space, asked)
+        with PROCESSOR.waiting():
+            answer = _post(space, asked)
     except (HTTPException, OSError, etree.XMLSyntaxError) as error:
         _log.warning("the other organisation does not say who is busy", url=space.url, reason=str(error))
         raise EwsError("ErrorProxyRequestProcessingFailed", f"{space.url} could not be asked: {error}") from None

@@ -14,6 +14,8 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 from ldap3.protocol.sasl.sasl import send_sasl_negotiation
 
+from isthmus_lab.processor import PROCESSOR
+
 from ..directory import DirectoryError
 
 _SIGNATURE: Final = b"NTLMSSP\0"
@@ -66,9 +68,10 @@ class Handshake:
 
     def _send(self, message: bytes) -> dict[str, Any]:
         try:
-            if self._connection.closed:
-                self._connection.open()
-            result: dict[str, Any] = send_sasl_negotiation(self._connection, None, message)
+            with PROCESSOR.waiting():
+                if self._connection.closed:
+                    self._connection.open()
+                result: dict[str, Any] = send_sasl_negotiation(self._connection, None, message)
         except LDAPException as error:
             self.close()
             raise DirectoryError(f"the forest did not answer: {error}") from error

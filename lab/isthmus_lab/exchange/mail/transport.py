@@ -18,6 +18,8 @@ from typing import Final
 import aiosmtplib
 import structlog
 
+from isthmus_lab.processor import PROCESSOR
+
 from ..directory import Directory, DirectoryError, Recipient
 from .queue import Delivery, Queue
 from .reports import is_report, non_delivery
@@ -147,7 +149,8 @@ class Transport:
         if not self._queue.has(delivery.message, place):
             # The same key at every attempt: one that took effect before a crash is recognised by it.
             key = uuid.uuid5(delivery.message, str(place))
-            self._deliver(recipient, content, key, delivery.attempts > 0)
+            with PROCESSOR.computing():
+                self._deliver(recipient, content, key, delivery.attempts > 0)
         self._queue.done(delivery, place)
 
     async def _failed(self, delivery: Delivery, error: Exception) -> None:

@@ -87,6 +87,8 @@ class Subscriptions:
 
     def add(self, subscription: Subscription, mailbox: Mailbox, since: str | None) -> str:
         """Begins now or at a watermark; returns that place. Raises EwsError."""
+        # A mailbox may be somebody else's for long: nobody waits for it with the lock in hand.
+        log = self._logs.get(mailbox.guid) or Log(mailbox)
         with self._lock:
             self._expire()
             limit = self.limit()
@@ -96,8 +98,7 @@ class Subscriptions:
                     "You have exceeded the available subscriptions for your account. Remove unnecessary subscriptions "
                     "and try your request again.",
                 )
-            log = self._logs.get(mailbox.guid) or Log(mailbox)
-            self._logs[mailbox.guid] = log
+            log = self._logs.setdefault(mailbox.guid, log)
             subscription.place = log.last if since is None else read_watermark(since, log.last)
             subscription.id = base64.b64encode(uuid.uuid4().bytes + mailbox.guid.bytes).decode()
             self._touch(subscription)

@@ -1,0 +1,96 @@
+"""The processor: the threads of a server compute one after the other, in the order in which they ask.
+
+Python computes in one thread at a time anyway. Threads that do so at the same moment take that right from each other at
+every call into SQLite, OpenSSL or lxml, which give it back while they work; four of them spend more time on handing it
+over than on the work. So a thread that answers a request holds the processor while it computes, and puts it down around
+everything that waits: the forest, another server, a mailbox that somebody else has.
+
+With the processor in hand a thread waits only for locks whose holders wait for nothing themselves. So it is always
+given back, whatever else a thread holds meanwhile, and nothing can stand still because of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_TURN: Final = 0.01
+"""Seconds of work after which `offer` lets others come first."""
+
+
+class Processor:
+    """One for a process, `PROCESSOR`."""
+
+    def __init__(self, turn: float = _TURN) -> None:
+        self._turn = turn
+        self._deciding = threading.Lock()
+        self._holder: int | None = None
+        self._until = 0.0
+        self._queue: deque[tuple[int, threading.Lock]] = deque()
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Holds the processor, once everybody who asked before has had it. Not for a thread that has it already."""
+        self._take()
+        try:
+            yield
+        finally:
+            self._give()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around what waits: the processor is somebody else's meanwhile. Nothing for a thread that does not hold it."""
+        if self._holder != threading.get_ident():
+            yield
+            return
+        self._give()
+        try:
+            yield
+        finally:
+            self._take()
+
+    def offer(self) -> None:
+        """Between two parts of long work: lets those come first who wait, after a turn of one's own."""
+        if self._queue and self._holder == threading.get_ident() and time.monotonic() > self._until:
+            self._give()
+            self._take()
+
+    def _take(self) -> None:
+        me, called = threading.get_ident(), threading.Lock()
+        with self._deciding:
+            free = self._holder is None
+            if free:
+                self._holder = me
+            else:
+                called.acquire()
+                self._queue.append((me, called))
+        if not free:
+            called.acquire()  # whoever gave the processor to this thread released it
+        self._until = time.monotonic() + self._turn
+
+    def _give(self) -> None:
+        with self._deciding:
+            self._holder, called = self._queue.popleft() if self._queue else (None, None)
+        if called is not None:
+            called.release()
+
+
+PROCESSOR: Final = Processor()
+
+
+class Lock(type(threading.RLock())):  # type: ignore[misc] # a class of its own in C, whose name is a function
+    """A reentrant lock whose holder may wait for something: the processor is put down before one waits for it."""
+
+    def __init__(self, processor: Processor = PROCESSOR) -> None:
+        self._processor = processor
+
+    def __enter__(self) -> bool:
+        return self.acquire(False) or self._wait()
+
+    def _wait(self) -> bool:
+        with self._processor.waiting():
+            return bool(self.acquire())
