@@ -3,7 +3,8 @@
 Python computes in one thread at a time anyway. Threads that do so at the same moment take that right from each other at
 every call into SQLite, OpenSSL or lxml, which give it back while they work; four of them spend more time on handing it
 over than on the work. So a thread that answers a request holds the processor while it computes, and puts it down around
-everything that waits: the forest, another server, a mailbox that somebody else has.
+everything that waits: the forest, another server, a mailbox that somebody else has. The event loop does the same: it
+puts the processor down while it waits for the network.
 
 With the processor in hand a thread waits only for locks whose holders wait for nothing themselves. So it is always
 given back, whatever else a thread holds meanwhile, and nothing can stand still because of it.
@@ -11,15 +12,18 @@ given back, whatever else a thread holds meanwhile, and nothing can stand still 
 
 from __future__ import annotations
 
+import asyncio
+import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final, TypeVar
 
 _TURN: Final = 0.01
 """Seconds of work after which `offer` lets others come first."""
+_T = TypeVar("_T")
 
 
 class Processor:
@@ -94,3 +98,21 @@ class Lock(type(threading.RLock())):  # type: ignore[misc] # a class of its own 
     def _wait(self) -> bool:
         with self._processor.waiting():
             return bool(self.acquire())
+
+
+class _Selector(selectors.DefaultSelector):
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout == 0:  # the loop has more to do
+            PROCESSOR.offer()
+            return super().select(timeout)
+        with PROCESSOR.waiting():
+            return super().select(timeout)
+
+
+def run(main: Coroutine[Any, Any, _T]) -> _T:
+    """As `asyncio.run`, with an event loop that computes as everybody else does."""
+    with (
+        PROCESSOR.computing(),
+        asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(_Selector())) as runner,
+    ):
+        return runner.run(main)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from pathlib import Path
 
 import structlog
 
+from isthmus_lab.processor import run
 from isthmus_lab.store import StoreError
 
 from .server import serve
@@ -32,7 +32,7 @@ def main() -> int:
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
     )
     try:
-        asyncio.run(serve(load(arguments.config)))
+        run(serve(load(arguments.config)))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return os.EX_CONFIG

@@ -82,7 +82,8 @@ class Web:
 
     def close(self) -> None:
         """Waits for the requests that are being answered."""
-        self._threads.shutdown()
+        with PROCESSOR.waiting():
+            self._threads.shutdown()
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         def computed() -> _T:

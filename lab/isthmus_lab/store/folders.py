@@ -97,6 +97,16 @@ class Folders:
             self._tell(EventKind.CREATED, number, parent)
             return self.by_number(number)
 
+    def committed(self, events: Iterable[Event]) -> None:
+        """For the parts of this package: notes in which folders a transaction changed items, and when."""
+        moment = now()
+        of_items = [event for event in events if event.item_id is not None]
+        touched = {event.parent_id for event in of_items}
+        touched |= {event.old_parent_id for event in of_items if event.kind is EventKind.MOVED and event.old_parent_id}
+        for folder in touched:
+            number = self._mailbox.ids.folder_number(folder)
+            self._mailbox.sql("UPDATE folder SET committed = ? WHERE number = ?", (moment, number))
+
     def path(self, parent_id: bytes, names: list[str], container_class: str = "IPF.Note") -> Folder:
         """The folder at that path below the parent; what is missing is created."""
         with self._mailbox.transaction():

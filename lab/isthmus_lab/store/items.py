@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from isthmus_lab.store.mailbox import Mailbox
 
 SELECT = f"SELECT number, change, folder, associated, {columns.VALUES} FROM item"
+# OR FAIL: nothing has to be taken back of one row, so SQLite keeps no copy of the pages that it writes.
 _INSERT = (
-    f"INSERT INTO item (number, change, content_change, content, folder, associated, {columns.VALUES})"
+    f"INSERT OR FAIL INTO item (number, change, content_change, content, folder, associated, {columns.VALUES})"
     f" VALUES ({', '.join('?' * (6 + columns.VALUE_COUNT))})"
 )
 _COPY = (

@@ -96,9 +96,10 @@ CREATE TABLE tombstone (
     PRIMARY KEY (folder, associated, change)
 ) WITHOUT ROWID;
 
+-- The counts of folders. A function in a trigger would make SQLite keep a copy of every page that the statement writes.
+
 CREATE TRIGGER item_came AFTER INSERT ON item BEGIN
     UPDATE folder SET
-        committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
         total = total + (new.associated = 0),
         unread = unread + (new.associated = 0 AND new.message_flags & 1 = 0),
         associated = associated + new.associated,
@@ -108,7 +109,6 @@ END;
 
 CREATE TRIGGER item_went AFTER DELETE ON item BEGIN
     UPDATE folder SET
-        committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
         deleted = deleted + 1,
         total = total - (old.associated = 0),
         unread = unread - (old.associated = 0 AND old.message_flags & 1 = 0),
@@ -119,7 +119,6 @@ END;
 
 CREATE TRIGGER item_changed AFTER UPDATE OF change ON item BEGIN
     UPDATE folder SET
-        committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
         unread = unread + (new.associated = 0) * ((old.message_flags & 1) - (new.message_flags & 1)),
         size = size + new.size - old.size
     WHERE number = new.folder;
@@ -127,7 +126,6 @@ END;
 
 CREATE TRIGGER item_moved AFTER UPDATE OF folder ON item BEGIN
     UPDATE folder SET
-        committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
         deleted = deleted + 1,
         total = total - (old.associated = 0),
         unread = unread - (old.associated = 0 AND old.message_flags & 1 = 0),
@@ -135,7 +133,6 @@ CREATE TRIGGER item_moved AFTER UPDATE OF folder ON item BEGIN
         size = size - old.size
     WHERE number = old.folder;
     UPDATE folder SET
-        committed = CAST((julianday('now') - 2305813.5) * 864000000000 AS INTEGER),
         total = total + (new.associated = 0),
         unread = unread + (new.associated = 0 AND new.message_flags & 1 = 0),
         associated = associated + new.associated,
