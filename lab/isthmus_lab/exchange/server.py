@@ -85,7 +85,15 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
     stack.callback(store.subscribe(subscriptions.heard))
     pusher = Pusher(subscriptions, VERSIONS[settings.version], Validation(settings.violations).answer)
     stack.push_async_callback(pusher.close)
-    services = Services(settings, directory, store, transport, subscriptions, pusher.start)
+    services = Services(
+        settings,
+        directory,
+        store,
+        transport,
+        subscriptions,
+        pusher.start,
+        lambda: pressure.conditions.limits.sync_state_changes,
+    )
     pages = Web(services, pressure, public_url)
     stack.callback(pages.close)
     runner = web.AppRunner(pages.app, access_log=None, shutdown_timeout=5)

@@ -31,13 +31,24 @@ class _Place(NamedTuple):
 
 
 class Sync:
-    """`mailbox.sync`. A state is opaque bytes, b"" to begin with; InvalidSyncStateError for one of something else."""
+    """`mailbox.sync`. A state is opaque bytes, b"" to begin with; InvalidSyncStateError for one of something else.
+
+    `reach` says of how many changes of the mailbox a state may know nothing; one that is older has expired, which is
+    the same error.
+    """
 
     def __init__(self, mailbox: "Mailbox") -> None:
         self._mailbox = mailbox
 
     def items(
-        self, folder_id: bytes, state: bytes, *, limit: int = 512, normal: bool = True, associated: bool = False
+        self,
+        folder_id: bytes,
+        state: bytes,
+        *,
+        limit: int = 512,
+        normal: bool = True,
+        associated: bool = False,
+        reach: int | None = None,
     ) -> ItemChanges:
         """At most `limit` changes of the folder's items since the state, which belongs to the folder and the scopes.
 
@@ -48,6 +59,8 @@ class Sync:
         with self._mailbox.lock:
             folder = self._mailbox.ids.folder_number(self._mailbox.folders.get(folder_id).id)
             at = self._unpack(state, folder, scopes)
+            if state:
+                self._hold(max(at.base, at.high or at.place), reach)
             while True:
                 part, room = self._came if at.high else self._changed, limit - len(changes)
                 told = part(folder, scopes, at, room + 1)
@@ -113,7 +126,11 @@ class Sync:
             raise InvalidSyncStateError("the sync state is damaged or of another folder; begin with an empty one")
         return at
 
-    def folders(self, folder_id: bytes, state: bytes) -> FolderChanges:
+    def _hold(self, since: int, reach: int | None) -> None:
+        if reach is not None and self._mailbox.last_number - since > reach:
+            raise InvalidSyncStateError(f"the sync state knows nothing of the last {reach} changes; begin anew")
+
+    def folders(self, folder_id: bytes, state: bytes, *, reach: int | None = None) -> FolderChanges:
         """Folders created, updated, deleted below `folder_id` since the state.
 
         The state holds the folders the client knows, so one that is moved out of the tree is deleted for it, and one
@@ -123,6 +140,8 @@ class Sync:
             ids, folders = self._mailbox.ids, self._mailbox.folders
             top = ids.folder_number(folders.get(folder_id).id)
             since, known = self._unpack_folders(state, top)
+            if state:
+                self._hold(since, reach)
             present = folders.numbers_below(top)
             gone = known - present
             created = (

@@ -98,6 +98,9 @@ class Limits(_Section):
 
     batch_seconds: float = Field(default=60.0, gt=0, description="after that the rest of a batch is left undone")
     minute_seconds: float = Field(default=60.0, gt=0, description="a minute of the times that subscriptions have")
+    sync_state_changes: int | None = Field(
+        default=None, ge=0, description="changes of the mailbox after which a sync state has expired"
+    )
 
 
 # GlobalThrottlingPolicy as Setup writes it. What Exchange 2010 limits by percentages of time has no budget here.

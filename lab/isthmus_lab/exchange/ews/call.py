@@ -79,6 +79,8 @@ class Services:
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     push: Callable[[Subscription], None] = lambda _: None
     """Begins to serve a push subscription."""
+    sync_state_changes: Callable[[], int | None] = lambda: None
+    """After how many changes of the mailbox a sync state has expired; None is never."""
 
     @cached_property
     def public_folders(self) -> PublicFolders:

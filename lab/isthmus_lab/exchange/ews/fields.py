@@ -57,6 +57,8 @@ ROW: Final[dict[PropertyKey, str]] = {
 _ALWAYS_THERE: Final = frozenset(
     ("size", "message_flags", "importance", "sensitivity", "has_attachments", "associated", "subject")
 )
+# What every message has, [MS-OXCMSG] 3.2.5.2; a row says so of one that was uploaded without.
+_DEFAULTS: Final[dict[PropertyKey, int]] = {tags.PidTagImportance: 1, tags.PidTagSensitivity: 0}
 # These are facts about the stored item, not part of what is in it.
 _ONLY_ROW: Final = COMPUTED | {tags.PidTagMessageFlags}
 
@@ -116,7 +118,7 @@ class View:
                 return found if found or name in _ALWAYS_THERE else None
             if key in COMPUTED:
                 return computed_properties(self.row)[key]
-        return self.bag.get(key)
+        return self.bag.get(key, _DEFAULTS.get(key))
 
 
 class Draft:

@@ -23,7 +23,8 @@ def sync_folder_hierarchy(call: Call) -> Answer:
         mailbox, top = synced_folder(call, "root")
         not_public(mailbox)
         access = call.access(mailbox)
-        found = mailbox.sync.folders(top.id, unpack(text(call.element, "SyncState")))
+        state = unpack(text(call.element, "SyncState"))
+        found = mailbox.sync.folders(top.id, state, reach=call.services.sync_state_changes())
 
         def seen(folder: Folder) -> bool:
             return access.full or Rights.VISIBLE in access.on(folder)

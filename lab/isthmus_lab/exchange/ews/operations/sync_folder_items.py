@@ -53,6 +53,7 @@ def sync_folder_items(call: Call) -> Answer:
             unpack(text(call.element, "SyncState")),
             limit=limit,
             associated=scope == "NormalAndAssociatedItems",
+            reach=call.services.sync_state_changes(),
         )
         if not call.access(mailbox).sees_private:
             shown = [each for each in found.changes if each.row is None or each.row.sensitivity != PRIVATE]
