@@ -23,18 +23,26 @@ from typing import Any, Final, TypeVar
 
 _TURN: Final = 0.01
 """Seconds of work after which `offer` lets others come first."""
+_PASSED: Final = 4
+"""How many come before work that goes on, while it waits."""
 _T = TypeVar("_T")
 
 
 class Processor:
-    """One for a process, `PROCESSOR`."""
+    """One for a process, `PROCESSOR`.
+
+    Who asks gets it in the order of asking, and before work that goes on after a turn: what is small need not wait
+    until what is large is done, and what is large does not wait for ever.
+    """
 
     def __init__(self, turn: float = _TURN) -> None:
         self._turn = turn
         self._deciding = threading.Lock()
         self._holder: int | None = None
         self._until = 0.0
-        self._queue: deque[tuple[int, threading.Lock]] = deque()
+        self._asking: deque[tuple[int, threading.Lock]] = deque()
+        self._going_on: deque[tuple[int, threading.Lock]] = deque()
+        self._passed = 0
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -46,8 +54,11 @@ class Processor:
             self._give()
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Around what waits: the processor is somebody else's meanwhile. Nothing for a thread that does not hold it."""
+    def waiting(self, *, first: bool = False) -> Iterator[None]:
+        """Around what waits: the processor is somebody else's meanwhile. Nothing for a thread that does not hold it.
+
+        ``first`` gets it back before all others.
+        """
         if self._holder != threading.get_ident():
             yield
             return
@@ -55,15 +66,17 @@ class Processor:
         try:
             yield
         finally:
-            self._take()
+            self._take(first=first)
 
-    def offer(self) -> None:
-        """Between two parts of long work: lets those come first who wait, after a turn of one's own."""
-        if self._queue and self._holder == threading.get_ident() and time.monotonic() > self._until:
+    def offer(self, *, first: bool = False) -> None:
+        """Between two parts of long work: lets others come first who wait, after a turn of one's own."""
+        if self._holder != threading.get_ident() or time.monotonic() <= self._until:
+            return
+        if self._asking or self._going_on:
             self._give()
-            self._take()
+            self._take(first=first, goes_on=not first)
 
-    def _take(self) -> None:
+    def _take(self, *, first: bool = False, goes_on: bool = False) -> None:
         me, called = threading.get_ident(), threading.Lock()
         with self._deciding:
             free = self._holder is None
@@ -71,16 +84,26 @@ class Processor:
                 self._holder = me
             else:
                 called.acquire()
-                self._queue.append((me, called))
+                queue = self._going_on if goes_on else self._asking
+                (queue.appendleft if first else queue.append)((me, called))
         if not free:
             called.acquire()  # whoever gave the processor to this thread released it
         self._until = time.monotonic() + self._turn
 
     def _give(self) -> None:
         with self._deciding:
-            self._holder, called = self._queue.popleft() if self._queue else (None, None)
+            self._holder, called = self._next()
         if called is not None:
             called.release()
+
+    def _next(self) -> tuple[int, threading.Lock] | tuple[None, None]:
+        if self._going_on and (not self._asking or self._passed >= _PASSED):
+            self._passed = 0
+            return self._going_on.popleft()
+        if self._asking:
+            self._passed += bool(self._going_on)
+            return self._asking.popleft()
+        return None, None
 
 
 PROCESSOR: Final = Processor()
@@ -102,10 +125,11 @@ class Lock(type(threading.RLock())):  # type: ignore[misc] # a class of its own 
 
 class _Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> Any:
+        # First, as everybody waits for what it carries; its own work is short.
         if timeout == 0:  # the loop has more to do
-            PROCESSOR.offer()
+            PROCESSOR.offer(first=True)
             return super().select(timeout)
-        with PROCESSOR.waiting():
+        with PROCESSOR.waiting(first=True):
             return super().select(timeout)
 
 

@@ -56,7 +56,7 @@ def test_whoever_asked_first_comes_first() -> None:
         for number in range(5):
             threads.append(Thread(target=work, args=(number,)))
             threads[-1].start()
-            until(lambda: len(processor._queue) > number)  # noqa: B023 - called before it changes
+            until(lambda: len(processor._asking) > number)  # noqa: B023 - called before it changes
         processor.offer()  # its turn is not over
         assert order == []
     for thread in threads:
@@ -74,12 +74,63 @@ def test_long_work_lets_others_come_first_after_its_turn() -> None:
     with processor.computing():
         thread = Thread(target=other)
         thread.start()
-        until(lambda: bool(processor._queue))
+        until(lambda: bool(processor._asking))
         order.append("begun")
         processor.offer()
         order.append("ended")
     thread.join(PATIENCE)
     assert order == ["begun", "other", "ended"]
+
+
+def test_what_is_new_comes_before_what_goes_on_but_not_for_ever() -> None:
+    processor, order, threads = Processor(turn=0), list[str](), list[Thread]()
+
+    def goes_on() -> None:
+        with processor.computing():
+            processor.offer()
+            order.append("large")
+
+    def work(name: str) -> None:
+        with processor.computing():
+            order.append(name)
+
+    def begin(work: Callable[[], object], known: int) -> None:
+        threads.append(Thread(target=work))
+        threads[-1].start()
+        until(lambda: len(processor._asking) + len(processor._going_on) > known)
+
+    with processor.computing():
+        begin(goes_on, 0)
+        for number in range(6):
+            begin(lambda number=number: work(f"small {number}"), number + 1)  # type: ignore[misc]
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert order == [*(f"small {number}" for number in range(4)), "large", "small 4", "small 5"]
+
+
+def test_who_is_first_waits_for_nobody_but_the_one_at_work() -> None:
+    processor, order = Processor(), list[str]()
+
+    def at_work() -> None:
+        with processor.computing():
+            until(lambda: len(processor._asking) == 2)
+            order.append("at work")
+
+    def other() -> None:
+        with processor.computing():
+            order.append("other")
+
+    threads = [Thread(target=at_work), Thread(target=other)]
+    with processor.computing():
+        for known, thread in enumerate(threads):
+            thread.start()
+            until(lambda: len(processor._asking) > known)  # noqa: B023 - called before it changes
+        with processor.waiting(first=True):
+            pass
+        order.append("first")
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert order == ["at work", "first", "other"]
 
 
 def test_others_compute_while_somebody_waits() -> None:
