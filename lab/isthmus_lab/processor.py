@@ -70,29 +70,37 @@ class Processor:
 
     def offer(self, *, first: bool = False) -> None:
         """Between two parts of long work: lets others come first who wait, after a turn of one's own."""
-        if self._holder != threading.get_ident() or time.monotonic() <= self._until:
+        me = threading.get_ident()
+        if self._holder != me or time.monotonic() <= self._until or not (self._asking or self._going_on):
             return
-        if self._asking or self._going_on:
-            self._give()
-            self._take(first=first, goes_on=not first)
-
-    def _take(self, *, first: bool = False, goes_on: bool = False) -> None:
-        me, called = threading.get_ident(), threading.Lock()
+        called = _locked()
         with self._deciding:
-            free = self._holder is None
-            if free:
-                self._holder = me
+            if first:  # behind one of the others
+                self._hand_over()
+                self._asking.appendleft((me, called))
             else:
-                called.acquire()
-                queue = self._going_on if goes_on else self._asking
-                (queue.appendleft if first else queue.append)((me, called))
-        if not free:
-            called.acquire()  # whoever gave the processor to this thread released it
-        self._until = time.monotonic() + self._turn
+                self._going_on.append((me, called))
+                self._hand_over()
+        self._called(called)
+
+    def _take(self, *, first: bool = False) -> None:
+        called, ask = _locked(), self._asking.appendleft if first else self._asking.append
+        with self._deciding:
+            ask((threading.get_ident(), called))
+            if self._holder is None:
+                self._hand_over()
+        self._called(called)
 
     def _give(self) -> None:
         with self._deciding:
-            self._holder, called = self._next()
+            self._hand_over()
+
+    def _called(self, called: threading.Lock) -> None:
+        called.acquire()  # whoever gave the processor to this thread released it
+        self._until = time.monotonic() + self._turn
+
+    def _hand_over(self) -> None:
+        self._holder, called = self._next()
         if called is not None:
             called.release()
 
@@ -104,6 +112,12 @@ class Processor:
             self._passed += bool(self._going_on)
             return self._asking.popleft()
         return None, None
+
+
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 PROCESSOR: Final = Processor()
