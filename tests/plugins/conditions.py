@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import requests
-from isthmus_lab.exchange.conditions.control import PATH
+from isthmus_lab.exchange.conditions.model import CONTROL_PATH
 
 from tests.plugins.exchange import Exchange, Person
 
@@ -28,7 +28,7 @@ GET_INBOX = (
 
 def control(exchange: Exchange, method: str, **more: Any) -> dict[str, Any]:
     """The server's page of conditions, asked or given others."""
-    url = urljoin(exchange.ews, PATH)
+    url = urljoin(exchange.ews, CONTROL_PATH)
     answer = requests.request(
         method, url, auth=exchange.service_account, verify=str(exchange.authority), timeout=30, **more
     )

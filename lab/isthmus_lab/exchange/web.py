@@ -24,6 +24,7 @@ from isthmus_lab.processor import PROCESSOR
 from . import autodiscover
 from .conditions import control
 from .conditions.line import Instead
+from .conditions.model import CONTROL_PATH
 from .conditions.pressure import Pressure
 from .directory import DirectoryError
 from .ews.answering import Answering, Asked
@@ -65,8 +66,8 @@ class Web:
         self.app.add_routes(
             [
                 web.get("/healthz", self._health),
-                web.get(control.PATH, self._conditions),
-                web.put(control.PATH, self._conditions),
+                web.get(CONTROL_PATH, self._conditions),
+                web.put(CONTROL_PATH, self._conditions),
                 web.get(r"/{_:(?i:ews/exchange\.asmx)}", self._describe),
                 web.post(r"/{_:(?i:ews/exchange\.asmx)}", self._ews),
                 web.get(r"/{_:(?i:autodiscover/autodiscover\.xml)}", self._autodiscover_pox),

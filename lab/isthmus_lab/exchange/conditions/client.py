@@ -9,8 +9,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urljoin
 
-from .control import PATH
-from .model import Conditions
+from .model import CONTROL_PATH, Conditions
 
 
 class ControlError(Exception):
@@ -20,7 +19,7 @@ class ControlError(Exception):
 def replace(ews: str, authority: Path, user: str, password: str, conditions: Conditions) -> None:
     """All sections, as somebody who may impersonate. Raises ControlError."""
     request = urllib.request.Request(  # noqa: S310 - an https URL of the lab's own
-        urljoin(ews, PATH), conditions.model_dump_json().encode(), method="PUT"
+        urljoin(ews, CONTROL_PATH), conditions.model_dump_json().encode(), method="PUT"
     )
     request.add_header("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
     try:

@@ -12,8 +12,6 @@ from pydantic import ValidationError
 from .model import Conditions
 from .pressure import Pressure
 
-PATH = "/lab/conditions"
-
 
 def show(pressure: Pressure) -> web.Response:
     """What applies, and what was injected."""
