@@ -191,6 +191,9 @@ async def test_less_content_goes_while_small_requests_are_slow() -> None:
             budget.went_well("GetFolder", 0.01)
             budget.went_well("UploadItems", 2.0, content=True)
         assert int(budget.content_limit) == 3, "what was not tried is not known to be possible"
+        budget.went_well("SyncFolderItems", 0.01, size=500)
+        budget.went_well("SyncFolderItems", 5.0, size=300_000)
+        assert int(budget.content_limit) == 3, "a large answer takes its time"
         budget.went_well("GetFolder", 0.1)
         assert int(budget.content_limit) == 3, "slower, but nobody feels it"
         budget.went_well("GetFolder", 0.3)
@@ -198,6 +201,9 @@ async def test_less_content_goes_while_small_requests_are_slow() -> None:
         assert int(budget.content_limit) == 2, "less, and only once for the same crowd"
         budget.went_well("FindItem", 5.0)
         assert int(budget.content_limit) == 2, "of this one nobody knows how fast it can be"
+        budget._crowded_until = 0.0
+        budget.went_well("GetFolder", 0.3)
+        assert int(budget.content_limit) == 2, "one is answered, one is on its way"
 
 
 async def test_a_small_request_goes_before_content_that_waits() -> None:

@@ -21,6 +21,10 @@ from .meter import Meter
 
 _SLOWER, _SLOWER_SECONDS = 4.0, 0.1
 """A small request that takes so many times the shortest, and so much longer, says that the server is crowded."""
+_SMALL_BYTES = 32 * 1024
+"""A page of a listing takes long by itself, and says nothing of the crowd."""
+_LEAST_CONTENT = 2.0
+"""One request that is answered, and one that is on its way: with a single one the server waits for us in between."""
 _FORGET = 1.01
 """The shortest time seen grows by this with each request: servers change."""
 _ONE_CROWD_SECONDS = 0.5
@@ -40,7 +44,7 @@ class Budget:
         self.busy_code = ""
         """How the server said last that it is busy; empty: never."""
         self.waiting = Meter()
-        self.content_limit = 2.0
+        self.content_limit = _LEAST_CONTENT
         """Requests at the same time that carry content."""
         self._content_running = 0
         self._small_waiting = 0
@@ -102,12 +106,13 @@ class Budget:
         """Seconds until the server may be asked again; 0 when it may be now."""
         return max(0.0, self.resting_until - time.monotonic())
 
-    def went_well(self, operation: str, seconds: float, *, content: bool = False) -> None:
-        """An answer came after so long: a little more is possible, as far as it was tried."""
+    def went_well(self, operation: str, seconds: float, *, content: bool = False, size: int = 0) -> None:
+        """An answer of ``size`` bytes came after so long: a little more is possible, as far as it was tried."""
         if self.limit < self.held_to:
             self.limit = min(float(self.held_to), self.limit + 1 / self.limit)
         if not content:
-            self._felt(operation, seconds)
+            if size <= _SMALL_BYTES:
+                self._felt(operation, seconds)
         elif self._content_running >= int(self.content_limit) < self.room and time.monotonic() > self._crowded_until:
             self.content_limit += 1 / self.content_limit
 
@@ -117,7 +122,7 @@ class Budget:
         self._shortest[operation] = shortest
         now = time.monotonic()
         if seconds > max(_SLOWER * shortest, shortest + _SLOWER_SECONDS) and now > self._crowded_until:
-            self.content_limit = max(1.0, self.content_limit * 0.7)
+            self.content_limit = max(_LEAST_CONTENT, self.content_limit * 0.7)
             self._crowded_until = now + _ONE_CROWD_SECONDS
 
     def busy(self, back_off: float, code: str = "") -> None:

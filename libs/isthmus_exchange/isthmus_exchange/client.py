@@ -254,7 +254,7 @@ class Client:
                     answered, crossed = await self._answered(operation, body, impersonate, give_up)
                 for line in lines:
                     line.spend(crossed - len(body))
-                self.budget.went_well(operation, time.monotonic() - started, content=content)
+                self.budget.went_well(operation, time.monotonic() - started, content=content, size=crossed)
                 outcome = "answered"
                 return answered
             except ServerBusyError as busy:
