@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -118,7 +119,7 @@ def read_item(element: Element, told: dict[int, str] | None = None, *, traits: b
         associated=bool(flags & _ASSOCIATED) or found.get(_IS_ASSOCIATED) == "true",
         is_read=bool(flags & _READ),
         modified=found.get(_MODIFIED, ""),
-        item_class=found.get(_CLASS, ""),
+        item_class=sys.intern(found.get(_CLASS, "")),  # a folder's items are held by the hundred thousand
         traits=_read_traits(element, found) if traits else None,
     )
 

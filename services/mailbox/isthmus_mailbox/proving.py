@@ -30,7 +30,7 @@ _LABELLED = 200
 _IN_WORDS = 20
 _LABELS = 10
 _DELETIONS = 100
-_ENTRY_BYTES = 500
+_ENTRY_BYTES = 700
 """What an entry takes in memory."""
 
 

@@ -21,6 +21,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from isthmus_exchange.values import Entry, Folder
@@ -56,26 +59,32 @@ class Comparison:
     flags: list[Entry] = field(default_factory=list)
 
 
-def compare(from_items: Iterable[Entry], to_items: Iterable[Entry]) -> Comparison:
-    """A folder's two sides."""
-    sides: dict[tuple[bool, bytes, int], Difference] = {}
-    for item in from_items:
-        sides.setdefault(_key(item), Difference([], [])).from_items.append(item)
-    for item in to_items:
-        sides.setdefault(_key(item), Difference([], [])).to_items.append(item)
+def compare(from_items: list[Entry], to_items: list[Entry]) -> Comparison:
+    """A folder's two sides, which are sorted for it: nothing is built beside them but what differs."""
+    from_items.sort(key=_key)
+    to_items.sort(key=_key)
+    ours = ((_key(item), True, item) for item in from_items)
+    theirs = ((_key(item), False, item) for item in to_items)
     found = Comparison()
-    for each in sides.values():
-        if len(each.from_items) != len(each.to_items):
-            found.numbers.append(each)
-        elif len(each.from_items) == 1:
-            ours, theirs = each.from_items[0], each.to_items[0]
-            if ours.content != theirs.content or _newer(ours, theirs):
-                found.different.append(ours)
-            elif ours.is_read != theirs.is_read:
-                found.flags.append(ours)
-        else:
-            found.different += _unmatched(each)
+    for _, group in groupby(merge(ours, theirs, key=itemgetter(0)), itemgetter(0)):
+        both = list(group)
+        same = Difference(*([item for _, on_from_side, item in both if on_from_side is side] for side in (True, False)))
+        _judge(same, found)
     return found
+
+
+def _judge(same: Difference, found: Comparison) -> None:
+    """What the items of one key differ in."""
+    if len(same.from_items) != len(same.to_items):
+        found.numbers.append(same)
+    elif len(same.from_items) == 1:
+        ours, theirs = same.from_items[0], same.to_items[0]
+        if ours.content != theirs.content or _newer(ours, theirs):
+            found.different.append(ours)
+        elif ours.is_read != theirs.is_read:
+            found.flags.append(ours)
+    else:
+        found.different += _unmatched(same)
 
 
 class Place(NamedTuple):
