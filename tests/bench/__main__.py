@@ -11,6 +11,7 @@ from tests.bench import (
     bench_lab,
     bench_mailbox,
     bench_mailboxes,
+    bench_memory,
     bench_workers,
 )
 from tests.bench.report import Row, show, write
@@ -18,6 +19,7 @@ from tests.bench.report import Row, show, write
 BENCHMARKS = (
     bench_mailbox.run,
     bench_mailboxes.run,
+    bench_memory.run,
     bench_workers.run,
     bench_lab.run,
     bench_directory.run,
