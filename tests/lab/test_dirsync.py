@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import uuid
 
 import asyncpg
 from isthmus.accounts.v1.accounts_pb2 import SIDE_SOURCE, SIDE_TARGET, Identity
@@ -18,7 +19,10 @@ from tests.lab.directory_system import System
 async def test_people_are_matched_created_and_reported_and_kept_in_step(system: System) -> None:
     alpha, beta = system.alpha, system.beta
     anna = alpha.add_mailbox("anna", "Anna Berg", title="Buyer", telephoneNumber="+49 1")
-    bert = alpha.add_mailbox("bert", "Bert, the Builder", manager=anna, more_addresses=["X500:/o=Old/cn=bert"])
+    bert = alpha.add_mailbox(
+        "bert", "Bert, the Builder", manager=anna, more_addresses=["X500:/o=Old/cn=bert"],
+        msExchArchiveGUID=uuid.uuid4().bytes_le, msExchArchiveName="Bert's archive",
+    )  # fmt: skip
     beta.add_mailbox("aberg", "Berg, Anna", f"anna@{alpha.domain}", telephoneNumber="+49 2")
     alpha.add_mailbox("carla", "Carla", more_addresses=[f"smtp:c1@{alpha.domain}", f"smtp:c2@{alpha.domain}"])
     beta.add_mailbox("c1", "C One", f"c1@{alpha.domain}")
@@ -54,7 +58,9 @@ async def test_people_are_matched_created_and_reported_and_kept_in_step(system: 
     # A created account is a sound recipient of the target, with a mailbox and mail going to the source.
     made = beta.find("displayName", "Bert, the Builder") or {}
     assert made["userAccountControl"] == ["512"]
-    assert made["homeMDB"] == [beta.organisation.mailbox_database]
+    assert made["homeMDB"] == made["msExchArchiveDatabaseLink"] == [beta.organisation.mailbox_database]
+    assert made["msExchArchiveName"] == ["Bert's archive"]
+    assert made["msExchArchiveGUID"] != (alpha.find("displayName", "Bert, the Builder") or {})["msExchArchiveGUID"]
     assert made["targetAddress"] == ["SMTP:" + system.sent_on_to("alpha", "bert")]
     original = alpha.find("displayName", "Bert, the Builder") or {}
     assert values(made, "proxyAddresses") == sorted(

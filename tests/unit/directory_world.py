@@ -217,8 +217,13 @@ class World:
 
 
 def _with_database(obj: DirectoryObject) -> DirectoryObject:
-    """homeMDB as a forest gives it back: as a link."""
-    if not obj.raw("homeMDB"):
+    """Databases as a forest gives them back: as links."""
+    links = {
+        name: tuple(Link(guid("DB1"), value.decode()) for value in obj.raw(name))
+        for name in ("homemdb", "msexcharchivedatabaselink")
+        if obj.raw(name)
+    }
+    if not links:
         return obj
-    links = {**obj.links, "homemdb": tuple(Link(guid("DB1"), value.decode()) for value in obj.raw("homeMDB"))}
-    return replace(obj, attributes={n: v for n, v in obj.attributes.items() if n != "homemdb"}, links=links)
+    plain = {name: values for name, values in obj.attributes.items() if name not in links}
+    return replace(obj, attributes=plain, links={**obj.links, **links})

@@ -102,7 +102,33 @@ def test_a_mail_user_carries_the_mailbox_it_stands_for_until_it_has_its_own() ->
     twin = world.twin(anna)
     assert twin.has_mailbox
     assert twin.raw("msExchMailboxGuid") not in ((), anna.raw("msExchMailboxGuid")), "offline copies tell them apart"
-    assert not twin.raw("msExchArchiveGUID"), "the new mailbox has no archive yet"
+    assert twin.raw("msExchArchiveGUID") not in ((), (archive,)), "the new mailbox has an archive of its own"
+    assert twin.text("msExchArchiveName") == "Archive - Anna"
+    assert [each.dn for each in twin.linked("msExchArchiveDatabaseLink")] == [FACTS.database]
+
+
+def test_who_has_an_archive_gets_one_as_the_project_says() -> None:
+    def twin(archives: str, *, there: bool, surroundings: bool = True) -> DirectoryObject:
+        the_project = project(create={"archives": archives})
+        around = the_project.mailbox.surroundings.model_copy(update={"archive": surroundings})
+        mailbox_sync = the_project.mailbox.model_copy(update={"surroundings": around})
+        world = World(the_project.model_copy(update={"mailbox": mailbox_sync}))
+        world.put(Side.SOURCE, _person())
+        if there:
+            world.put(Side.TARGET, mailbox("beta", "anna", msExchELCMailboxFlags="2"))
+        world.settle()
+        # Somebody enables it while Isthmus is at work.
+        world.write(Side.SOURCE, world.source("anna"), "msExchArchiveGUID", (guid("archive"),))
+        world.settle()
+        return world.twin(world.source("anna"))
+
+    made, kept = twin("new", there=False), twin("new", there=True)
+    assert (len(made.raw("msExchArchiveGUID")), made.text("msExchELCMailboxFlags")) == (1, "32")
+    assert not kept.raw("msExchArchiveGUID"), "a mailbox that was there before gets nothing that costs a licence"
+    there_too = twin("all", there=True)
+    assert (len(there_too.raw("msExchArchiveGUID")), there_too.text("msExchELCMailboxFlags")) == (1, "34")
+    assert not twin("none", there=False).raw("msExchArchiveGUID")
+    assert not twin("all", there=False, surroundings=False).raw("msExchArchiveGUID")
 
 
 def test_an_account_that_people_log_on_to_is_not_linked() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from isthmus_exchange.bandwidth import Bandwidth
 from isthmus_exchange.budget import Budget
 from isthmus_exchange.client import Client
-from isthmus_exchange.governor import Governed, Governor
+from isthmus_exchange.governor import Governed, Governor, why
 from isthmus_exchange.limiting import Limit, On, Spent, Verdict, add_up, limiting
 from isthmus_exchange.meter import Meter
 from isthmus_project import ExchangeServer, LineLimits
@@ -204,6 +204,21 @@ async def test_less_content_goes_while_small_requests_are_slow() -> None:
         budget._crowded_until = 0.0
         budget.went_well("GetFolder", 0.3)
         assert int(budget.content_limit) == 2, "one is answered, one is on its way"
+
+
+async def test_content_that_waits_for_its_own_limit_does_not_wait_for_connections() -> None:
+    budget = Budget(10)
+    budget.limit = 10.0
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(budget.turn(content=True))
+        assert why(budget) is On.CROWD
+        for _ in range(8):
+            await stack.enter_async_context(budget.turn())
+        assert why(budget) is On.CONNECTIONS
+    budget.busy(0.0)
+    budget.content_limit = 10.0
+    assert why(budget) is On.BUSY
 
 
 async def test_a_small_request_goes_before_content_that_waits() -> None:

@@ -16,6 +16,7 @@ from isthmus_project import ExchangeServer, LineLimits
 
 from . import metrics
 from .bandwidth import Bandwidth
+from .budget import Budget
 from .client import Client
 from .limiting import Limit, On, Spent, Verdict, add_up, limiting
 
@@ -74,7 +75,7 @@ class Governor:
         for side, name, spent_on, total in self._spent():
             seconds = max(0.0, total - self._seen.get((name, spent_on), 0.0))
             self._seen[name, spent_on] = total
-            label = self._why(side, name) if spent_on is On.CONNECTIONS else spent_on
+            label = why(self._client(side, name).budget) if spent_on is On.CONNECTIONS else spent_on
             metrics.SPENT.labels(name, label.value).inc(seconds)
             on[side, label] = on.get((side, label), 0.0) + seconds
         self._looks.append(Spent(now - self._looked, processor - self._processor, on))
@@ -93,15 +94,6 @@ class Governor:
             yield each.side, name, On.CONNECTIONS, each.client.budget.waiting.seconds
             yield each.side, name, On.ANSWERS, each.client.answering.seconds
 
-    def _why(self, side: Limit, name: str) -> On:
-        """Why requests wait for a turn in a server's budget at this moment."""
-        budget = self._client(side, name).budget
-        if budget.rest:
-            return On.BACK_OFF
-        if budget.room < budget.held_to:
-            return On.BUSY
-        return On.BUSINESS_HOURS if budget.held_to < budget.most else On.CONNECTIONS
-
     def _client(self, side: Limit, name: str) -> Client:
         return next(each.client for each in self._governed if each.side is side and each.client.name == name)
 
@@ -118,6 +110,9 @@ class Governor:
             case On.BUSY:
                 why = f"it was busy before ({budget.busy_code})" if budget.busy_code else "more is being tried"
                 words = f"{client.name} is asked less than it might be at the same time: {why}"
+            case On.CROWD:
+                content = f"{int(budget.content_limit)} requests with content at a time"
+                words = f"{client.name}: {content}, as far as small ones stay fast"
             case On.CONNECTIONS:
                 words = f"{client.name}: all of its {budget.most} connections are in use"
             case On.BUSINESS_HOURS:
@@ -128,6 +123,17 @@ class Governor:
             case On.ANSWERS:
                 words = f"{client.name}: its answers take the time"
         return Limited(verdict, client.name, words, until)
+
+
+def why(budget: Budget) -> On:
+    """Why requests wait for a turn in a server's budget at this moment."""
+    if budget.rest:
+        return On.BACK_OFF
+    if budget.running < budget.room and budget.content_limit < budget.room:
+        return On.CROWD
+    if budget.room < budget.held_to:
+        return On.BUSY
+    return On.BUSINESS_HOURS if budget.held_to < budget.most else On.CONNECTIONS
 
 
 _ALONE: Mapping[Limit, str] = {

@@ -31,6 +31,8 @@ class On(StrEnum):
     """The server asked for a rest."""
     BUSY = "busy"
     """It takes fewer requests at the same time than we might make, as far as it was tried."""
+    CROWD = "crowd"
+    """People's requests would wait for ours, so fewer that carry content go at the same time."""
     CONNECTIONS = "connections"
     """We may make no more at the same time."""
     BUSINESS_HOURS = "business hours"

@@ -163,6 +163,11 @@ class Create(_Strict):
         default=None,
         description="distinguished name of the mailbox database for new mailboxes; empty: users stay mail users",
     )
+    archives: Literal["new", "all", "none"] = Field(
+        default="new",
+        description="whose mailbox gets an archive when the source's has one: new: those that Isthmus makes; all: also "
+        "those that were in the target before; none: nobody's, enable them yourself (Enable-Mailbox -Archive)",
+    )
     accounts: Literal["full", "linked"] = Field(
         default="full",
         description="full: people log on with the new account; linked: the new account is disabled, and they go on "

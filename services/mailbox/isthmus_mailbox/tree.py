@@ -59,8 +59,8 @@ async def _common(p: Pass) -> tuple[str, ...]:
 
 
 _NO_ARCHIVE = (
-    "the mailbox on the other side has no archive, so that of this side is not copied: enable one there "
-    "(Enable-Mailbox -Archive), or set mailbox.surroundings.archive to false"
+    "the mailbox on the other side has no archive, so that of this side is not copied: set target.create.archives "
+    "to all, enable one there (Enable-Mailbox -Archive), or set mailbox.surroundings.archive to false"
 )
 
 

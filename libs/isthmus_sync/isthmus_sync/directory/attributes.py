@@ -108,6 +108,7 @@ _READ_ALWAYS = (
     "objectClass", "objectGUID", "objectSid", "cn", "isDeleted", "isCriticalSystemObject", "sAMAccountName",
     "userPrincipalName", "userAccountControl", "groupType", "mailNickname", "proxyAddresses", "targetAddress",
     "legacyExchangeDN", "homeMDB", "msExchMailboxGuid", "msExchArchiveGUID", "msExchArchiveName",
+    "msExchArchiveDatabaseLink", "msExchELCMailboxFlags",
     "msExchHomeServerName", "msExchRecipientTypeDetails", "msExchRecipientDisplayType", "msExchVersion",
     "msExchPoliciesExcluded",
     "msExchMasterAccountSid", "msExchUserCulture", "internetEncoding", "mDBUseDefaults", "msExchUserAccountControl",

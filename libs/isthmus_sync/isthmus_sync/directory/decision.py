@@ -151,7 +151,12 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
     target_alias = current.text("mailNickname") or free_alias(source, around.target, own)
     mailbox = gets_mailbox(source, current, around.facts)
     linked = is_linked(source, current, project)
-    wanted[Side.TARGET] |= recipient_attributes(pair, source, current, around.facts, target_alias, linked=linked)
+    archives = project.target.create.archives if project.target.create else "none"
+    if not project.mailbox.surroundings.archive:
+        archives = "none"
+    wanted[Side.TARGET] |= recipient_attributes(
+        pair, source, current, around.facts, target_alias, linked=linked, archives=archives
+    )
     if mailbox and not linked and logged_on_to(current) and is_linked(source, DirectoryObject(b"", ""), project):
         problems.append(f"{current.dn} is enabled, so it gets a mailbox of its own; disable it first to have it linked")
     mail_goes = redirection(source, current, pair.active, target_alias, project)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID, uuid5
 
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Values, as_values, sid_text
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from isthmus_project import Project
 
     from isthmus_sync.directory.index import Index
+
+
+Archives = Literal["new", "all", "none"]
+"""`archives` of a project's target.create."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ _DISABLED = 0x2
 _SELF = "S-1-5-10"
 """Master account of a mailbox that nobody logs on to: shared, room, equipment."""
 _RESOURCE = {Kind.ROOM: "Room", Kind.EQUIPMENT: "Equipment"}
+_VALID_ARCHIVE_DATABASE = 0x20
+"""Of msExchELCMailboxFlags: msExchArchiveDatabaseLink says where the archive is."""
 _TEXT_AND_HTML = "1310720"
 """internetEncoding of recipients elsewhere: MIME, plain text and HTML, what Exchange gives new ones."""
 
@@ -51,12 +57,20 @@ _NO_ADDRESS_POLICY = "{26491cfc-9e50-4857-861b-0cb8df22b5d7}"
 
 
 def recipient_attributes(
-    pair: Pair, source: DirectoryObject, target: DirectoryObject, facts: ExchangeFacts, alias: str, *, linked: bool
+    pair: Pair,
+    source: DirectoryObject,
+    target: DirectoryObject,
+    facts: ExchangeFacts,
+    alias: str,
+    *,
+    linked: bool,
+    archives: Archives = "new",
 ) -> dict[str, Values]:
     """The attributes that the target object lacks to be a recipient like the source's, or to have a mailbox.
 
     Nothing that is there is changed, but for what a mail user that becomes a mailbox must lose. The target gets a
-    mailbox when the project names a database and the source has one; `linked`: one that the source's account opens.
+    mailbox when the project names a database and the source has one; `linked`: one that the source's account opens;
+    `archives`: which mailboxes get an archive when the source has one.
     """
     kind = source.kind
     wanted: dict[str, str | bytes] = {
@@ -78,7 +92,7 @@ def recipient_attributes(
             # As a mail user it named the source's mailbox, whose offline copies are none of the new one.
             changes["msExchMailboxGuid"] = mailbox["msExchMailboxGuid"]
         if source.raw("msExchArchiveGUID") and target.raw("msExchArchiveGUID") == source.raw("msExchArchiveGUID"):
-            # As a mail user it named the source's archive; the new mailbox has none.
+            # As a mail user it named the source's archive; the new mailbox has none, or one of its own.
             changes |= {"msExchArchiveGUID": "", "msExchArchiveName": ""}
     elif not target.has_mailbox:
         # A mail user for a mailbox carries that mailbox's GUID, by which Exchange moves and finds it.
@@ -97,15 +111,46 @@ def recipient_attributes(
         }
     if not target.raw("proxyAddresses"):
         wanted["msExchPoliciesExcluded"] = _NO_ADDRESS_POLICY
+    if gets_archive(pair, source, target, facts, archives):
+        changes |= _archive(pair, source, target, facts)
     missing = {name: as_values(value) for name, value in wanted.items() if not _has(target, name)}
     return missing | {name: as_values(value) if value else () for name, value in changes.items()}
+
+
+def gets_archive(
+    pair: Pair, source: DirectoryObject, target: DirectoryObject, facts: ExchangeFacts, archives: Archives
+) -> bool:
+    """Whether the target's mailbox, the new one or the one that is there, is to be given an archive now."""
+    if archives == "none" or not (source.has_mailbox and source.raw("msExchArchiveGUID")):
+        return False
+    if gets_mailbox(source, target, facts):
+        return not target.raw("msExchArchiveGUID") or target.raw("msExchArchiveGUID") == source.raw("msExchArchiveGUID")
+    ours = target.raw("msExchMailboxGuid") == (_guid(pair, "mailbox"),)
+    return target.has_mailbox and not target.raw("msExchArchiveGUID") and (ours or archives == "all")
+
+
+def _archive(
+    pair: Pair, source: DirectoryObject, target: DirectoryObject, facts: ExchangeFacts
+) -> dict[str, str | bytes]:
+    """What Enable-Mailbox -Archive sets: an archive in the mailbox's own database."""
+    database = target.linked("homeMDB")
+    return {
+        "msExchArchiveGUID": _guid(pair, "archive"),
+        "msExchArchiveName": source.text("msExchArchiveName") or f"In-Place Archive - {source.text('displayName')}",
+        "msExchArchiveDatabaseLink": database[0].dn if database else facts.database,
+        "msExchELCMailboxFlags": str(target.number("msExchELCMailboxFlags") | _VALID_ARCHIVE_DATABASE),
+    }
+
+
+def _guid(pair: Pair, what: str) -> bytes:
+    """Made from the pair's id: a second attempt after a crash asks for the same mailbox."""
+    return uuid5(UUID(bytes=pair.id), what).bytes_le
 
 
 def _mailbox(pair: Pair, source: DirectoryObject, facts: ExchangeFacts) -> dict[str, str | bytes]:
     wanted: dict[str, str | bytes] = {
         "homeMDB": facts.database,
-        # Made from the pair's id: a second attempt after a crash asks for the same mailbox.
-        "msExchMailboxGuid": uuid5(UUID(bytes=pair.id), "mailbox").bytes_le,
+        "msExchMailboxGuid": _guid(pair, "mailbox"),
         "msExchUserAccountControl": "0",
         "mDBUseDefaults": "TRUE",
         "msExchUserCulture": source.text("msExchUserCulture") or "en-US",
