@@ -338,7 +338,7 @@ class ModelMailbox:
         if self.stubborn(content):
             return EwsError("ErrorItemCorrupt", "stubborn")
         whole = [content.key.decode(), content.text, content.is_read, content.modified, content.parts]
-        return Exported(item, json.dumps(whole))
+        return Exported(item, json.dumps(whole), self._id(item).change_key)
 
     def _outline(self, item: str) -> Outline | EwsError:
         content = self.items.get(item)

@@ -275,11 +275,11 @@ def test_changes_of_items_of_any_class_are_read(traits: bool) -> None:
 def test_each_item_of_a_batch_has_its_own_answer() -> None:
     messages = _messages(
         "ExportItems",
-        _success("ExportItems", '<m:ItemId Id="a"/><m:Data>QUJD</m:Data>'),
+        _success("ExportItems", '<m:ItemId Id="a" ChangeKey="k"/><m:Data>QUJD</m:Data>'),
         _error("ExportItems", "ErrorItemNotFound"),
     )
     exported, gone = ExportItems(("a", "b")).answer(messages)
-    assert exported == Exported("a", "QUJD")
+    assert exported == Exported("a", "QUJD", "k")
     assert isinstance(gone, EwsError) and gone.kind is Kind.GONE
 
 

@@ -15,7 +15,9 @@ import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
+from isthmus_exchange.operations import ExportItems, Operation
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import Proof, prove
@@ -377,6 +379,26 @@ def test_an_item_in_parts_is_seen_whole_or_not_at_all(fate: int) -> None:
     assert asyncio.run(case.come_to_rest()).equal
     _assert_same(case)
     assert all(row.way is not Way.STREAM for row in case.ledger.item_rows.values())
+
+
+def test_what_was_edited_before_its_export_is_agreed_as_it_was_exported() -> None:
+    case = Case()
+    letter = case.source.deliver(_folder(case.source, "inbox"), "letter")
+    answer = case.source.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, ExportItems):
+            case.source.edit(letter, "edited")
+            case.source.call = answer  # type: ignore[method-assign]
+        return await answer(operation, announce)
+
+    case.source.call = call  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass()))
+    _assert_same(case)
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    assert case.target.uploads == 1, "nothing is brought once more"
+    assert asyncio.run(case.come_to_rest()).equal
 
 
 @pytest.mark.parametrize("streams", Streams)

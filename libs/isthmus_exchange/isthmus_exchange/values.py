@@ -219,6 +219,8 @@ class Exported(NamedTuple):
 
     id: str
     data: Piece
+    # Of the item as the stream has it; empty where the server does not tell.
+    change_key: str = ""
 
 
 class Upload(NamedTuple):

@@ -116,6 +116,7 @@ async def _read(p: Pass, batch: Sequence[Copy], plan: Plan) -> list[tuple[Copy, 
         else:
             if answer.change_key != each.staged.change_key:
                 each = each._replace(staged=replace(each.staged, change_key="", modified=""))
+                change.stage.append(each.staged)
             found.append((each, answer))
     if p.correspondents is not None:
         await p.correspondents.note(property_addresses(content) for _, content in found)

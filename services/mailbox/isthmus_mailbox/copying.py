@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import ExportItems, UploadItems
 from isthmus_exchange.stream_addresses import stream_addresses
@@ -55,6 +57,10 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
         if isinstance(content, EwsError):
             _another_way(p, change, others, each, content)
             continue
+        if content.change_key and content.change_key != each.staged.change_key:
+            # It was edited since it was listed: what is agreed is what was exported.
+            each = each._replace(staged=replace(each.staged, change_key=content.change_key, modified=""))
+            change.stage.append(each.staged)
         ready.append(each)
         over = each.over.to_id if each.over else None
         uploads.append(Upload(p.to_folders[each.staged.folder], content.data, each.staged.associated, over))

@@ -31,6 +31,11 @@ class ExportItems(Operation["list[Exported | EwsError]"]):
 
     def answer_with(self, messages: Sequence[Element], large: Large) -> list[Exported | EwsError]:
         return [
-            check(message) or Exported(asked, large.text(message.find(f"{M}Data")))
+            check(message) or Exported(asked, large.text(message.find(f"{M}Data")), _change_key(message))
             for asked, message in zip(self.ids, messages, strict=True)
         ]
+
+
+def _change_key(message: Element) -> str:
+    told = message.find(f"{M}ItemId")
+    return "" if told is None else told.get("ChangeKey", "")
