@@ -126,6 +126,16 @@ def test_every_folder_of_the_server_has_a_place_whatever_the_ledger_knows() -> N
     assert proof.places(rows, ours, theirs)[-1].instead == "Old"
     theirs[-1] = _folder("moved", "in", "travel (2)")
     assert proof.places(rows, ours, theirs)[-1].instead == ""
+    # The archive is another tree: what the ledger does not know of it has a place, too.
+    top = _folder("from archive", "", "Top", "archivemsgfolderroot")
+    ours += [top, _folder("old", "from archive", "2019")]
+    theirs += [top._replace(id="archive")]
+    rows.append(replace(_row(3, None, "Archive", "archive", "archivemsgfolderroot"), from_id="from archive"))
+    found = proof.places(rows, ours, theirs, {"archivemsgfolderroot": "Archive"})
+    assert [(place.path, place.to_id, place.instead) for place in found[-2:]] == [
+        ("Archive", "archive", ""),
+        ("Archive/2019", None, ""),
+    ]
 
 
 def test_a_manifest_does_not_depend_on_the_order() -> None:

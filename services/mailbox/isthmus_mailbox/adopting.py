@@ -2,7 +2,8 @@
 
 So it is after the ledger's database was restored from an older backup, or lost, and where something else copied the
 mailbox before. It shows in the counts: a folder of the to side holds more than the ledger says. Only then is it
-searched for the keys of what is to be copied there, once for as long as the surplus does not grow.
+searched for the keys of what is to be copied there, once for as long as the surplus does not grow. Copies that others
+removed there count the other way until a proof has found them gone.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import replace
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import GetParties
 from isthmus_exchange.values import FolderMark
+from isthmus_sync.mailbox import doubt
 from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.doubt import Found
-from isthmus_sync.mailbox.model import ItemRow, LedgerChange, Staged, Work
+from isthmus_sync.mailbox.model import LedgerChange, Staged, Work
 
 from isthmus_mailbox import doubts, trees
 from isthmus_mailbox.passing import Pass
@@ -77,21 +79,7 @@ def _change(found: list[Found]) -> LedgerChange:
     for each in found:
         staged, item = each.staged, each.item
         same = each.certain and bool(staged.modified) and (item.modified, item.size) == (staged.modified, staged.size)
-        change.items.append(
-            ItemRow(
-                from_id=staged.from_id,
-                to_id=item.id,
-                folder=staged.folder,
-                search_key=staged.search_key,
-                size=staged.size,
-                associated=staged.associated,
-                is_read=item.is_read,
-                # Where the content may be another one, nothing is agreed, and it is copied over.
-                from_change_key=staged.change_key if same else "",
-                to_change_key=item.change_key,
-                modified=staged.modified if same else "",
-            )
-        )
+        change.items.append(doubt.adopted(each, same=same))
         if not same:
             continue
         if item.is_read == staged.is_read:

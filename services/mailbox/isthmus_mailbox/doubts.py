@@ -9,7 +9,7 @@ from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import FindItem
 from isthmus_exchange.values import Item
 from isthmus_sync.mailbox import batches, doubt
-from isthmus_sync.mailbox.model import Action, FolderRow, ItemRow, LedgerChange, Outcome, Staged, Work
+from isthmus_sync.mailbox.model import Action, FolderRow, LedgerChange, Outcome, Staged, Work
 from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox import assembly, trees
@@ -111,33 +111,18 @@ async def _find(p: Pass, folder: str, associated: bool, keys: tuple[bytes, ...])
 
 async def _adopt(p: Pass, found: doubt.Found) -> None:
     """A write that happened goes into the ledger, as if its answer had come."""
-    staged, item = found.staged, found.item
+    staged = found.staged
     assert staged.intent is not None
-    change = LedgerChange(
-        items=[
-            ItemRow(
-                from_id=staged.from_id,
-                to_id=item.id,
-                folder=staged.folder,
-                search_key=staged.search_key,
-                size=staged.size,
-                associated=staged.associated,
-                is_read=item.is_read,
-                from_change_key="",
-                to_change_key=item.change_key,
-                modified="",
-                way=Way.REFUSED if staged.intent.action is Action.MAKE else Way.STREAM,
-            )
-        ]
-    )
-    if staged.intent.action is Action.MOVE:
+    moved = staged.intent.action is Action.MOVE
+    way = Way.REFUSED if staged.intent.action is Action.MAKE else Way.STREAM
+    change = LedgerChange(items=[doubt.adopted(found, same=found.certain and not moved, way=way)])
+    if moved:
         # Whether the content is the same was known before the crash, and is not now: it is written once more.
         change.forget = [staged.intent.moved_from]
         change.unstage = [staged.intent.moved_from]
         change.stage = [replace(staged, work=Work.COPY, intent=None, sequence=0)]
         change.count(Outcome.MOVED)
     elif found.certain:
-        change.items = [replace(change.items[0], from_change_key=staged.change_key, modified=staged.modified)]
         change.unstage = [staged.from_id]
         change.bytes_copied = staged.size
         change.count(Outcome.ADDED)

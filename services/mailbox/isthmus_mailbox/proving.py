@@ -107,10 +107,10 @@ class Proof:
 async def prove(p: Pass) -> Proof:
     """Compare every folder of the from side with its counterpart."""
     proof = Proof(began_at=p.clock())
-    from_tree, to_tree = await trees.read(p.from_side), await trees.read(p.to_side)
+    from_tree, to_tree = await trees.read(p.from_side, p.trees), await trees.read(p.to_side, p.trees)
     rows = await p.folders()
-    found = places(rows, from_tree, to_tree)
-    marks = await trees.marks(p.from_side)
+    found = places(rows, from_tree, to_tree, {role: tree.name for role, tree in trees.TREES.items()})
+    marks = await trees.marks(p.from_side, p.trees, [folder.id for folder in from_tree if folder.role in p.trees])
     sizes = {folder: _count(mark.total) + _count(mark.associated) for folder, mark in marks.items()}
     ours, theirs = Manifest(), Manifest()
     named = choice.places(rows)

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from isthmus_exchange.values import Folder, Item
 
-from isthmus_sync.mailbox.model import Action, FolderRow, FolderWrite, Staged
+from isthmus_sync.mailbox.model import Action, FolderRow, FolderWrite, ItemRow, Staged
+from isthmus_sync.mailbox.ways import Way
 
 
 class Found(NamedTuple):
@@ -46,6 +47,26 @@ def match(doubtful: Iterable[Staged], items: Iterable[Item], claimed: Collection
             certain = wanted[key] == 1 and len(candidates) == 1
             found.append(Found(row, candidates.pop(), certain))
     return found
+
+
+def adopted(found: Found, *, same: bool, way: Way = Way.STREAM) -> ItemRow:
+    """The ledger's row of an item that is there already. Not the `same`: its content may be another one, so nothing is
+    agreed, and it is copied over.
+    """
+    staged, item = found.staged, found.item
+    return ItemRow(
+        from_id=staged.from_id,
+        to_id=item.id,
+        folder=staged.folder,
+        search_key=staged.search_key,
+        size=staged.size,
+        associated=staged.associated,
+        is_read=item.is_read,
+        from_change_key=staged.change_key if same else "",
+        to_change_key=item.change_key,
+        modified=staged.modified if same else "",
+        way=way,
+    )
 
 
 def latest(doubtful: Sequence[Staged]) -> float:

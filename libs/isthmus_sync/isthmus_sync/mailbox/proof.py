@@ -19,11 +19,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
+from types import MappingProxyType
 from typing import NamedTuple
 
 from isthmus_exchange.values import Entry, Folder
@@ -99,14 +100,20 @@ class Place(NamedTuple):
     instead: str
 
 
-def places(rows: Sequence[FolderRow], from_tree: Sequence[Folder], to_tree: Sequence[Folder]) -> list[Place]:
-    """Every folder of the from side that holds items of its own, the root included.
+def places(
+    rows: Sequence[FolderRow],
+    from_tree: Sequence[Folder],
+    to_tree: Sequence[Folder],
+    tops: Mapping[str, str] = MappingProxyType({}),
+) -> list[Place]:
+    """Every folder of the from side that holds items of its own, the tops of its trees included. `tops`: what people
+    call these, by their roles; the mailbox itself has no name.
 
-    The trees are the servers'; of the ledger's `rows` comes only which folder is the counterpart of which. Rows of
-    folders outside of these trees (an archive's) are places too.
+    The trees are the servers'; of the ledger's `rows` comes only which folder is the counterpart of which, and folders
+    that were brought and are gone from the from side: what is in their counterparts is surplus.
     """
     known = {row.from_id: row for row in rows if row.from_id and not row.gone}
-    ours, theirs = _Paths(from_tree), _Paths(to_tree)
+    ours, theirs = _Paths(from_tree, tops), _Paths(to_tree, tops)
     found = []
     for folder in from_tree:
         row = known.pop(folder.id, None)
@@ -182,26 +189,28 @@ def _key(item: Entry) -> tuple[bool, bytes, int]:
 class _Paths:
     """Where the folders of a tree are."""
 
-    def __init__(self, tree: Sequence[Folder]) -> None:
+    def __init__(self, tree: Sequence[Folder], tops: Mapping[str, str]) -> None:
         self.folders = {folder.id: folder for folder in tree}
+        self._tops = tops
 
-    def steps(self, folder: str) -> list[tuple[str, str]]:
-        """Role and name of each step from the top down."""
-        found: list[tuple[str, str]] = []
+    def _way(self, folder: str) -> list[Folder]:
+        """From the top of its tree down."""
+        found: list[Folder] = []
         at = self.folders.get(folder)
-        while at is not None and at.parent in self.folders and len(found) < len(self.folders):
-            found.append((at.role, at.name.casefold()))
+        while at is not None and len(found) < len(self.folders):
+            found.append(at)
             at = self.folders.get(at.parent)
         return found[::-1]
 
+    def steps(self, folder: str) -> list[tuple[str, str]]:
+        """Role and name of each step from the top down; of the top its role."""
+        top, *below = self._way(folder)
+        return [(top.role, ""), *((each.role, each.name.casefold()) for each in below)]
+
     def words(self, folder: str) -> str:
-        """ "Inbox/Travel"; the root is "/"."""
-        names: list[str] = []
-        at = self.folders.get(folder)
-        while at is not None and at.parent in self.folders and len(names) < len(self.folders):
-            names.append(at.name)
-            at = self.folders.get(at.parent)
-        return "/".join(reversed(names)) or "/"
+        """ "Inbox/Travel", "Archive/Inbox"; the mailbox itself is "/"."""
+        top, *below = self._way(folder)
+        return "/".join(filter(None, (self._tops.get(top.role, ""), *(each.name for each in below)))) or "/"
 
 
 def _same(ours: list[tuple[str, str]], theirs: list[tuple[str, str]]) -> bool:
