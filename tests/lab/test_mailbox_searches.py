@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 
+from isthmus.events.v1.mailbox_pb2 import KeptAside
+from isthmus_events.topics import MAILBOX_KEPT_ASIDE
 from isthmus_exchange.client import Mailbox
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import (
@@ -122,6 +124,13 @@ async def test_a_search_in_what_is_not_copied_waits_and_is_told_of(around: Surro
     await alpha.call(SetSearch(made, parameters(inbox)))
     await around.look(eager=False)
     assert await around.aside("search folder") == set()
+    told = await around.box.pool.fetch(
+        "SELECT data FROM outbox WHERE topic = $1 AND key = $2 ORDER BY position",
+        MAILBOX_KEPT_ASIDE.name,
+        around.box.pair,
+    )
+    said = [KeptAside.FromString(data) for (data,) in told]
+    assert [(each.what, each.settled) for each in said] == [("Travel", False), ("Travel", True)]
     assert (await searches(beta))["Travel"].folders == (await beta_folder(around, inbox),)
 
 

@@ -14,7 +14,7 @@ from isthmus_stats import words
 from isthmus_stats.board import Board
 from isthmus_stats.portal import Portal
 from isthmus_stats.pressure import Pressure
-from isthmus_stats.record import Journal, Mailbox, Pass, Sample, SetAside, Switch
+from isthmus_stats.record import Journal, Mailbox, Pass, Sample, SetAside, Setting, Switch
 from isthmus_stats.summary import DirectoryView, ProjectView
 
 NOW = 1_800_000_000
@@ -43,6 +43,7 @@ def filled() -> Board:
         [SetAside(EVIL, EVIL, EVIL, 10, EVIL, AT)],
         [step],
         [Sample(AT - 10_000_000, 0, 100, 0), Sample(AT, 97, 100, 123_456)],
+        [Setting("folder", EVIL, EVIL, "Reviewer", "has no account on the target")],
     )
     board.publish()
     return board
@@ -119,7 +120,7 @@ async def test_the_overview_shows_every_mailbox_with_what_matters(client: Client
 
 async def test_the_page_of_a_mailbox_shows_its_story(client: Client) -> None:
     text = await (await client.get(f"/mailboxes/{ID}")).text()
-    for part in ("the probe mails to arrive", "Differs", "<polyline", "123 kB", "Probe"):
+    for part in ("the probe mails to arrive", "Differs", "<polyline", "123 kB", "Probe", "Reviewer", "has no account"):
         assert part in text
 
 
@@ -146,6 +147,7 @@ async def test_the_api_has_the_shapes_that_the_command_line_reads(client: Client
     assert one["items"] == {"total": 100, "done": 97, "set_aside": 3, "left_out": 5}
     assert one["passes"][0]["added"] == 97
     assert one["set_aside"][0]["reason"] == EVIL
+    assert (one["kept_aside"], one["settings_aside"][0]["what"]) == (2, "Reviewer")
 
 
 async def test_events_bring_every_part_once_and_then_only_what_changed(client: Client) -> None:

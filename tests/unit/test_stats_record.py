@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -124,7 +125,12 @@ def test_records_survive_their_table() -> None:
     journal = record.with_step(record.with_sample(Journal(), made), switch(1, 3))
     journal = record.with_pass(journal, completed(1, 5))
     journal = record.with_set_aside(journal, mailbox_pb2.ItemSetAside(pair_id=PAIR, item_id="A", reason="too large"), 7)
-    assert Journal.from_row(json.loads(json.dumps(journal.to_row()))) == journal
+    journal = record.with_setting(
+        journal, mailbox_pb2.KeptAside(pair_id=PAIR, kind="rules", what="Travel", reason="gone")
+    )
+    row = json.loads(json.dumps(journal.to_row()))
+    assert Journal.from_row(row) == journal
+    assert Journal.from_row(row[:4]) == replace(journal, settings_aside=[]), "as an earlier version kept it"
 
 
 def completed(number: int, added: int = 0, proof: mailbox_pb2.Proof | None = None) -> mailbox_pb2.PassCompleted:
@@ -149,6 +155,24 @@ def test_an_item_set_aside_again_has_its_newest_reason() -> None:
     for at, reason in enumerate(["time-out", "too large"]):
         journal = record.with_set_aside(journal, mailbox_pb2.ItemSetAside(pair_id=PAIR, item_id="A", reason=reason), at)
     assert [item.reason for item in journal.set_aside] == ["too large"]
+
+
+def test_a_setting_is_listed_with_its_newest_reason_until_it_is_settled() -> None:
+    def said(what: str, reason: str, *, settled: bool = False) -> mailbox_pb2.KeptAside:
+        return mailbox_pb2.KeptAside(
+            pair_id=PAIR, kind="folder", place="Inbox", what=what, reason=reason, settled=settled
+        )
+
+    journal = Journal()
+    for one in (said("Reviewer", "unknown"), said("Editor", "refused"), said("Reviewer", "ambiguous")):
+        journal = record.with_setting(journal, one)
+        assert record.with_setting(journal, one) == journal
+    assert [(one.what, one.reason) for one in journal.settings_aside] == [
+        ("Editor", "refused"),
+        ("Reviewer", "ambiguous"),
+    ]
+    journal = record.with_setting(journal, said("Editor", "refused", settled=True))
+    assert [one.what for one in journal.settings_aside] == ["Reviewer"]
 
 
 def test_a_long_curve_keeps_its_shape_and_ends_where_the_mailbox_is() -> None:

@@ -115,7 +115,7 @@ MAILBOX_KEPT_ASIDE: Final = Topic(
     "isthmus.mailbox.keptaside.v1",
     KeptAside,
     compacted=False,
-    about="A right, a rule or a setting that could not be brought over, from mailbox.",
+    about="A right, a rule or a setting that could not be brought over, or could be now, from mailbox.",
 )
 MAILBOX_CERTIFICATES: Final = Topic(
     "isthmus.mailbox.certificates.v1",

@@ -10,6 +10,12 @@ from isthmus_events.topics import MAILBOX_KEPT_ASIDE
 from isthmus_service import Pool
 from isthmus_sync.mailbox.folder_settings import KeptAside
 
+_FORGET_AGREED = "DELETE FROM surrounding WHERE pair_id = $1 AND kind = $2 AND place = ANY($3::text[])"
+_FORGET_ASIDE = (
+    "DELETE FROM kept_aside WHERE pair_id = $1 AND kind = $2 AND place = ANY($3::text[])"
+    " RETURNING path, who, what, reason"
+)
+
 
 class DatabaseKept:
     """Kept (surroundings.py) of the mailbox of `pair_id`; every write holds the `lease`, or writes nothing."""
@@ -18,32 +24,38 @@ class DatabaseKept:
         self._pool = pool
         self._lease = lease
         self._pair = pair_id
-        # What the database holds of the kinds asked for, so that nothing is written that is there.
+        # What the database holds of the kinds asked for, so that nothing is written that is there; what is kept aside
+        # with its place for people.
         self._agreed: dict[tuple[str, str], str] = {}
-        self._aside: dict[tuple[str, str], set[KeptAside]] = {}
+        self._aside: dict[tuple[str, str], dict[KeptAside, str]] = {}
 
     async def agreed(self, kind: str) -> dict[str, str]:
         rows = await self._pool.fetch(
             "SELECT place, agreed FROM surrounding WHERE pair_id = $1 AND kind = $2", self._pair, kind
         )
         aside = await self._pool.fetch(
-            "SELECT place, who, what, reason FROM kept_aside WHERE pair_id = $1 AND kind = $2", self._pair, kind
+            "SELECT place, path, who, what, reason FROM kept_aside WHERE pair_id = $1 AND kind = $2", self._pair, kind
         )
         found = {row["place"]: row["agreed"] for row in rows}
         self._agreed |= {(kind, place): text for place, text in found.items()}
         for row in aside:
             held = KeptAside(row["who"], row["what"], row["reason"])
-            self._aside.setdefault((kind, row["place"]), set()).add(held)
+            self._aside.setdefault((kind, row["place"]), {})[held] = row["path"]
         return found
 
     async def keep(self, kind: str, place: str, path: str, agreed: str, aside: Sequence[KeptAside]) -> None:
-        key, now = (kind, place), set(aside)
-        before = self._aside.get(key, set())
-        if self._agreed.get(key) == agreed and before == now:
+        key, now = (kind, place), dict.fromkeys(aside, path)
+        before = self._aside.get(key, {})
+        if self._agreed.get(key) == agreed and before.keys() == now.keys():
             return
-        new = [
-            KeptAsideEvent(pair_id=self._pair, kind=kind, place=path, who=each.who, what=each.what, reason=each.reason)
-            for each in sorted(now - before)
+        about = {(each.who, each.what) for each in now}
+        news = [
+            *(
+                self._event(kind, before[each], each, settled=True)
+                for each in sorted(before)
+                if (each.who, each.what) not in about or before[each] != path
+            ),
+            *(self._event(kind, path, each) for each in sorted(now) if before.get(each) != path),
         ]
         async with self._pool.acquire() as connection, connection.transaction():
             await self._lease.hold(connection)
@@ -63,7 +75,7 @@ class DatabaseKept:
                 " VALUES ($1, $2, $3, $4, $5, $6, $7)",
                 [(self._pair, kind, place, path, *each) for each in now],
             )
-            for event in new:
+            for event in news:
                 await publish_all(connection, MAILBOX_KEPT_ASIDE, {self._pair: event})
         self._agreed[key], self._aside[key] = agreed, now
 
@@ -72,10 +84,20 @@ class DatabaseKept:
             return
         async with self._pool.acquire() as connection, connection.transaction():
             await self._lease.hold(connection)
-            for table in ("surrounding", "kept_aside"):
-                await connection.execute(
-                    f"DELETE FROM {table} WHERE pair_id = $1 AND kind = $2 AND place = ANY($3::text[])",  # noqa: S608
-                    self._pair,
-                    kind,
-                    list(places),
-                )
+            which = self._pair, kind, list(places)
+            await connection.execute(_FORGET_AGREED, *which)
+            gone = await connection.fetch(_FORGET_ASIDE, *which)
+            for path, *what in gone:
+                event = self._event(kind, path, KeptAside(*what), settled=True)
+                await publish_all(connection, MAILBOX_KEPT_ASIDE, {self._pair: event})
+
+    def _event(self, kind: str, path: str, each: KeptAside, *, settled: bool = False) -> KeptAsideEvent:
+        return KeptAsideEvent(
+            pair_id=self._pair,
+            kind=kind,
+            place=path,
+            who=each.who,
+            what=each.what,
+            reason=each.reason,
+            settled=settled,
+        )

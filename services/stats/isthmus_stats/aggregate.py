@@ -20,6 +20,7 @@ from isthmus_events.event import Event, UndecodableError, decode
 from isthmus_events.topics import (
     ACCOUNT_PAIRS,
     DIRECTORY_STATUS,
+    MAILBOX_KEPT_ASIDE,
     MAILBOX_NOT_BROUGHT,
     MAILBOX_PASSES,
     MAILBOX_PRESSURE,
@@ -56,6 +57,7 @@ TOPICS: tuple[Topic[Any], ...] = (
     MAILBOX_PROGRESS,
     MAILBOX_PASSES,
     MAILBOX_SET_ASIDE,
+    MAILBOX_KEPT_ASIDE,
     MAILBOX_NOT_BROUGHT,
     MAILBOX_PRESSURE,
     SWITCH_PROGRESS,
@@ -114,6 +116,7 @@ class Aggregation:
         self._listen(MAILBOX_PROGRESS, self._progress)
         self._listen(MAILBOX_PASSES, self._pass)
         self._listen(MAILBOX_SET_ASIDE, self._set_aside)
+        self._listen(MAILBOX_KEPT_ASIDE, self._setting)
         self._listen(MAILBOX_NOT_BROUGHT, self._not_brought)
         self._listen(MAILBOX_PRESSURE, self._pressure)
         self._listen(SWITCH_PROGRESS, self._switch)
@@ -231,6 +234,10 @@ class Aggregation:
         identity = item.pair_id.hex()
         at = int(event.time.timestamp() * 1_000_000)
         self._keep_journal(identity, record.with_set_aside(self._journal(identity), item, at))
+
+    def _setting(self, said: mailbox_pb2.KeptAside, _event: Event) -> None:
+        identity = said.pair_id.hex()
+        self._keep_journal(identity, record.with_setting(self._journal(identity), said))
 
     def _not_brought(self, said: mailbox_pb2.NotBrought, _event: Event) -> None:
         mailbox = self._mailbox(said.pair_id)

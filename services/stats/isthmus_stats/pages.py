@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import astuple
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,9 @@ class Pages:
             "switches": self._render("switches.html", mailbox=mailbox, steps=journal.steps[::-1]),
             "farewell": self._render("farewell.html", mailbox=mailbox),
             "passes": self._render("passes.html", passes=journal.passes[::-1]),
+            "settings": self._render(
+                "settings.html", mailbox=mailbox, settings=sorted(journal.settings_aside, key=astuple)
+            ),
             "aside": self._render("aside.html", mailbox=mailbox, items=journal.set_aside[::-1]),
         }
 

@@ -5,7 +5,7 @@
 /events, /mailboxes/{id}/events    Server-Sent Events: "fragment" with {"id", "html"} whenever a part has changed
 /api/v1/summary          totals of everything and of each collection
 /api/v1/mailboxes        the same query as /, as JSON
-/api/v1/mailboxes/{id}   one mailbox with its passes, set-aside items, switch steps and samples
+/api/v1/mailboxes/{id}   one mailbox with its passes, set-aside items and settings, switch steps and samples
 """
 
 from __future__ import annotations

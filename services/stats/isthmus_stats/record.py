@@ -247,6 +247,17 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """A right, a rule or a setting that is kept aside: where, whom it is about, what it is, and why."""
+
+    kind: str
+    place: str
+    who: str
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """How far the mailbox was at a moment."""
 
@@ -258,6 +269,7 @@ class Sample:
 
 MOST_PASSES = 100
 MOST_SET_ASIDE = 500
+MOST_SETTINGS = 500
 MOST_STEPS = 100
 MOST_SAMPLES = 240
 _SAMPLE_EVERY = 5_000_000
@@ -271,6 +283,7 @@ class Journal:
     set_aside: list[SetAside] = field(default_factory=list)
     steps: list[Switch] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    settings_aside: list[Setting] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -279,17 +292,18 @@ class Journal:
         """As it is kept in its table: without the names of the fields, which would be most of it."""
         return [
             [[getattr(one, name) for name in one.__slots__] for one in part]
-            for part in (self.passes, self.set_aside, self.steps, self.samples)
+            for part in (self.passes, self.set_aside, self.steps, self.samples, self.settings_aside)
         ]
 
     @classmethod
     def from_row(cls, row: list[list[list[Any]]]) -> Self:
-        passes, set_aside, steps, samples = row
+        passes, set_aside, steps, samples, *later = row
         return cls(
             [Pass(*one) for one in passes],
             [SetAside(*one) for one in set_aside],
             [Switch(*one) for one in steps],
             [Sample(*one) for one in samples],
+            [Setting(*one) for one in (later[0] if later else ())],
         )
 
 
@@ -331,6 +345,13 @@ def with_set_aside(journal: Journal, item: mailbox_pb2.ItemSetAside, at: int) ->
     one = SetAside(item.folder, item.item_id, item.item_class, item.size, item.reason, at)
     others = [other for other in journal.set_aside if other.item_id != one.item_id]
     return replace(journal, set_aside=[*others, one][-MOST_SET_ASIDE:])
+
+
+def with_setting(journal: Journal, said: mailbox_pb2.KeptAside) -> Journal:
+    """A setting's newest reason replaces its older one; one that is settled is kept aside no more."""
+    one = Setting(said.kind, said.place, said.who, said.what, said.reason)
+    others = [other for other in journal.settings_aside if replace(other, reason=one.reason) != one]
+    return replace(journal, settings_aside=(others if said.settled else [*others, one])[-MOST_SETTINGS:])
 
 
 def with_step(journal: Journal, switch: Switch) -> Journal:
