@@ -58,6 +58,17 @@ def test_a_name_that_a_distinguished_folder_has_gets_a_number_once() -> None:
     assert hierarchy.plan(rows, tree) == []
 
 
+def test_a_search_folder_becomes_no_other_folder_and_holds_none_up() -> None:
+    searching = _folder("search", "root", "Travel")._replace(search=True)
+    assert hierarchy.plan([ROOT_ROW, _row(1, ROOT, "Travel", None)], [ROOT_FOLDER, searching]) == [
+        Create(1, ROOT, "Travel (2)", "IPF.Note")
+    ]
+    gone = replace(_row(1, ROOT, "Old", "old"), gone=True)
+    tree = [ROOT_FOLDER, _folder("old", "root", "Old"), searching._replace(parent="old")]
+    assert hierarchy.removals([ROOT_ROW, gone], tree) == ([gone], [])
+    assert hierarchy.removals([ROOT_ROW, gone], [*tree, _folder("own", "old", "Mine")]) == ([], [gone])
+
+
 def test_two_folders_that_swap_their_names() -> None:
     rows = [ROOT_ROW, _row(1, ROOT, "B", "one"), _row(2, ROOT, "A", "two")]
     tree = [ROOT_FOLDER, _folder("one", "root", "A"), _folder("two", "root", "B")]

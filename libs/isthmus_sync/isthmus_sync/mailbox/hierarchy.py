@@ -106,13 +106,14 @@ def plan(rows: Sequence[FolderRow], tree: Sequence[Folder]) -> list[FolderAction
 
 def removals(rows: Sequence[FolderRow], tree: Sequence[Folder]) -> tuple[list[FolderRow], list[FolderRow]]:
     """Of the rows that are gone: those whose folder is to be deleted on the to side, deepest first, and those of which
-    only the row goes, because the to side has it no more or has put folders of its own below it.
+    only the row goes, because the to side has it no more or has put folders of its own below it. Search folders are
+    none of these.
     """
     present = {folder.id: folder for folder in tree}
     gone = {row.to_id: row for row in rows if row.gone}
     keep = set[str]()
     for folder in tree:
-        if folder.id not in gone:
+        if folder.id not in gone and not folder.search:
             # Everything above a folder that stays has to stay.
             above = present.get(folder.parent)
             while above is not None and above.id not in keep:
@@ -187,7 +188,8 @@ class _Planner:
         self._rows = rows
         self._place = {folder.id: (folder.parent, folder.name) for folder in tree}
         self._roles = {folder.role: folder.id for folder in tree if folder.role}
-        self._fixed = {folder.id for folder in tree if folder.role}
+        # Search folders are none of this plan: they keep their names, and no folder becomes one.
+        self._fixed = {folder.id for folder in tree if folder.role or folder.search}
         self._owner = {row.to_id: row for row in rows if row.to_id in self._place}
         self._at: dict[int, str] = {}
         self._settled = set[str]()
