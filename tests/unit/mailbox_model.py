@@ -1,8 +1,8 @@
-"""Two mailboxes and a ledger in memory, for trying the engine of a pass against any history and any failure.
+"""A mailbox in memory, for trying the engine of a pass without a server.
 
-`ModelMailbox` answers the operations that the engine asks, with the rules of Exchange that matter: ids change with
-moves, search keys do not; uploads are not idempotent; sync states belong to a folder; times are told to the second.
-`World` decides what becomes of each call: answered, refused, without an answer, carried out late, or the process dies.
+It answers the operations that the engine asks, with the rules of Exchange that matter: ids change with moves, search
+keys do not; uploads are not idempotent; sync states belong to a folder; times are told to the second. Its World decides
+what becomes of each call: answered, refused, without an answer, carried out late, or the process dies.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import contextlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,17 +66,12 @@ from isthmus_exchange.values import (
     Traits,
     Upload,
 )
-from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged, Work
-from isthmus_sync.mailbox.staging import deletion
-from isthmus_sync.mailbox.ways import Way
+
+from tests.unit.mailbox_world import Crash, World
 
 ANSWER_SECONDS = 30.0
 _PAGE = 3
 """So small that even tiny folders take several answers."""
-
-
-class Crash(Exception):  # noqa: N818 - what happens
-    """The process is killed here."""
 
 
 @dataclass
@@ -94,39 +89,6 @@ class Content:
     flag_version: int = 0
     # Attachments.
     parts: tuple[str, ...] = ()
-
-
-class World:
-    """The clock, and what becomes of calls. `fates` are used up one a call; after that all goes well."""
-
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-        self.fates: Iterator[int] = iter(())
-        # Things that happen after so many more calls.
-        self.meanwhile: list[tuple[int, Callable[[], None]]] = []
-        # Writes under way that nobody waits for any more: the latest time, and what they do.
-        self.late: list[tuple[float, Callable[[], None]]] = []
-
-    def fate(self) -> int:
-        return next(self.fates, 0)
-
-    def tick(self) -> None:
-        self.time += 0.25
-        due = [happen for left, happen in self.meanwhile if left == 0]
-        self.meanwhile = [(left - 1, happen) for left, happen in self.meanwhile if left > 0]
-        for happen in due:
-            happen()
-
-    def land(self, *, now: bool = False) -> None:
-        """Late writes take effect, at their time at the latest."""
-        due = [each for each in self.late if now or each[0] <= self.time]
-        self.late = [each for each in self.late if each not in due]
-        for _, happen in due:
-            happen()
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-        self.land()
 
 
 class ModelMailbox:
@@ -511,123 +473,3 @@ def _to_the_second(moment: float) -> str:
 
 def _gone() -> EwsError:
     return EwsError("ErrorItemNotFound")
-
-
-@dataclass
-class MemoryLedger:
-    """The ledger of one mailbox. A write is whole or not at all; the process may die before or after it."""
-
-    world: World
-    states: dict[str, str] = field(default_factory=dict)
-    folder_rows: dict[int, FolderRow] = field(default_factory=dict)
-    item_rows: dict[str, ItemRow] = field(default_factory=dict)
-    staged_rows: dict[str, Staged] = field(default_factory=dict)
-    resent_keys: set[tuple[int, bytes]] = field(default_factory=set)
-    sequence: int = 0
-    decided_by: str = ""
-
-    async def chosen_by(self) -> str:
-        return self.decided_by
-
-    async def hierarchy_state(self, top: str) -> str | None:
-        return self.states.get(top)
-
-    async def folders(self) -> list[FolderRow]:
-        return list(self.folder_rows.values())
-
-    async def known(self, from_ids: Collection[str]) -> dict[str, ItemRow]:
-        return {each: self.item_rows[each] for each in from_ids if each in self.item_rows}
-
-    async def count_in(self, folder: int) -> int:
-        return sum(row.folder == folder for row in self.item_rows.values())
-
-    async def filled(self) -> set[int]:
-        return {row.folder for row in self.item_rows.values()} | {row.folder for row in self.staged_rows.values()}
-
-    async def others(self, folder: int, present: Container[str], limit: int) -> list[str]:
-        rows: list[ItemRow | Staged] = [*self.item_rows.values(), *self.staged_rows.values()]
-        leaving = {row.from_id for row in self.staged_rows.values() if row.work is Work.DELETE}
-        ids = {row.from_id for row in rows if row.folder == folder and row.from_id not in leaving}
-        return [each for each in sorted(ids) if each not in present][:limit]
-
-    async def came_by(self, way: Way) -> dict[str, ItemRow]:
-        return {row.from_id: row for row in self.item_rows.values() if row.way is way}
-
-    async def counts(self) -> dict[tuple[int, bool], int]:
-        leaving = {row.from_id for row in self.staged_rows.values() if row.work is Work.DELETE}
-        return Counter((row.folder, row.associated) for row in self.item_rows.values() if row.from_id not in leaving)
-
-    async def claimed(self, to_ids: Collection[str]) -> dict[str, ItemRow]:
-        return {row.to_id: row for row in self.item_rows.values() if row.to_id in to_ids}
-
-    async def staged(self, from_ids: Collection[str]) -> dict[str, Staged]:
-        return {each: self.staged_rows[each] for each in from_ids if each in self.staged_rows}
-
-    async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
-        rows = [
-            row
-            for row in self.staged_rows.values()
-            if row.work is work and row.intent is None and row.sequence > after and row.not_before <= due
-        ]
-        return sorted(rows, key=lambda row: row.sequence)[:limit]
-
-    async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
-        return [row for row in self.staged_rows.values() if row.work is Work.DELETE and row.search_key in search_keys]
-
-    async def left_out_arrivals(self) -> list[Staged]:
-        leaving = {row.search_key for row in self.staged_rows.values() if row.work is Work.DELETE and row.search_key}
-        return [row for row in self.staged_rows.values() if row.work is Work.LEFT_OUT and row.search_key in leaving]
-
-    async def in_doubt(self) -> list[Staged]:
-        return [row for row in self.staged_rows.values() if row.intent]
-
-    async def resent(self, folder: int) -> set[bytes]:
-        return {key for number, key in self.resent_keys if number == folder}
-
-    async def write(self, change: LedgerChange) -> None:
-        fate = self.world.fate()
-        if fate == 1:
-            raise Crash
-        self._write(change)
-        if fate == 3:
-            raise Crash
-
-    def _write(self, change: LedgerChange) -> None:
-        if change.chosen_by is not None:
-            self.decided_by = change.chosen_by
-        self.states |= change.hierarchy_states
-        self.folder_rows |= {row.number: row for row in change.folders}
-        for number in change.gone_folders:
-            self.folder_rows[number] = replace(self.folder_rows[number], gone=True, sync_state=None)
-            self.staged_rows = {key: row for key, row in self.staged_rows.items() if row.folder != number}
-            for row in self.item_rows.values():
-                if row.folder == number:
-                    self._stage(deletion(row))
-        for number in (*change.reset_folders, *change.removed_folders):
-            self.item_rows = {key: row for key, row in self.item_rows.items() if row.folder != number}
-            self.staged_rows = {key: row for key, row in self.staged_rows.items() if row.folder != number}
-        for number in change.reset_folders:
-            self.folder_rows[number] = replace(self.folder_rows[number], sync_state=None)
-        for number in change.removed_folders:
-            self.folder_rows.pop(number, None)
-        for number, state in change.sync_states.items():
-            self.folder_rows[number] = replace(self.folder_rows[number], sync_state=state)
-        for from_id in change.forget:
-            self.item_rows.pop(from_id, None)
-        for item in change.items:
-            assert all(row.to_id != item.to_id or row.from_id == item.from_id for row in self.item_rows.values())
-            self.item_rows[item.from_id] = item
-        for from_id in change.unstage:
-            self.staged_rows.pop(from_id, None)
-        for staged in change.stage:
-            self._stage(staged)
-        for intended in change.intents:
-            before = self.staged_rows[intended.from_id]
-            self.staged_rows[intended.from_id] = replace(before, intent=intended.intent)
-        self.resent_keys |= set(change.resent)
-
-    def _stage(self, row: Staged) -> None:
-        if not row.sequence:
-            self.sequence += 1
-            row = replace(row, sequence=self.sequence)
-        self.staged_rows[row.from_id] = row

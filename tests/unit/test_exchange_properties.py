@@ -42,8 +42,9 @@ from isthmus_mailbox.running import run_pass
 from isthmus_sync.mailbox import ways
 
 from tests.unit.exchange_in_process import Answers, services_in
-from tests.unit.mailbox_model import MemoryLedger, World
+from tests.unit.mailbox_world import World
 from tests.unit.mapi_bags import mail
+from tests.unit.memory_ledger import MemoryLedger
 
 
 class Side:

@@ -26,7 +26,9 @@ from isthmus_project.filters import Filter
 from isthmus_sync.mailbox.model import Work
 from isthmus_sync.mailbox.ways import Way
 
-from tests.unit.mailbox_model import Crash, MemoryLedger, ModelMailbox, World
+from tests.unit.mailbox_model import ModelMailbox
+from tests.unit.mailbox_world import Crash, World
+from tests.unit.memory_ledger import MemoryLedger
 
 _SOURCE_ROLES = {"inbox": "Posteingang", "deleteditems": "Gelöschte Elemente", "notes": "Notizen"}
 _TARGET_ROLES = {"inbox": "Inbox", "deleteditems": "Deleted Items", "notes": "Notes"}
