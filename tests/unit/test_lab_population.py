@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from isthmus_lab.exchange.ews import search_folders
 from isthmus_lab.forests.objects import Change, Entry, as_json, escape_rdn
 from isthmus_lab.mapi import exceptions, occurrences, tags
 from isthmus_lab.mapi.bag import Bag
@@ -32,6 +33,7 @@ from isthmus_lab.population.people import Population, populate
 from isthmus_lab.population.recipients import recipients
 from isthmus_lab.population.seeds import seeded
 from isthmus_lab.population.series import Moved, Series
+from isthmus_lab.population.surroundings import surround
 from isthmus_lab.population.text import Writer
 from isthmus_lab.population.words import VOCABULARIES
 from isthmus_lab.store import Store
@@ -308,3 +310,23 @@ def test_the_recurrence_blob_says_what_the_series_is() -> None:
     assert struct.unpack_from("<IIIIH", blob, 66) == (0x3006, 0x3009, 630, 675, 1)
     assert "Früher".encode("utf-16-le") in blob
     assert blob.endswith(bytes(4))
+
+
+def test_people_have_a_search_folder_and_a_view_of_their_inbox(tmp_path: Path) -> None:
+    population = populate(ALPHA, 3, 4)
+    store = Store(tmp_path)
+    fill(store, population, 90, 4, TODAY)
+    surround(store, population, 4)
+    found = 0
+    for person in population.people:
+        mailbox = store.mailbox(person.mailbox)
+        inbox = mailbox.folders.role("inbox")
+        (unread,) = mailbox.folders.children(mailbox.folders.role("searchfolders").id)
+        below = [inbox, *mailbox.folders.children(inbox.id, deep=True)]
+        shown = search_folders.counted(mailbox, unread).total
+        assert shown == sum(each.unread for each in below)
+        found += shown
+        view = mailbox.items.row(inbox.properties[tags.PidTagDefaultViewEntryId])
+        assert (view.associated, view.folder_id) == (True, inbox.id)
+    assert found > 0
+    store.close()

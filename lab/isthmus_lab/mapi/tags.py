@@ -245,6 +245,7 @@ PidTagDeletedCountTotal = 0x670B0003
 PidTagAssociatedContentCount = 0x36170003
 PidTagSubfolders = 0x360A000B
 PidTagFolderType = 0x36010003
+PidTagDefaultViewEntryId = 0x36160102
 PidTagFolderChildCount = 0x66380003
 PidTagRetentionPeriod = 0x301A0003
 PidTagPolicyTag = 0x30190102

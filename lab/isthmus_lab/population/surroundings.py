@@ -1,18 +1,27 @@
-"""What surrounds the mail of a population: who may look into whose folders, delegates, deleted items, archives."""
+"""What surrounds the mail of a population: who may look into whose folders, delegates, deleted items, archives, and how
+people look at their mail.
+"""
 
 from __future__ import annotations
 
 from random import Random
 from typing import Final
 
+from lxml import etree
+
 from isthmus_lab.exchange import delegates as kept
 from isthmus_lab.exchange.delegates import Delegate, Delegation, Delivery
+from isthmus_lab.exchange.ews import search_folders
+from isthmus_lab.exchange.ews.names import TYPES
+from isthmus_lab.mapi import tags
 from isthmus_lab.organisation import Organisation
 from isthmus_lab.population.parties import insider, recipient
 from isthmus_lab.population.people import Person, Population, delegates
 from isthmus_lab.population.seeds import seeded
-from isthmus_lab.store import DEFAULT, Ace, Mailbox, Rights, Store
+from isthmus_lab.store import DEFAULT, SEARCH, Ace, Compare, Mailbox, Rights, Store
 
+_UNREAD: Final = f"""<t:Restriction xmlns:t="{TYPES}"><t:IsEqualTo><t:FieldURI FieldURI="message:IsRead"/>
+<t:FieldURIOrConstant><t:Constant Value="false"/></t:FieldURIOrConstant></t:IsEqualTo></t:Restriction>"""
 _READS: Final = Rights.READ_ANY | Rights.VISIBLE
 _TIMES: Final = Rights.FREE_BUSY_SIMPLE
 _SUBJECTS: Final = _TIMES | Rights.FREE_BUSY_DETAILED
@@ -34,6 +43,7 @@ def surround(store: Store, population: Population, seed: int) -> None:
             deleted = mailbox.items.find(mailbox.folders.role("deleteditems").id).rows
             gone = [row.id for row in deleted if random.random() < 0.3]
             mailbox.items.copy(gone, mailbox.folders.role("recoverableitemsdeletions").id)
+            _look(mailbox)
         if person.archive is not None:
             _archive(random, mailbox, store.mailbox(person.archive, locale=mailbox.locale))
 
@@ -71,6 +81,16 @@ def _appoint(random: Random, organisation: Organisation, mailbox: Mailbox, actin
         mailbox.permissions.set(folder, [*others, *(Ace(each.entry_id, each.name, rights) for each in parties)])
     place = kept.folder(mailbox)
     mailbox.permissions.set(place, [Ace(each.entry_id, each.name, Rights.EDITOR) for each in parties])
+
+
+def _look(mailbox: Mailbox) -> None:
+    """A search folder for unread mail, and the inbox as its view shows it."""
+    inbox, finder = mailbox.folders.role("inbox"), mailbox.folders.role("searchfolders")
+    unread = search_folders.written(mailbox, etree.fromstring(_UNREAD), [inbox], "Deep")
+    mailbox.folders.create(finder.id, "Unread Mail", "IPF.Note", {SEARCH: unread})
+    of_view = Compare(tags.PidTagMessageClass, "=", "IPM.Microsoft.FolderDesign.NamedView")
+    for view in mailbox.items.find(inbox.id, of_view, associated=True, limit=1).rows:
+        mailbox.folders.update(inbox.id, properties={tags.PidTagDefaultViewEntryId: view.id})
 
 
 def _archive(random: Random, mailbox: Mailbox, archive: Mailbox) -> None:

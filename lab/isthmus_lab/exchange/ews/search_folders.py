@@ -6,6 +6,7 @@ their ids. It finds what there is at the moment of asking.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from lxml import etree
@@ -25,17 +26,24 @@ def keep(call: Call, mailbox: Mailbox, node: Element | None) -> str:
     if node is None:
         raise EwsError("ErrorSearchFolderNotInitialized", "A search folder needs SearchParameters.")
     _restriction(node)
-    bases = t("BaseFolderIds")
+    bases = []
     for named in elements(child(node, "BaseFolderIds")):
         there, folder = call.folder(named)
         if there is not mailbox:
             raise EwsError("ErrorInvalidFolderTypeForOperation", "A search folder looks into its own mailbox only.")
         if folder.is_search:
             raise EwsError("ErrorCannotSpecifySearchFolderAsSourceFolder")
-        bases.append(t("FolderId", Id=str(ObjectId(mailbox.guid, folder.id))))
-    kept = t("SearchParameters", Traversal=node.get("Traversal") or "Shallow")
+        bases.append(folder)
     restriction = child(node, "Restriction")
     assert restriction is not None
+    return written(mailbox, restriction, bases, node.get("Traversal") or "Shallow")
+
+
+def written(mailbox: Mailbox, restriction: Element, folders: Iterable[Folder], traversal: str) -> str:
+    """The element as it is kept, for the property SEARCH of a folder."""
+    bases = t("BaseFolderIds")
+    bases.extend(t("FolderId", Id=str(ObjectId(mailbox.guid, each.id))) for each in folders)
+    kept = t("SearchParameters", Traversal=traversal)
     kept.extend((etree.fromstring(etree.tostring(restriction)), bases))
     return etree.tostring(kept, encoding="unicode")
 
