@@ -108,8 +108,8 @@ class Governor:
                 until = datetime.fromtimestamp(round(time.time() + budget.rest), UTC) if budget.rest else None
                 words = f"{client.name} is busy ({budget.busy_code}) and asks for a rest"
             case On.BUSY:
-                why = f"it was busy before ({budget.busy_code})" if budget.busy_code else "more is being tried"
-                words = f"{client.name} is asked less than it might be at the same time: {why}"
+                reason = f"it was busy before ({budget.busy_code})" if budget.busy_code else "more is being tried"
+                words = f"{client.name} is asked less than it might be at the same time: {reason}"
             case On.CROWD:
                 content = f"{int(budget.content_limit)} requests with content at a time"
                 words = f"{client.name}: {content}, as far as small ones stay fast"
