@@ -6,7 +6,8 @@ which says the same on a machine that others use too.
 
 Items come and go over several connections at once, as the clients of a migration have them. Over one, client and server
 take turns, and half of the machine waits: those figures stand beside, as "over one connection". One SyncFolderItems
-needs the state that another gave, so these follow each other.
+needs the state that another gave, so these follow each other. At last all connections but one upload, and over that one
+somebody asks for little: how long that takes, and what it leaves of the uploads.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import http.client
 import json
 import re
 import ssl
+import statistics
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
@@ -83,13 +87,14 @@ class Client:
 
     def call(self, body: str) -> bytes:
         """The answer to one request."""
-        return self._send(self.connections[0], request(body))
+        return self.send(self.connections[0], request(body))
 
     def all(self, requests: Sequence[bytes], connections: int) -> list[bytes]:
         """The answers to many, in the order of the requests, over so many connections."""
-        return at_once(self._send, requests, self.connections[:connections])
+        return at_once(self.send, requests, self.connections[:connections])
 
-    def _send(self, connection: http.client.HTTPSConnection, content: bytes) -> bytes:
+    def send(self, connection: http.client.HTTPSConnection, content: bytes) -> bytes:
+        """The answer to one over that connection."""
         connection.request("POST", "/EWS/Exchange.asmx", content, self.headers)
         answer = connection.getresponse()
         received = answer.read()
@@ -101,6 +106,12 @@ class Client:
 def request(body: str) -> bytes:
     """What goes over the line."""
     return _ENVELOPE.format(body).encode()
+
+
+_SMALL = request(
+    '<m:FindFolder Traversal="Shallow"><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape>'
+    '<m:ParentFolderIds><t:DistinguishedFolderId Id="outbox"/></m:ParentFolderIds></m:FindFolder>'
+)
 
 
 @contextmanager
@@ -179,7 +190,34 @@ def measure(client: Client, process: psutil.Process, size: int, count: int, batc
 
     wall, own = timed(synchronise, process)
     result["sync changes/s"], result["sync changes/CPU s"] = len(ids) / wall, len(ids) / own
+    uploaded, waited = beside(client, uploads)
+    result["upload beside small requests items/s"] = uploaded * batch
+    result["a small request beside uploads ms"] = waited * 1000
     return result
+
+
+def beside(client: Client, uploads: Sequence[bytes], seconds: float = 3.0) -> tuple[float, float]:
+    """Requests a second over all connections but the last, and the median time of a small one over that."""
+    stopped, done, times = threading.Event(), SimpleQueue[bytes](), list[float]()
+
+    def upload(connection: http.client.HTTPSConnection) -> None:
+        for each in cycle(uploads):
+            done.put(client.send(connection, each))
+            if stopped.is_set():
+                return
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(CONNECTIONS - 1) as threads:
+        at_work = [threads.submit(upload, connection) for connection in client.connections[:-1]]
+        while time.perf_counter() - began < seconds:
+            asked = time.perf_counter()
+            client.send(client.connections[-1], _SMALL)
+            times.append(time.perf_counter() - asked)
+            time.sleep(0.02)
+        stopped.set()
+        for each in at_work:
+            each.result()
+    return done.qsize() / (time.perf_counter() - began), statistics.median(times)
 
 
 def timed(work: Callable[[], object], process: psutil.Process) -> tuple[float, float]:
