@@ -25,6 +25,8 @@ async def test_both_forests_end_alike_whatever_was_killed(system: System) -> Non
     alpha, beta = system.alpha, system.beta
     people = {f"p{number}": alpha.add_mailbox(f"p{number}", f"Person {number}") for number in range(_PEOPLE)}
     staff = alpha.add_group("staff", list(people.values())[:4])
+    desk, at_the_desk = f"smtp:desk@{alpha.domain}", "p0"
+    alpha.add_values(people[at_the_desk], proxyAddresses=[desk])
     project = system.project(attributes=_OWNERS)
     await apply(system.kafka, project)
     await system.status(lambda status: status.state == "in step" and status.pairs == _PEOPLE + 1)
@@ -34,7 +36,7 @@ async def test_both_forests_end_alike_whatever_was_killed(system: System) -> Non
     for step in range(_STEPS):
         name = dice.choice(list(people))
         twin = values(system.beta_object(name), "dn")
-        match dice.randrange(6):
+        match dice.randrange(7):
             case 0:
                 alpha.change(people[name], displayName=f"{name} {step}", title=f"Title {step}")
             case 1 if twin:
@@ -46,8 +48,12 @@ async def test_both_forests_end_alike_whatever_was_killed(system: System) -> Non
                 beta.change(twin[0], telephoneNumber=f"+49 {step}")
             case 4:
                 people[name] = alpha.rename(people[name], f"CN=Renamed {name} {step}")
-            case 5 if len(people) > 6 and name not in members:
+            case 5 if len(people) > 6 and name not in (*members, at_the_desk):
                 alpha.delete(people.pop(name))
+            case 6 if name != at_the_desk:
+                alpha.remove_values(people[at_the_desk], proxyAddresses=[desk])
+                alpha.add_values(people[name], proxyAddresses=[desk])
+                at_the_desk = name
         if dice.random() < 0.08:
             system.dirsync.kill()
             system.dirsync.start()
@@ -62,6 +68,8 @@ async def test_both_forests_end_alike_whatever_was_killed(system: System) -> Non
             for attribute in ("displayName", "title", "department", "telephoneNumber"):
                 if values(here, attribute) != values(there, attribute):
                     return False
+            if any((desk in values(obj, "proxyAddresses")) is not (name == at_the_desk) for obj in (here, there)):
+                return False
         twins = sorted(dn for name in members for dn in values(system.beta_object(name), "dn"))
         return values(system.beta_object("staff"), "member") == twins
 

@@ -156,7 +156,7 @@ async def test_dirsync_goes_on_while_there_is_more(secrets: Path) -> None:
     assert one and one.values["displayname"] == (b"A",)
     assert two and two.linked == {"member": {guid(1): True, guid(3): False}}
     assert found.deleted == [guid(4)]
-    assert found.bookmark == Bookmark("dirsync", b"4", str(controller.invocation), 100)
+    assert found.bookmark == Bookmark("dirsync", b"4", str(controller.invocation), 100, _SERVICE)
     assert came == [b"0", b"1", b"2", b"3"]
 
 
@@ -178,6 +178,10 @@ async def test_a_restored_or_replaced_controller_is_noticed(secrets: Path) -> No
             assert (await changes(source, mine, ["displayName"])).changed == {}
             with pytest.raises(BookmarkUnusable, match="is at change 100, but was at 101: it was restored"):
                 await changes(source, replace(mine, usn=101), ["displayName"])
+            # Restored, it has another life and a number that may be higher again; of what it lost it would not tell.
+            before = replace(mine, invocation=str(uuid4()), usn=90, server=_SERVICE)
+            with pytest.raises(BookmarkUnusable, match="began another life: it was restored"):
+                await changes(source, before, ["displayName"])
             # Another controller of the domain knows what a cookie means, whatever its own numbers are.
             other = str(uuid4())
             found = await changes(source, replace(mine, invocation=other, usn=5000), ["displayName"])

@@ -32,22 +32,31 @@ _LARGEST_ANSWER = 0x7FFFFFFF
 @dataclass(frozen=True, slots=True)
 class Bookmark:
     """A place in a forest's history. `usn` is the domain controller's highestCommittedUSN there, `invocation` says
-    which life of which domain controller that number belongs to: a restored one starts another life."""
+    which life of which domain controller that number belongs to: a restored one starts another life. `server` names the
+    domain controller through all its lives; empty in bookmarks of earlier versions."""
 
     way: Literal["dirsync", "usn"]
     cookie: bytes
     invocation: str
     usn: int
+    server: str = ""
 
     def to_json(self) -> str:
         return json.dumps(
-            {"way": self.way, "cookie": self.cookie.hex(), "invocation": self.invocation, "usn": self.usn}
+            {
+                "way": self.way,
+                "cookie": self.cookie.hex(),
+                "invocation": self.invocation,
+                "usn": self.usn,
+                "server": self.server,
+            }
         )
 
     @classmethod
     def from_json(cls, text: str) -> Bookmark:
         document = json.loads(text)
-        return cls(document["way"], bytes.fromhex(document["cookie"]), document["invocation"], document["usn"])
+        cookie, server = bytes.fromhex(document["cookie"]), document.get("server", "")
+        return cls(document["way"], cookie, document["invocation"], document["usn"], server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,7 @@ async def all_guids(forest: Forest) -> set[bytes]:
 
 
 def _here(connection: ldap3.Connection, forest: Forest) -> Bookmark:
-    invocation, usn = _now(connection)
+    server, invocation, usn = _now(connection)
     try:
         # The cookie tells a place in the history of the whole domain, whatever is asked for beside it; asking for the
         # domain's own object alone gets it at the price of one answer.
@@ -115,12 +124,17 @@ def _here(connection: ldap3.Connection, forest: Forest) -> Bookmark:
             "no right to DirSync: changes are found by uSNChanged, and deletions by comparing; "
             "grant 'Replicating Directory Changes' on the domain to the account of the project"
         )
-        return Bookmark("usn", b"", invocation, usn)
-    return Bookmark("dirsync", cookie, invocation, usn)
+        return Bookmark("usn", b"", invocation, usn, server)
+    return Bookmark("dirsync", cookie, invocation, usn, server)
 
 
 def _changes(connection: ldap3.Connection, forest: Forest, since: Bookmark, attributes: Sequence[str]) -> Changes:
-    invocation, usn = _now(connection)
+    server, invocation, usn = _now(connection)
+    if server == since.server and invocation != since.invocation:
+        # What it lost is older than the cookie, so it would be silent about it.
+        raise BookmarkUnusable(
+            f"the domain controller {forest.url} of {forest.name} began another life: it was restored from a backup"
+        )
     if invocation == since.invocation and usn < since.usn:
         # Samba answers such a cookie with silence, Active Directory with an error or worse.
         raise BookmarkUnusable(
@@ -139,7 +153,7 @@ def _changes(connection: ldap3.Connection, forest: Forest, since: Bookmark, attr
         found: dict[bytes, tuple[DirectoryObject, Told | None]]
         found = {obj.guid: (obj, None) for obj in search(connection, forest.base, newer, names, deleted=True)}
         # Which attributes changed is not known here, so a container that changed at all counts as moved.
-        return _sorted(found, Bookmark("usn", b"", invocation, usn), lambda _: True)
+        return _sorted(found, Bookmark("usn", b"", invocation, usn, server), lambda _: True)
     if usn == since.usn and invocation == since.invocation:
         return Changes(since)
     asked = [*dict.fromkeys((*attributes, "name", "isDeleted", "objectClass"))]
@@ -147,7 +161,8 @@ def _changes(connection: ldap3.Connection, forest: Forest, since: Bookmark, attr
         found, cookie = dirsync(connection, forest.base, filters.WATCHED, asked, since.cookie)
     except (ldap.LDAPUnwillingToPerformResult, ldap.LDAPProtocolErrorResult, ldap.LDAPOperationsErrorResult) as error:
         raise BookmarkUnusable(f"{forest.url} of {forest.name} does not know its own cookie: {error}") from error
-    return _sorted(found, Bookmark("dirsync", cookie, invocation, usn), lambda obj: bool(obj.raw("name")))
+    bookmark = Bookmark("dirsync", cookie, invocation, usn, server)
+    return _sorted(found, bookmark, lambda obj: bool(obj.raw("name")))
 
 
 def _sorted(
@@ -217,11 +232,10 @@ def _dirsync_control(cookie: bytes) -> Any:
     return build_control(DIRSYNC, True, value)
 
 
-def _now(connection: ldap3.Connection) -> tuple[str, int]:
-    """Which life of which domain controller this is, and the number of its last change."""
+def _now(connection: ldap3.Connection) -> tuple[str, str, int]:
+    """Which domain controller this is, in which of its lives, and the number of its last change."""
     values = root_of(connection, ["highestCommittedUSN", "dsServiceName"])
-    connection.search(
-        values["dsServiceName"][0].decode(), filters.present("objectClass"), ldap3.BASE, attributes=["invocationId"]
-    )
+    server = values["dsServiceName"][0].decode()
+    connection.search(server, filters.present("objectClass"), ldap3.BASE, attributes=["invocationId"])
     [invocation] = entries(connection)[0]["raw_attributes"]["invocationId"]
-    return str(UUID(bytes_le=invocation)), int(values["highestCommittedUSN"][0])
+    return server, str(UUID(bytes_le=invocation)), int(values["highestCommittedUSN"][0])

@@ -54,6 +54,10 @@ if TYPE_CHECKING:
     from isthmus_service import Connection, Pool
 
 _RETRY_SECONDS = 60.0
+_FREED_SECONDS = 2.0
+"""When what waits is looked at after somebody wrote addresses: one of them may be free now."""
+_RETRY_SHARE = 20
+"""What waits is not looked at before so many times as long has passed as that took last: a forest may be full of it."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _STATUS_SECONDS = 1.0
 _SWEEP_SECONDS = {True: 600.0, False: 10.0}
@@ -104,7 +108,7 @@ class Synchroniser:
         self._created = False
         self._flipped: set[bytes] = set()
         self._seen_active: dict[bytes, Side] = {}
-        self._retry_at = 0.0
+        self._retry_at, self._retry_took = 0.0, 0.0
         self._addresses_at = 0.0
         self._state, self._problem = "initial", ""
         self._sides: Sides | None = None
@@ -141,10 +145,21 @@ class Synchroniser:
                     pause = min(pause * 2, _LONGEST_PAUSE)
                     continue
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._project.directory.interval_seconds):
+                    async with asyncio.timeout(self._longest_wait):
                         await self._wake.wait()
                     await asyncio.sleep(_GATHER_SECONDS)
                 self._wake.clear()
+
+    @property
+    def _longest_wait(self) -> float:
+        """Seconds until something is due of which no forest tells."""
+        sweeps = (_SWEEP_SECONDS[sees] for sees in self._sees_deletions.values())
+        return min(self._project.directory.interval_seconds, _RETRY_SECONDS, *sweeps)
+
+    def _retry_within(self, seconds: float) -> None:
+        """Have what waits looked at again after so many seconds, if nothing has it looked at before."""
+        pause = max(seconds, _RETRY_SHARE * self._retry_took)
+        self._retry_at = min(self._retry_at, time.monotonic() + pause)
 
     async def _run_once(self) -> None:
         if self._sides is None:
@@ -264,13 +279,15 @@ class Synchroniser:
         began, name = time.monotonic(), self._project.project
         flipped, self._flipped = self._flipped, set()
         created, self._created = self._created, False
+        if any(_addresses_written(each) for each in came.values()):
+            self._retry_within(_FREED_SECONDS)
+        retry = began >= self._retry_at
         try:
-            retry = began >= self._retry_at
             async with self._pool.acquire() as connection:
                 also = await records.pairs_by_id(connection, name, flipped)
                 if retry:
                     also += await records.unfinished_pairs(connection, name)
-                    self._retry_at = began + _RETRY_SECONDS
+                    self._retry_at = float("inf")
             if not also and not created and not any(each.changed or each.deleted for each in came.values()):
                 if any(each.bookmark != before for each, before in self._with_bookmarks(came, progress)):
                     await self._save(progress, came)
@@ -292,6 +309,10 @@ class Synchroniser:
             self._flipped |= flipped
             self._created |= created
             raise
+        finally:
+            if retry:
+                self._retry_took = time.monotonic() - began
+                self._retry_within(_RETRY_SECONDS)
         metrics.runs.labels(name, "changes").observe(time.monotonic() - began)
 
     async def _look(
@@ -371,7 +392,7 @@ class Synchroniser:
             self._created = True
             self._wake.set()
         if any(decision.frees_address for decision in decisions):
-            self._retry_at = 0.0  # somebody may have waited for it
+            self._retry_within(0.0)  # somebody may have waited for it
             self._wake.set()
         if parted:
             news = News()
@@ -483,3 +504,10 @@ class Synchroniser:
                         await telling.tell_status(connection, self._project.project, state, figures, problem)
                 told = now
             await asyncio.sleep(_STATUS_SECONDS)
+
+
+def _addresses_written(came: Changes) -> bool:
+    """Whether somebody may have given up an address."""
+    return bool(came.deleted) or any(
+        told is None or told.values.keys() & {"mail", "proxyaddresses"} for told in came.changed.values()
+    )
