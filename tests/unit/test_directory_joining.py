@@ -53,6 +53,20 @@ def test_the_first_named_gives_the_attributes_and_all_give_their_addresses() -> 
     assert world.run() == 0
 
 
+def test_what_was_made_for_the_first_is_known_again_when_our_records_are_lost() -> None:
+    """The project has an object made, so nothing that is there is meant, but for what was made."""
+    anna = mailbox("alpha", "anna")
+    world = World(_named(("anna@x.test", None), ("anna2@x.test", "anna@x.test")))
+    world.put(Side.SOURCE, anna, recipient("alpha", "anna2", title="Old"))
+    world.settle()
+    made = world.twin(anna)
+    world.pairs.clear()
+    world.settle()
+    assert [*world.objects[Side.TARGET]] == [made.guid], "not a second one"
+    [pair] = world.pairs.values()
+    assert (pair.source_guid, pair.target_guid, pair.merged) == (anna.guid, made.guid, (guid("alpha/anna2"),))
+
+
 def test_whoever_names_any_of_them_names_the_one() -> None:
     world = _world(_named(*BOTH, attributes={"member": "newest"}))
     world.put(

@@ -126,6 +126,27 @@ def test_a_contact_of_the_source_that_becomes_a_user_becomes_one_in_the_target()
     assert "X500:/o=beta/cn=contact-anna" in world.twin(world.source("anna")).texts("proxyAddresses")
 
 
+def test_a_contact_that_stands_for_two_is_merged_once_one_of_them_lets_go() -> None:
+    world = World(project(contacts="delete"))
+    also_anna = mailbox("alpha", "ann", proxyAddresses=["SMTP:ann@x.test", "smtp:anna@x.test"])
+    world.put(Side.SOURCE, mailbox("alpha", "anna"), also_anna)
+    world.put(Side.TARGET, _contact())
+    world.settle()
+    assert world.last
+    card = world.objects[Side.TARGET][guid("beta/contact anna")]
+    for decision, other in zip(world.last.decisions, ("anna", "ann"), strict=True):
+        assert decision.contested
+        told = next(problem for problem in decision.problems if card.dn in problem)
+        assert "is not merged: its mail goes to anna@x.test" in told
+        assert world.source(other).dn in told
+    world.write(Side.SOURCE, world.source("ann"), "proxyAddresses", as_values(["SMTP:ann@x.test"]))
+    world.settle()
+    assert world.last
+    assert not any(decision.contested or decision.problems for decision in world.last.decisions)
+    assert guid("beta/contact anna") not in world.objects[Side.TARGET]
+    assert "SMTP:anna@x.test" in world.twin(world.source("anna")).texts("proxyAddresses")
+
+
 def test_a_merge_weighs_like_an_overwritten_object() -> None:
     world = _world("delete")
     world.run()
