@@ -14,12 +14,13 @@ from isthmus_events.direct import read_all, send
 from isthmus_events.event import Event, UndecodableError
 from isthmus_events.handling import OwnershipLost, TryLater
 from isthmus_events.outbox import Relay, publish, publish_all
-from isthmus_events.ownership import Lease, Ownership
+from isthmus_events.ownership import HOLD, Lease, Ownership
 from isthmus_events.state import Table
 from isthmus_events.topics import ALL_TOPICS, Topic, ensure_topics
 
 __all__ = [
     "ALL_TOPICS",
+    "HOLD",
     "Consumer",
     "Event",
     "Lease",

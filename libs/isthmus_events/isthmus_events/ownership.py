@@ -20,7 +20,8 @@ from isthmus_events.topics import Topic
 _LOST_SECONDS = 5.0
 _WATCH_SECONDS = 1.0
 
-_HOLD = "SELECT true FROM partition_owner WHERE consumer_group = $1 AND partition = $2 AND epoch = $3 FOR SHARE"
+HOLD = "SELECT true FROM partition_owner WHERE consumer_group = $1 AND partition = $2 AND epoch = $3 FOR SHARE"
+"""With a lease's group, partition and epoch. A statement that writes only where this finds a row is fenced."""
 
 
 class Lease:
@@ -40,7 +41,11 @@ class Lease:
         """
         if not connection.is_in_transaction():
             raise RuntimeError("Lease.hold outside a transaction holds nothing")
-        if self.ended or not await connection.fetchval(_HOLD, self.group, self.partition, self.epoch):
+        self.held(not self.ended and bool(await connection.fetchval(HOLD, self.group, self.partition, self.epoch)))
+
+    def held(self, found: bool) -> None:
+        """For a statement that has HOLD within itself: `found` is whether that found a row. Raises OwnershipLost."""
+        if self.ended or not found:
             self.lost.set()
             raise OwnershipLost(
                 f"partition {self.partition} of {self.group} was ours in epoch {self.epoch} and is no more"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Container, Iterable
+from dataclasses import fields
 
 from asyncpg import Record
 from isthmus.events.v1.mailbox_pb2 import ItemSetAside
@@ -26,77 +27,10 @@ from isthmus_sync.mailbox.model import (
 from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox.ids import pack, pack_optional, unpack, unpack_optional
+from isthmus_mailbox.ledger_statements import AGREE, DELETE_ALL, INTEND, OTHERS, PUT_FOLDER, STAGE
 
-_PUT_FOLDER = """
-    INSERT INTO folder (pair_id, number, parent, name, folder_class, role, source_id, target_id, sync_state, gone,
-                        settled, intent_write, intent_until, intent_parent, intent_name)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-    ON CONFLICT (pair_id, number) DO UPDATE SET
-        parent = excluded.parent, name = excluded.name, folder_class = excluded.folder_class, role = excluded.role,
-        source_id = excluded.source_id, target_id = excluded.target_id, sync_state = excluded.sync_state,
-        gone = excluded.gone, settled = excluded.settled, intent_write = excluded.intent_write,
-        intent_until = excluded.intent_until, intent_parent = excluded.intent_parent, intent_name = excluded.intent_name
-"""
-_PUT_ITEMS = """
-    INSERT INTO item (pair_id, source_id, target_id, folder, search_key, size, associated, is_read,
-                      source_change_key, target_change_key, modified, way)
-    SELECT $1, * FROM unnest($2::bytea[], $3::bytea[], $4::integer[], $5::bytea[], $6::bigint[], $7::boolean[],
-                             $8::boolean[], $9::bytea[], $10::bytea[], $11::text[], $12::smallint[])
-    ON CONFLICT (pair_id, source_id) DO UPDATE SET
-        target_id = excluded.target_id, folder = excluded.folder, search_key = excluded.search_key,
-        size = excluded.size, associated = excluded.associated, is_read = excluded.is_read,
-        source_change_key = excluded.source_change_key, target_change_key = excluded.target_change_key,
-        modified = excluded.modified, way = excluded.way, agreed_at = excluded.agreed_at
-"""
-_STAGE = """
-    INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
-                      attempts, not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
-    SELECT $1, source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
-           not_before, reason, intent_action, intent_until, intent_moved, traits,
-           CASE WHEN sequence = 0 THEN nextval('work_sequence') ELSE sequence END
-    FROM unnest($2::bytea[], $3::integer[], $4::smallint[], $5::bytea[], $6::bigint[], $7::boolean[], $8::boolean[],
-                $9::bytea[], $10::text[], $11::integer[], $12::double precision[], $13::text[], $14::smallint[],
-                $15::double precision[], $16::bytea[], $17::text[], $18::bigint[])
-         AS new (source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
-                 not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
-    ON CONFLICT (pair_id, source_id) DO UPDATE SET
-        folder = excluded.folder, work = excluded.work, search_key = excluded.search_key, size = excluded.size,
-        associated = excluded.associated, is_read = excluded.is_read, change_key = excluded.change_key,
-        modified = excluded.modified, attempts = excluded.attempts, not_before = excluded.not_before,
-        reason = excluded.reason, intent_action = excluded.intent_action, intent_until = excluded.intent_until,
-        intent_moved = excluded.intent_moved, traits = excluded.traits, sequence = excluded.sequence
-"""
-_DELETE_ALL = """
-    WITH never_copied AS (
-        DELETE FROM work WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
-            SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id AND item.folder = $2)
-    )
-    INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
-                      attempts, not_before, reason, sequence)
-    SELECT pair_id, source_id, folder, 2, search_key, size, associated, is_read, source_change_key, modified,
-           0, 0, '', nextval('work_sequence')
-    FROM item WHERE pair_id = $1 AND folder = $2
-    ON CONFLICT (pair_id, source_id) DO UPDATE SET
-        folder = excluded.folder, work = excluded.work, search_key = excluded.search_key, size = excluded.size,
-        associated = excluded.associated, is_read = excluded.is_read, change_key = excluded.change_key,
-        modified = excluded.modified, attempts = excluded.attempts, not_before = excluded.not_before,
-        reason = excluded.reason, intent_action = excluded.intent_action, intent_until = excluded.intent_until,
-        intent_moved = excluded.intent_moved, traits = excluded.traits, sequence = excluded.sequence
-"""
-_INTEND = """
-    UPDATE work SET intent_action = new.action, intent_until = new.until, intent_moved = new.moved
-    FROM unnest($2::bytea[], $3::smallint[], $4::double precision[], $5::bytea[])
-         AS new (source_id, action, until, moved)
-    WHERE work.pair_id = $1 AND work.source_id = new.source_id
-"""
-_OTHERS = """
-    SELECT source_id FROM item WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
-        SELECT FROM work WHERE work.pair_id = $1 AND work.source_id = item.source_id AND work = 2)
-    UNION ALL
-    SELECT source_id FROM work WHERE pair_id = $1 AND folder = $2 AND work <> 2 AND NOT EXISTS (
-        SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id AND item.folder = $2)
-"""
 _AT_ONCE = 1000
+_NOTHING = LedgerChange()
 
 
 class DatabaseLedger:
@@ -141,7 +75,7 @@ class DatabaseLedger:
     async def others(self, folder: int, present: Container[str], limit: int) -> list[str]:
         found: list[str] = []
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-            cursor = await connection.cursor(_OTHERS, self._pair, folder)
+            cursor = await connection.cursor(OTHERS, self._pair, folder)
             while len(found) < limit and (rows := await cursor.fetch(_AT_ONCE)):
                 found += (from_id for row in rows if (from_id := unpack(row["source_id"])) not in present)
         return found
@@ -203,39 +137,62 @@ class DatabaseLedger:
     # --- the change -------------------------------------------------------------------------------------------------
 
     async def write(self, change: LedgerChange) -> None:
-        async with self._pool.acquire() as connection, connection.transaction():
-            await self._lease.hold(connection)
-            await self._write_folders(connection, change)
-            await self._write_items(connection, change)
-            if change.chosen_by is not None:
-                await connection.execute(
-                    "UPDATE mailbox SET chosen_by = $2 WHERE pair_id = $1", self._pair, change.chosen_by
-                )
-            if change.bytes_copied:
-                await connection.execute(
-                    "UPDATE mailbox SET bytes_done = bytes_done + $2 WHERE pair_id = $1",
-                    self._pair,
-                    change.bytes_copied,
-                )
-            if change.hierarchy_states:
-                await connection.executemany(
-                    "INSERT INTO tree (pair_id, top, state) VALUES ($1, $2, $3)"
-                    " ON CONFLICT (pair_id, top) DO UPDATE SET state = excluded.state",
-                    [(self._pair, top, state) for top, state in change.hierarchy_states.items()],
-                )
-            if change.set_aside:
-                await self._tell(connection, change.set_aside)
+        parts = {each.name for each in fields(change) if getattr(change, each.name) != getattr(_NOTHING, each.name)}
+        parts.discard("outcomes")
+        if parts == {"intents"}:
+            await self._intend(self._pool, change.intents)
+        elif parts <= {"items", "unstage", "bytes_copied"}:
+            await self._agree(self._pool, change)
+        else:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await self._lease.hold(connection)
+                await self._write(connection, change)
+
+    async def _write(self, connection: Connection, change: LedgerChange) -> None:
+        await self._write_folders(connection, change)
+        await self._write_items(connection, change)
+        if change.chosen_by is not None:
+            await connection.execute(
+                "UPDATE mailbox SET chosen_by = $2 WHERE pair_id = $1", self._pair, change.chosen_by
+            )
+        if change.hierarchy_states:
+            await connection.executemany(
+                "INSERT INTO tree (pair_id, top, state) VALUES ($1, $2, $3)"
+                " ON CONFLICT (pair_id, top) DO UPDATE SET state = excluded.state",
+                [(self._pair, top, state) for top, state in change.hierarchy_states.items()],
+            )
+        if change.set_aside:
+            await self._tell(connection, change.set_aside)
+
+    async def _intend(self, where: Pool | Connection, rows: Collection[Staged]) -> None:
+        columns = _columns(((pack(row.from_id), *_intent_values(row.intent)) for row in rows), 4)
+        found = await self._fenced(where, INTEND, *columns)
+        if found["done"] != len(rows):
+            raise RuntimeError(f"intents for {len(rows)} items, of which {found['done']} are staged")
+
+    async def _agree(self, where: Pool | Connection, change: LedgerChange) -> None:
+        if change.items or change.unstage or change.bytes_copied:
+            done = [pack(each) for each in change.unstage]
+            columns = _columns(map(_item_values, change.items), 11)
+            await self._fenced(where, AGREE, *columns, done, change.bytes_copied)
+
+    async def _fenced(self, where: Pool | Connection, statement: str, *values: object) -> Record:
+        lease = self._lease
+        row = await where.fetchrow(statement, lease.group, lease.partition, lease.epoch, self._pair, *values)
+        assert row is not None
+        lease.held(row["held"])
+        return row
 
     async def _write_folders(self, connection: Connection, change: LedgerChange) -> None:
         if change.folders:
-            await connection.executemany(_PUT_FOLDER, [(self._pair, *_folder_values(row)) for row in change.folders])
+            await connection.executemany(PUT_FOLDER, [(self._pair, *_folder_values(row)) for row in change.folders])
         for number in change.gone_folders:
             await connection.execute(
                 "UPDATE folder SET gone = true, sync_state = NULL WHERE pair_id = $1 AND number = $2",
                 self._pair,
                 number,
             )
-            await connection.execute(_DELETE_ALL, self._pair, number)
+            await connection.execute(DELETE_ALL, self._pair, number)
         lost = [*change.reset_folders, *change.removed_folders]
         for table in ("item", "work") if lost else ():
             await connection.execute(
@@ -258,13 +215,14 @@ class DatabaseLedger:
 
     async def _write_items(self, connection: Connection, change: LedgerChange) -> None:
         if change.forget:
-            await self._delete(connection, "item", change.forget)
-        if change.items:
-            await self._put(connection, _PUT_ITEMS, map(_item_values, change.items))
-        if change.unstage:
-            await self._delete(connection, "work", change.unstage)
+            await connection.execute(
+                "DELETE FROM item WHERE pair_id = $1 AND source_id = ANY($2::bytea[])",
+                self._pair,
+                [pack(each) for each in change.forget],
+            )
+        await self._agree(connection, change)
         if change.stage:
-            await self._put(connection, _STAGE, map(_staged_values, change.stage))
+            await connection.execute(STAGE, self._pair, *_columns(map(_staged_values, change.stage), 17))
         if change.intents:
             await self._intend(connection, change.intents)
         if change.resent:
@@ -272,24 +230,6 @@ class DatabaseLedger:
                 "INSERT INTO resent (pair_id, folder, search_key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
                 [(self._pair, folder, key) for folder, key in change.resent],
             )
-
-    async def _delete(self, connection: Connection, table: str, from_ids: Iterable[str]) -> None:
-        await connection.execute(
-            f"DELETE FROM {table} WHERE pair_id = $1 AND source_id = ANY($2::bytea[])",  # noqa: S608
-            self._pair,
-            [pack(each) for each in from_ids],
-        )
-
-    async def _put(self, connection: Connection, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        """All rows by one statement, their columns as arrays. Of two with one id, which is first, the later counts."""
-        by_id = {row[0]: row for row in rows}
-        await connection.execute(statement, self._pair, *map(list, zip(*by_id.values(), strict=True)))
-
-    async def _intend(self, connection: Connection, rows: Collection[Staged]) -> None:
-        columns = zip(*((pack(row.from_id), *_intent_values(row.intent)) for row in rows), strict=True)
-        done = await connection.execute(_INTEND, self._pair, *map(list, columns))
-        if done != f"UPDATE {len(rows)}":
-            raise RuntimeError(f"intents for {len(rows)} items that are staged: {done}")
 
     async def _tell(self, connection: Connection, rows: Collection[Staged]) -> None:
         folders = await read_folders(connection, self._pair)
@@ -404,6 +344,12 @@ def _staged(row: Record) -> Staged:
         traits=_traits(row["traits"]),
         sequence=row["sequence"],
     )
+
+
+def _columns(rows: Iterable[tuple[object, ...]], count: int) -> list[list[object]]:
+    """Rows as so many columns. Of two with one id, which is first, the later counts."""
+    by_id = {row[0]: row for row in rows}
+    return [list(column) for column in zip(*by_id.values(), strict=True)] or [[] for _ in range(count)]
 
 
 def _intent_values(intent: Intent | None) -> tuple[object, ...]:

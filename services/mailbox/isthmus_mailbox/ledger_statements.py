@@ -1,0 +1,89 @@
+"""The longer statements of database_ledger.py."""
+
+from __future__ import annotations
+
+from isthmus_events import HOLD
+
+PUT_FOLDER = """
+    INSERT INTO folder (pair_id, number, parent, name, folder_class, role, source_id, target_id, sync_state, gone,
+                        settled, intent_write, intent_until, intent_parent, intent_name)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    ON CONFLICT (pair_id, number) DO UPDATE SET
+        parent = excluded.parent, name = excluded.name, folder_class = excluded.folder_class, role = excluded.role,
+        source_id = excluded.source_id, target_id = excluded.target_id, sync_state = excluded.sync_state,
+        gone = excluded.gone, settled = excluded.settled, intent_write = excluded.intent_write,
+        intent_until = excluded.intent_until, intent_parent = excluded.intent_parent, intent_name = excluded.intent_name
+"""
+STAGE = """
+    INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
+                      attempts, not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
+    SELECT $1, source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
+           not_before, reason, intent_action, intent_until, intent_moved, traits,
+           CASE WHEN sequence = 0 THEN nextval('work_sequence') ELSE sequence END
+    FROM unnest($2::bytea[], $3::integer[], $4::smallint[], $5::bytea[], $6::bigint[], $7::boolean[], $8::boolean[],
+                $9::bytea[], $10::text[], $11::integer[], $12::double precision[], $13::text[], $14::smallint[],
+                $15::double precision[], $16::bytea[], $17::text[], $18::bigint[])
+         AS new (source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
+                 not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
+    ON CONFLICT (pair_id, source_id) DO UPDATE SET
+        folder = excluded.folder, work = excluded.work, search_key = excluded.search_key, size = excluded.size,
+        associated = excluded.associated, is_read = excluded.is_read, change_key = excluded.change_key,
+        modified = excluded.modified, attempts = excluded.attempts, not_before = excluded.not_before,
+        reason = excluded.reason, intent_action = excluded.intent_action, intent_until = excluded.intent_until,
+        intent_moved = excluded.intent_moved, traits = excluded.traits, sequence = excluded.sequence
+"""
+DELETE_ALL = """
+    WITH never_copied AS (
+        DELETE FROM work WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
+            SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id AND item.folder = $2)
+    )
+    INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
+                      attempts, not_before, reason, sequence)
+    SELECT pair_id, source_id, folder, 2, search_key, size, associated, is_read, source_change_key, modified,
+           0, 0, '', nextval('work_sequence')
+    FROM item WHERE pair_id = $1 AND folder = $2
+    ON CONFLICT (pair_id, source_id) DO UPDATE SET
+        folder = excluded.folder, work = excluded.work, search_key = excluded.search_key, size = excluded.size,
+        associated = excluded.associated, is_read = excluded.is_read, change_key = excluded.change_key,
+        modified = excluded.modified, attempts = excluded.attempts, not_before = excluded.not_before,
+        reason = excluded.reason, intent_action = excluded.intent_action, intent_until = excluded.intent_until,
+        intent_moved = excluded.intent_moved, traits = excluded.traits, sequence = excluded.sequence
+"""
+# The two changes that an item takes on its way, each one statement that is fenced by itself: a transaction of several
+# statements would be five to seven waits for the database instead of one.
+INTEND = f"""
+    WITH lease AS ({HOLD}), done AS (
+        UPDATE work SET intent_action = new.action, intent_until = new.until, intent_moved = new.moved
+        FROM unnest($5::bytea[], $6::smallint[], $7::double precision[], $8::bytea[])
+             AS new (source_id, action, until, moved), lease
+        WHERE work.pair_id = $4 AND work.source_id = new.source_id
+        RETURNING work.source_id
+    )
+    SELECT EXISTS (SELECT FROM lease) AS held, (SELECT count(*) FROM done) AS done
+"""  # noqa: S608
+AGREE = f"""
+    WITH lease AS ({HOLD}), put AS (
+        INSERT INTO item (pair_id, source_id, target_id, folder, search_key, size, associated, is_read,
+                          source_change_key, target_change_key, modified, way)
+        SELECT $4, new.* FROM unnest($5::bytea[], $6::bytea[], $7::integer[], $8::bytea[], $9::bigint[], $10::boolean[],
+                                     $11::boolean[], $12::bytea[], $13::bytea[], $14::text[], $15::smallint[])
+                              AS new, lease
+        ON CONFLICT (pair_id, source_id) DO UPDATE SET
+            target_id = excluded.target_id, folder = excluded.folder, search_key = excluded.search_key,
+            size = excluded.size, associated = excluded.associated, is_read = excluded.is_read,
+            source_change_key = excluded.source_change_key, target_change_key = excluded.target_change_key,
+            modified = excluded.modified, way = excluded.way, agreed_at = excluded.agreed_at
+    ), done AS (
+        DELETE FROM work USING lease WHERE work.pair_id = $4 AND work.source_id = ANY($16::bytea[])
+    ), told AS (
+        UPDATE mailbox SET bytes_done = bytes_done + $17::bigint FROM lease WHERE mailbox.pair_id = $4 AND $17 > 0
+    )
+    SELECT EXISTS (SELECT FROM lease) AS held
+"""  # noqa: S608
+OTHERS = """
+    SELECT source_id FROM item WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
+        SELECT FROM work WHERE work.pair_id = $1 AND work.source_id = item.source_id AND work = 2)
+    UNION ALL
+    SELECT source_id FROM work WHERE pair_id = $1 AND folder = $2 AND work <> 2 AND NOT EXISTS (
+        SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id AND item.folder = $2)
+"""

@@ -1,0 +1,163 @@
+"""The ledger in PostgreSQL does what the one in memory does, with which the engine is tried; and it is fenced."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from importlib.resources import files
+from typing import TypeVar
+
+import pytest
+from isthmus_events import Lease, OwnershipLost
+from isthmus_mailbox.database_ledger import DatabaseLedger
+from isthmus_service import Pool, Service, ServiceSettings
+from isthmus_sync.mailbox.model import Action, FolderRow, Intent, ItemRow, LedgerChange, Staged, Work
+from isthmus_sync.mailbox.ways import Way
+
+from tests.unit.mailbox_model import MemoryLedger, World
+
+_PAIR = b"pair"
+_IDS = [f"bGV0dGVy{number}" for number in range(9)]
+_FOLDERS = (0, 1, 2)
+_EVER = float("inf")
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    settings = ServiceSettings.model_validate({"database_url": database_url, "instance": "test"})
+    async with Service("mailbox", settings) as service:
+        pool = await service.database("mailbox", files("isthmus_mailbox") / "migrations")
+        await pool.execute(
+            "INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched)"
+            " VALUES ($1, 0, '', 'test', true, false)",
+            _PAIR,
+        )
+        yield pool
+
+
+async def _owner(pool: Pool) -> DatabaseLedger:
+    epoch = await pool.fetchval(
+        "INSERT INTO partition_owner AS known (consumer_group, partition, epoch, owner)"
+        " VALUES ('mailbox', 0, 1, 'test')"
+        " ON CONFLICT (consumer_group, partition) DO UPDATE SET epoch = known.epoch + 1 RETURNING epoch"
+    )
+    return DatabaseLedger(pool, Lease("mailbox", 0, epoch), _PAIR)
+
+
+class _Changes:
+    """Changes by chance, such as a pass may make."""
+
+    def __init__(self, seed: int) -> None:
+        self._luck = random.Random(seed)
+        self._targets = (f"dGFyZ2V0{number}" for number in itertools.count())
+
+    def next(self, memory: MemoryLedger) -> LedgerChange:
+        luck = self._luck
+        change = LedgerChange()
+        if luck.random() < 0.3:
+            change.intents = [self._intended(row) for row in self._some(list(memory.staged_rows.values()))]
+        elif luck.random() < 0.4:
+            change.items = [self._item(each) for each in self._some(_IDS)]
+            change.unstage = self._some(_IDS)
+            change.bytes_copied = luck.choice((0, 7))
+        else:
+            change.forget = self._some(_IDS)
+            change.unstage = self._some(_IDS)
+            change.stage = [self._staged(each, memory) for each in self._some(_IDS)]
+            change.resent = [(luck.choice(_FOLDERS), bytes([luck.randrange(3)])) for _ in range(luck.randrange(2))]
+            change.chosen_by = luck.choice((None, "", "some filters"))
+            change.sync_states = {luck.choice(_FOLDERS): luck.choice((None, "state"))}
+            if luck.random() < 0.1:
+                change.gone_folders = [luck.choice(_FOLDERS)]
+            elif luck.random() < 0.1:
+                change.reset_folders = [luck.choice(_FOLDERS)]
+        return change
+
+    def _some(self, of: list[T]) -> list[T]:
+        return self._luck.sample(of, min(len(of), self._luck.randrange(5)))
+
+    def _intended(self, row: Staged) -> Staged:
+        return replace(
+            row, intent=self._luck.choice((None, Intent(Action.CREATE, 5.5), Intent(Action.MOVE, 7.0, "b2xk")))
+        )
+
+    def _item(self, from_id: str) -> ItemRow:
+        luck = self._luck
+        return ItemRow(
+            from_id,
+            next(self._targets),
+            luck.choice(_FOLDERS),
+            bytes([luck.randrange(4)]),
+            luck.randrange(9),
+            luck.random() < 0.2,
+            luck.random() < 0.5,
+            "a2V5",
+            luck.choice(("", "not base64")),
+            "2024-01-01T00:00:00Z",
+            luck.choice(list(Way)),
+        )
+
+    def _staged(self, from_id: str, memory: MemoryLedger) -> Staged:
+        luck = self._luck
+        before = memory.staged_rows.get(from_id)
+        if before is not None and luck.random() < 0.5:
+            return replace(
+                before, attempts=before.attempts + 1, reason="no\0 reason", sequence=luck.choice((0, before.sequence))
+            )
+        return Staged(from_id, luck.choice(_FOLDERS), luck.choice(list(Work)), bytes([luck.randrange(4)]), modified="x")
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_it_holds_what_the_ledger_in_memory_holds(pool: Pool, seed: int) -> None:
+    ledger, memory, changes = await _owner(pool), MemoryLedger(World()), _Changes(seed)
+    tree = LedgerChange(folders=[FolderRow(number, None, "Folder", "IPF.Note", "", None, None) for number in _FOLDERS])
+    await ledger.write(tree)
+    await memory.write(tree)
+    written = 0
+    for _ in range(60):
+        change = changes.next(memory)
+        written += change.bytes_copied
+        await ledger.write(change)
+        await memory.write(change)
+        assert await ledger.folders() == await memory.folders()
+        assert await ledger.chosen_by() == await memory.chosen_by()
+        assert await ledger.known(_IDS) == await memory.known(_IDS)
+        assert _ordered(await ledger.staged(_IDS)) == _ordered(await memory.staged(_IDS))
+        assert await ledger.filled() == await memory.filled()
+        assert await ledger.counts() == await memory.counts()
+        for folder in _FOLDERS:
+            assert await ledger.count_in(folder) == await memory.count_in(folder)
+            assert await ledger.resent(folder) == await memory.resent(folder)
+            others = await ledger.others(folder, _IDS[:4], 100)
+            assert sorted(others) == await memory.others(folder, _IDS[:4], 100)
+        for work in (Work.COPY, Work.READ_FLAG):
+            rows, expected = [await each.next_work(work, 0, _EVER, 100) for each in (ledger, memory)]
+            assert [row.from_id for row in rows] == [row.from_id for row in expected]
+    assert await pool.fetchval("SELECT bytes_done FROM mailbox") == written
+
+
+def _ordered(rows: dict[str, Staged]) -> dict[str, Staged]:
+    """Numbers are given in order, and are not the same ones; what cannot be stored is not."""
+    return {each: replace(row, sequence=0, reason=row.reason.replace("\0", "\ufffd")) for each, row in rows.items()}
+
+
+async def test_a_worker_that_lost_a_mailbox_writes_nothing(pool: Pool) -> None:
+    older = await _owner(pool)
+    row = Staged(_IDS[0], 0, Work.COPY, size=5)
+    await older.write(LedgerChange(stage=[row]))
+    newer = await _owner(pool)
+    item = ItemRow(_IDS[0], "dGFyZ2V0", 0, b"key", 5, False, False, "a2V5", "a2V5", "")
+    for change in (
+        LedgerChange(intents=[replace(row, intent=Intent(Action.CREATE, 1.0))]),
+        LedgerChange(items=[item], unstage=[_IDS[0]], bytes_copied=5),
+        LedgerChange(stage=[replace(row, size=6)]),
+    ):
+        with pytest.raises(OwnershipLost):
+            await older.write(change)
+    assert [replace(each, sequence=0) for each in await newer.next_work(Work.COPY, 0, _EVER, 10)] == [row]
+    assert not await newer.known(_IDS)
+    assert await pool.fetchval("SELECT bytes_done FROM mailbox") == 0
