@@ -16,7 +16,8 @@ from isthmus_service import Pool, Service, ServiceSettings
 from isthmus_sync.mailbox.model import Action, FolderRow, Intent, ItemRow, LedgerChange, Staged, Work
 from isthmus_sync.mailbox.ways import Way
 
-from tests.unit.mailbox_model import MemoryLedger, World
+from tests.unit.mailbox_world import World
+from tests.unit.memory_ledger import MemoryLedger
 
 _PAIR = b"pair"
 _IDS = [f"bGV0dGVy{number}" for number in range(9)]

@@ -9,7 +9,7 @@ from typing import Any
 import isthmus_lab.schema
 import pytest
 from isthmus_exchange import soap
-from isthmus_exchange.body import Body
+from isthmus_exchange.body import SLICE, Body, Piece
 from isthmus_exchange.errors import EwsError, Kind, ServerBusyError, TransientError
 from isthmus_exchange.item_properties import form_of
 from isthmus_exchange.operations import (
@@ -339,3 +339,23 @@ def test_characters_that_xml_forbids_do_not_hide_the_rest() -> None:
 def test_what_is_no_answer_of_ews_is_refused(answer: bytes) -> None:
     with pytest.raises(ValueError, match="the server's answer"):
         soap.parse(answer)
+
+
+async def test_a_body_is_sent_a_little_at_a_time_and_small_pieces_together() -> None:
+    pieces: list[Piece] = [
+        "<a>",
+        b"x" * 10,
+        "ü",
+        memoryview(b"y" * (3 * SLICE + 7)),
+        "</a>",
+        *["z" * 1000] * 1000,
+        b"q" * SLICE,
+        "end",
+    ]
+    body = Body(*pieces)
+    slices = [bytes(each) async for each in body.slices()]
+    assert b"".join(slices) == bytes(body)
+    assert len(bytes(body)) == len(body)
+    assert max(map(len, slices)) <= SLICE
+    assert len(slices) <= 2 * len(body) / SLICE
+    assert [each async for each in Body().slices()] == []

@@ -28,8 +28,20 @@ class Body:
         return b"".join(each.encode() if isinstance(each, str) else each for each in self._pieces)
 
     async def slices(self) -> AsyncIterator[bytes | memoryview]:
-        """All of it, a little at a time."""
+        """All of it, a little at a time; small pieces together, as each slice is a call of the system or more."""
+        together: list[bytes | memoryview] = []
+        size = 0
         for piece in self._pieces:
             for start in range(0, len(piece), SLICE):
                 part = piece[start : start + SLICE]
-                yield part.encode() if isinstance(part, str) else part
+                if size + len(part) > SLICE:
+                    yield _joined(together)
+                    together, size = [], 0
+                together.append(part.encode() if isinstance(part, str) else part)
+                size += len(part)
+        if together:
+            yield _joined(together)
+
+
+def _joined(parts: list[bytes | memoryview]) -> bytes | memoryview:
+    return parts[0] if len(parts) == 1 else b"".join(parts)
