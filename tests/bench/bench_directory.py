@@ -1,8 +1,9 @@
 """Two forests brought into step, beside what their domain controllers can do at all.
 
 `python -m tests.bench.bench_directory --users 10000` runs it alone; in `make bench` it has fewer. Filling the source
-takes most of the time: `--keep DIR` keeps the filled forests there for the next run. The raw figure is a script that
-adds copies of the objects that dirsync made, over as many connections, and does nothing else.
+takes most of the time: `--keep DIR` keeps the filled forests there for the next run. The raw figure is that of a script
+that writes the same kind of objects over as many connections and does nothing else, before the first synchronisation
+and after everything, the mean of both.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import statistics
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,12 +147,12 @@ class Bench(Directories):
 
     def cpu_seconds(self) -> dict[str, float]:
         """Processor time until now, of dirsync and of both domain controllers."""
+        return {"dirsync": _cpu_seconds(self.dirsync.pid), **self.controllers_seconds()}
+
+    def controllers_seconds(self) -> dict[str, float]:
         return {
-            "dirsync": _cpu_seconds(self.dirsync.pid),
-            **{
-                place.organisation.name: _cpu_seconds(int((place.forest.folder / "run" / "samba.pid").read_text()))
-                for place in (self.alpha, self.beta)
-            },
+            place.organisation.name: _cpu_seconds(int((place.forest.folder / "run" / "samba.pid").read_text()))
+            for place in (self.alpha, self.beta)
         }
 
     async def in_step(self, runs: int) -> float:
@@ -213,34 +214,78 @@ def _spent(what: str, seconds: float, before: Mapping[str, float], after: Mappin
     print(f"{what}: {seconds:.1f} s; processor time: {parts}", flush=True)
 
 
-def raw_writing(bench: Bench) -> float:
-    """Objects a second that the target's domain controller adds for a script that does nothing else."""
-    forest = bench.beta.forest
-    reader = forest.connect()
-    reader.search(bench.beta.unit, "(objectClass=user)", attributes=["*"], paged_size=_RAW_OBJECTS)
-    made = [each["raw_attributes"] for each in reader.response or [] if each["type"] == "searchResEntry"][:_RAW_OBJECTS]
-    unit = f"OU=Raw,{bench.beta.unit}"
-    reader.add(unit, ["organizationalUnit"])
-    kept = (
-        "displayName", "givenName", "sn", "mail", "mailNickname", "proxyAddresses", "targetAddress", "homeMDB", "title",
-        "department", "company", "telephoneNumber", "l", "legacyExchangeDN", "msExchMailboxGuid", "msExchVersion",
-        "msExchRecipientTypeDetails", "msExchRecipientDisplayType", "msExchUserCulture", "mDBUseDefaults",
-    )  # fmt: skip
+class Raw:
+    """What the domain controllers take of a script that does nothing but write what a first synchronisation writes: for
+    each object one that is added to the target and then given its manager, and an address for one of the source."""
 
-    def write(share: list[tuple[int, Mapping[str, list[bytes]]]]) -> None:
-        connection: Any = forest.connect()
-        for number, attributes in share:
-            values = {name: attributes[name] for name in kept if attributes.get(name)}
-            password = f'"{secrets.token_hex(16)}-A"'.encode("utf-16-le")
-            values |= {"sAMAccountName": [f"raw{number}".encode()], "unicodePwd": [password]}
-            values |= {"userPrincipalName": [f"raw{number}@raw.test".encode()], "userAccountControl": [b"512"]}
-            connection.add(f"CN=Raw {number},{unit}", ["user"], values)
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._unit = f"OU=Raw,{BETA.root_ou}"
+        self._manager = f"CN=Manager,{self._unit}"
+        self._written = 0
+        connection: Any = bench.beta.forest.connect()
+        connection.add(self._unit, ["organizationalUnit"])
+        connection.add(self._manager, ["user"], {"sAMAccountName": "rawmanager"})
 
-    shares = [list(enumerate(made))[each::_CONNECTIONS] for each in range(_CONNECTIONS)]
-    began = time.perf_counter()
-    with ThreadPoolExecutor(_CONNECTIONS) as threads:
-        list(threads.map(write, shares))
-    return len(made) / (time.perf_counter() - began)
+    def measure(self) -> float:
+        """Objects a second, over as many connections as dirsync has."""
+        numbers = range(self._written, self._written + _RAW_OBJECTS)
+        self._written += _RAW_OBJECTS
+        shares = [numbers[each::_CONNECTIONS] for each in range(_CONNECTIONS)]
+        lines = [(self._bench.alpha.forest.connect(), self._bench.beta.forest.connect()) for _ in shares]
+        before, began = self._bench.controllers_seconds(), time.perf_counter()
+        with ThreadPoolExecutor(_CONNECTIONS) as threads:
+            list(threads.map(self._write, lines, shares))
+        seconds = time.perf_counter() - began
+        _spent(f"raw writing of {_RAW_OBJECTS} objects", seconds, before, self._bench.controllers_seconds())
+        for number in numbers:
+            self._address(lines[0][0], number, ldap3.MODIFY_DELETE)
+        return _RAW_OBJECTS / seconds
+
+    def _write(self, lines: tuple[Any, Any], numbers: Iterable[int]) -> None:
+        alpha, beta = lines
+        for number in numbers:
+            dn = f"CN=Raw {number},{self._unit}"
+            beta.add(dn, ["user"], _recipient(number))
+            beta.modify(dn, {"manager": [(ldap3.MODIFY_ADD, [self._manager])]})
+            self._address(alpha, number, ldap3.MODIFY_ADD)
+
+    def _address(self, alpha: Any, number: int, operation: str) -> None:
+        dn = f"CN=Person {number % self._bench.users},{self._bench.alpha.unit}"
+        alpha.modify(dn, {"proxyAddresses": [(operation, [f"X500:/o=raw/cn={number}"])]})
+
+
+def _recipient(number: int) -> dict[str, list[str | bytes]]:
+    """A user as dirsync creates one."""
+    alias, domain = f"raw{number}", BETA.mail_domain
+    return {
+        "sAMAccountName": [alias],
+        "userPrincipalName": [f"{alias}@raw.test"],
+        "displayName": [f"Raw {number}"],
+        "givenName": ["Raw"],
+        "sn": [str(number)],
+        "mail": [f"{alias}@{domain}"],
+        "mailNickname": [alias],
+        "proxyAddresses": [
+            f"SMTP:{alias}@{domain}", f"smtp:r.{number}@side.test", f"smtp:{alias}@redirect.test",
+            f"X500:{ALPHA.legacy_exchange_dn(f'{number:032x}-{alias}')}",
+        ],
+        "targetAddress": [f"SMTP:{alias}@redirect.test"],
+        "legacyExchangeDN": [BETA.legacy_exchange_dn(f"{number:032x}-{alias}")],
+        "homeMDB": [BETA.mailbox_database],
+        "msExchMailboxGuid": [secrets.token_bytes(16)],
+        "msExchRecipientTypeDetails": ["1"],
+        "msExchRecipientDisplayType": ["1073741824"],
+        "msExchVersion": ["88218628259840"],
+        "mDBUseDefaults": ["TRUE"],
+        "userAccountControl": ["512"],
+        "unicodePwd": [quoted_password(f"{secrets.token_hex(16)}-A")],
+        "title": ["Buyer"],
+        "department": [f"Department {number // 100}"],
+        "company": ["Alpha"],
+        "telephoneNumber": [f"+49 30 {number}"],
+        "l": ["Berlin"],
+    }  # fmt: skip
 
 
 def visible(change: Callable[[str], None], shown: Callable[[], list[str]]) -> float:
@@ -259,6 +304,8 @@ def visible(change: Callable[[str], None], shown: Callable[[], list[str]]) -> fl
 
 async def measure(bench: Bench) -> list[Row]:
     owners: dict[str, Any] = {"attributes": {"title": "target"}}
+    script = await asyncio.to_thread(Raw, bench)
+    raw_empty = await asyncio.to_thread(script.measure)
     # Mailboxes, as a migration would make them.
     await apply(bench.kafka, bench.project(**owners))
     before_all = bench.cpu_seconds()
@@ -273,10 +320,6 @@ async def measure(bench: Bench) -> list[Row]:
     again = await bench.in_step(2)
     _spent("full comparison", again, before_again, bench.cpu_seconds())
     memory = bench.memory()
-    before_raw = bench.cpu_seconds()
-    raw = await asyncio.to_thread(raw_writing, bench)
-    _spent(f"raw writing of {_RAW_OBJECTS} users", _RAW_OBJECTS / raw, before_raw, bench.cpu_seconds())
-    await asyncio.sleep(5)
     alpha_dn = f"CN=Person 7,{bench.alpha.unit}"
     beta_dn = f"CN=Person 7,{bench.beta.unit}"
 
@@ -301,6 +344,9 @@ async def measure(bench: Bench) -> list[Row]:
         await asyncio.sleep(0.1)
     await asyncio.sleep(4)
     looked_at = bench.looked_at() - before
+    bench.dirsync.kill()
+    raw_full = await asyncio.to_thread(script.measure)
+    raw = statistics.harmonic_mean((raw_empty, raw_full))
     size = f"{bench.users:,} users, {bench.objects - bench.users:,} groups"
     return [
         Row(f"directories: first synchronisation, {size}", "objects/s", bench.objects / first, "raw writing", raw),

@@ -57,9 +57,14 @@ async def test_only_what_changed_is_told(directories: Directories, forests: Fore
 
 async def test_notification_wakes_up(directories: Directories) -> None:
     async with Forest(directories.project().source, directories.secrets) as forest:
-        changed = asyncio.Event()
-        listening = asyncio.create_task(notify(forest, changed))
+        changed, wanted = asyncio.Event(), asyncio.Event()
+        listening = asyncio.create_task(notify(forest, changed, wanted))
         anna = directories.alpha.add_mailbox("anna", "Anna")
+        await asyncio.sleep(0)
+        assert not changed.is_set()
+        wanted.set()
+        await changed.wait()  # said once, for what changed before
+        changed.clear()
         for number in range(1200):  # it may take a moment until the forest listens to us
             if changed.is_set():
                 break
@@ -78,7 +83,7 @@ async def test_writes_are_exact_repeatable_and_refused_with_a_reason(directories
             "proxyAddresses": as_values([f"SMTP:a@{beta.domain}", f"smtp:b@{beta.domain}"]),
         }
         new = Creation(f'CN=Quote \\" and \\#,{beta.unit}', "user", attributes, enabled=True)
-        guid = await create(forest, new)
+        guid = (await create(forest, new, [])).guid
         # Values that differ only in case are the same to the directory: the old one must go first.
         change = Modification(
             "proxyAddresses", as_values(f"SMTP:a@{beta.domain}"), as_values(f"smtp:a@{beta.domain}"), whole=False
@@ -89,6 +94,6 @@ async def test_writes_are_exact_repeatable_and_refused_with_a_reason(directories
         assert sorted(obj.texts("proxyAddresses")) == [f"smtp:a@{beta.domain}", f"smtp:b@{beta.domain}"]
         assert obj.number("userAccountControl") == 512
         with pytest.raises(WriteRefused, match=r"cannot create CN=Quote.*another object has this name"):
-            await create(forest, new)
+            await create(forest, new, [])
         with pytest.raises(WriteRefused, match="cannot change"):
             await modify(forest, guid, new.dn, [Modification("noSuchAttribute", (), (b"x",), whole=True)])

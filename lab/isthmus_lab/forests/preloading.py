@@ -24,8 +24,8 @@ def preloaded(folder: Path) -> dict[str, str]:
     if compiler is None:
         return {}
     libraries = [_made("port_shift", folder, compiler)] if shift else []
-    with contextlib.suppress(subprocess.CalledProcessError):  # a compiler without headers: passwords take longer
-        libraries.append(_made("quick_keys", folder, compiler))
+    with contextlib.suppress(subprocess.CalledProcessError):  # a compiler without headers: Samba is slower
+        libraries += [_made(name, folder, compiler) for name in ("untracked", "quick_keys")]
     return {"LD_PRELOAD": ":".join(map(str, libraries)), "PORTSHIFT": str(shift)}
 
 

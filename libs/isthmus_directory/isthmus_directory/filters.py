@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import NewType
 
-from ldap3.utils.conv import escape_filter_chars
-
 Filter = NewType("Filter", str)
 
 
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+
+
 def _escaped(value: str | bytes) -> str:
-    return str(escape_filter_chars(value if isinstance(value, str) else bytes(value)))
+    # White space, too: ldap3 strips it from the ends of a value.
+    octets = value.encode() if isinstance(value, str) else value
+    return "".join(chr(octet) if octet in _PLAIN else f"\\{octet:02x}" for octet in octets)
 
 
 def equals(attribute: str, value: str | bytes) -> Filter:

@@ -13,13 +13,15 @@ from ldap3.core import exceptions as ldap
 from isthmus_directory.connection import Forest
 from isthmus_directory.errors import DirectoryError
 
-_RENEW_SECONDS = 30.0
+_RENEW_SECONDS, _LOOK_SECONDS = 30.0, 1.0
 
 
-async def notify(forest: Forest, changed: asyncio.Event) -> None:
+async def notify(forest: Forest, changed: asyncio.Event, wanted: asyncio.Event) -> None:
     """Set `changed` whenever anything in the forest's domain changes (LDAP_SERVER_NOTIFICATION_OID); until cancelled.
 
-    A connection that breaks is opened again after a while.
+    Nothing is listened to while `wanted` is not set: a domain controller that is written to thousands of times would
+    say so thousands of times. `changed` is set when listening begins. A connection that breaks is opened again after a
+    while.
     """
     loop = asyncio.get_running_loop()
 
@@ -34,11 +36,14 @@ async def notify(forest: Forest, changed: asyncio.Event) -> None:
         return connection
 
     while True:
+        await wanted.wait()
         connection: ldap3.Connection | None = None
         try:
             connection = await asyncio.to_thread(listen)
-            while not connection.closed and connection.listening:  # noqa: ASYNC110  (ldap3 tells nobody that it broke)
-                await asyncio.sleep(_RENEW_SECONDS)
+            changed.set()
+            # ldap3 tells nobody that it broke.
+            while wanted.is_set() and not connection.closed and connection.listening:  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_SECONDS)
         except (DirectoryError, ldap.LDAPException, OSError) as error:
             forest.log.info("no change notification for now", reason=str(error))
             await asyncio.sleep(_RENEW_SECONDS)

@@ -39,8 +39,7 @@ def search(
 
     `attribute_ids` asks for the times of the last change of those attributes (see metadata.py).
     """
-    times = (METADATA, *((VALUE_METADATA,) if _links(attribute_ids) else ())) if attribute_ids else ()
-    asked = [*dict.fromkeys((*attributes, "objectGUID", *times))]
+    asked = [*dict.fromkeys((*attributes, "objectGUID", *_times(attribute_ids)))]
     controls = [extended_dn_control(criticality=True)]
     if deleted:
         controls.append(show_deleted_control(criticality=True))
@@ -56,6 +55,21 @@ def search(
             yield as_object(connection, entry, attribute_ids or {})
         if not cookie:
             return
+
+
+def read_new(
+    connection: ldap3.Connection, dn: str, attributes: Sequence[str], attribute_ids: Mapping[int, str] | None = None
+) -> DirectoryObject:
+    """An object that was made just now; LDAPNoSuchObjectResult when there is none.
+
+    It holds few of a hundred attributes that are read, and to ask for each of them takes longer than the answer.
+    """
+    asked = [ldap3.ALL_ATTRIBUTES, "objectGUID", *_times(attribute_ids)]
+    connection.search(dn, _ANYTHING, ldap3.BASE, attributes=asked, controls=[extended_dn_control(criticality=True)])
+    wanted = {name.lower() for name in (*attributes, *asked)}
+    [entry] = entries(connection)
+    held = {n: values for n, values in entry["raw_attributes"].items() if n.partition(";")[0].lower() in wanted}
+    return as_object(connection, {**entry, "raw_attributes": held}, attribute_ids or {})
 
 
 async def read_all(
@@ -113,11 +127,6 @@ async def exists(forest: Forest, dn: str) -> bool:
     return await forest.run(work)
 
 
-async def root(forest: Forest, *attributes: str) -> dict[str, list[bytes]]:
-    """Attributes of the rootDSE: what the domain controller says of itself."""
-    return await forest.run(lambda connection: root_of(connection, attributes))
-
-
 def root_of(connection: ldap3.Connection, attributes: Sequence[str]) -> dict[str, list[bytes]]:
     connection.search("", _ANYTHING, ldap3.BASE, attributes=list(attributes))
     values: dict[str, list[bytes]] = entries(connection)[0]["raw_attributes"]
@@ -152,6 +161,12 @@ def as_object(
         changed | link_change_times(of_links, _links(attribute_ids)),
         deleted=attributes.get("isdeleted", ())[:1] == (b"TRUE",),
     )
+
+
+def _times(attribute_ids: Mapping[int, str] | None) -> tuple[str, ...]:
+    if not attribute_ids:
+        return ()
+    return (METADATA, VALUE_METADATA) if _links(attribute_ids) else (METADATA,)
 
 
 def _links(attribute_ids: Mapping[int, str] | None) -> set[str]:

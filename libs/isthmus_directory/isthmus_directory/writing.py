@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from ldap3.protocol.microsoft import show_deleted_control
 from isthmus_directory.connection import Forest, entries, explained
 from isthmus_directory.errors import WriteRefused
 from isthmus_directory.filters import present
+from isthmus_directory.reading import read_new
 
 _Steps: TypeAlias = list[tuple[str, list[bytes]]]
 
@@ -45,26 +46,27 @@ _REMEDIES = {
 }
 
 
-async def create(forest: Forest, creation: Creation) -> bytes:
-    """Create an object and return its GUID. Raises WriteRefused, DirectoryUnavailable.
+async def create(
+    forest: Forest, creation: Creation, attributes: Sequence[str], attribute_ids: Mapping[int, str] | None = None
+) -> DirectoryObject:
+    """Create an object and return it with these attributes, as the directory has it (`attribute_ids` as in `search`).
+    Raises WriteRefused, DirectoryUnavailable.
 
     An account that its owner may use gets a random password that nobody knows, which is how it can be enabled at
     once: a mailbox of a disabled account is not opened by Exchange for its owner. Without an encrypted connection
     Active Directory takes no password, and the account stays disabled.
     """
-    attributes: dict[str, list[bytes]] = {name: list(values) for name, values in creation.attributes.items()}
+    held: dict[str, list[bytes]] = {name: list(values) for name, values in creation.attributes.items()}
     if creation.object_class == "user":
         if creation.enabled and forest.encrypted:
-            attributes["userAccountControl"] = [b"%d" % _NORMAL_ACCOUNT]
-            attributes["unicodePwd"] = [f'"{_password()}"'.encode("utf-16-le")]
+            held["userAccountControl"] = [b"%d" % _NORMAL_ACCOUNT]
+            held["unicodePwd"] = [f'"{_password()}"'.encode("utf-16-le")]
         else:
-            attributes["userAccountControl"] = [b"%d" % (_NORMAL_ACCOUNT | _DISABLED)]
+            held["userAccountControl"] = [b"%d" % (_NORMAL_ACCOUNT | _DISABLED)]
 
-    def work(connection: ldap3.Connection) -> bytes:
-        connection.add(creation.dn, [creation.object_class], attributes)
-        connection.search(creation.dn, present("objectClass"), ldap3.BASE, attributes=["objectGUID"])
-        guid: bytes = entries(connection)[0]["raw_attributes"]["objectGUID"][0]
-        return guid
+    def work(connection: ldap3.Connection) -> DirectoryObject:
+        connection.add(creation.dn, [creation.object_class], held)
+        return read_new(connection, creation.dn, attributes, attribute_ids)
 
     # Not repeated on a broken connection: the first attempt may have taken effect, and the next run finds that out.
     return await forest.run(_refusing(forest, "create", creation.dn, work), repeat=False)

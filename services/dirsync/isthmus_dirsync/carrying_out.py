@@ -105,49 +105,54 @@ class Carrier:
         Returns whether anything was created. Raises DirectoryUnavailable when a forest goes away in between.
         """
         created = [decision for decision in decisions if decision.creation is not None]
-        made: list[Decision] = []
+        own: set[bytes] = set()
         failed: dict[bytes, str] = {}
-        for portion in _portions(created, _AT_ONCE):
-            made += await self._create(portion, around, failed)
-        # Only now, when all of them exist, are links and the source's side decided.
-        again = []
-        for decision in made:
+
+        def anew(decision: Decision) -> Decision:
+            """Only now, when all that are created exist, are links and the source's side decided."""
+            if decision.creation is None:
+                held = decision.held and own
+                return decide(decision.pair, decision.source, decision.target, around) if held else decision
             pair = around.twins.by_id(decision.pair.id)
             assert pair is not None
-            if (target := around.target.get(pair.target_guid)) is not None:
-                again.append(decide(pair, decision.source, target, around))
-        rest = [
-            decide(d.pair, d.source, d.target, around) if d.held and made else d
-            for d in decisions
-            if d.creation is None
-        ]
-        own = {d.pair.id for d in made}
-        for portion in _portions([*again, *rest], _AT_ONCE):
-            await self._change(portion, known, own, members)
-        refusals = [d for d in created if d.pair.id in failed]
-        for portion in _portions(refusals, _AT_ONCE):
+            return decide(pair, decision.source, around.target.get(pair.target_guid), around)
+
+        async def create_some(portion: Sequence[Decision]) -> None:
+            own.update(decision.pair.id for decision in await self._create(portion, around, failed))
+
+        async def change_some(portion: Sequence[Decision]) -> None:
+            await self._change([anew(decision) for decision in portion], known, own, members)
+
+        async def note_some(portion: Sequence[Decision]) -> None:
             await self._note_failures(portion, known, failed)
+
+        await in_portions(create_some, created)
+        made = [decision for decision in created if decision.pair.id in own]
+        await in_portions(change_some, [*made, *(d for d in decisions if d.creation is None)])
+        await in_portions(note_some, [d for d in created if d.pair.id in failed])
         return bool(made)
 
     async def _create(
         self, decisions: Sequence[Decision], around: Surroundings, failed: dict[bytes, str]
     ) -> list[Decision]:
-        """Create objects in the target, note them, and read them back. Returns the decisions that were carried out."""
+        """Create objects in the target and note them. Returns the decisions that were carried out."""
         forest = self._sides.forests[Side.TARGET]
 
-        async def one(decision: Decision) -> tuple[Decision, bytes] | None:
+        reading = self._sides.readings[Side.TARGET]
+
+        async def one(decision: Decision) -> tuple[Decision, DirectoryObject] | None:
             assert decision.creation is not None
             entry = begun[decision.pair.id]
             try:
-                guid = await create(forest, decision.creation)
+                obj = await create(forest, decision.creation, reading.attributes, reading.times)
             except WriteRefused as error:
                 self._log.warning("not created", source=decision.source.dn, reason=str(error))
                 failed[decision.pair.id] = str(error)
                 ended.append(replace(entry, outcome=journal.REFUSED))
                 return None
             metrics.writes.labels(forest.name, "create").inc()
-            ended.append(replace(entry, outcome=journal.WRITTEN, guid=guid))
-            return decision, guid
+            ended.append(replace(entry, outcome=journal.WRITTEN, guid=obj.guid))
+            return decision, obj
 
         # The intent first: after a crash, what carries our mark is known to be ours.
         intents = [Record(d.pair, True, False, False, 0, True, "", None) for d in decisions]
@@ -159,10 +164,12 @@ class Carrier:
         done = [result for result in await _all(one, decisions) if result is not None]
         news = News()
         new_records: list[Record] = []
-        for decision, guid in done:
+        for decision, obj in done:
             assert decision.creation is not None
-            pair = replace(decision.pair, target_guid=guid, agreed=Agreed())
+            pair = replace(decision.pair, target_guid=obj.guid, agreed=Agreed())
             around.twins.put(pair)
+            around.target.put(obj)
+            around.target.drop(pair.id)  # the place-holder of the names that the object now has itself
             new_records.append(Record(pair, True, False, False, 0, True, "", None))
             news.wrote(
                 pair.id, Side.TARGET, telling.CREATED, decision.creation.dn, sorted(decision.creation.attributes)
@@ -171,10 +178,6 @@ class Carrier:
             await records.save_pairs(connection, self._project.project, new_records)
             await journal.end(connection, ended)
             await telling.tell(connection, news)
-        for obj in await self._sides.read(Side.TARGET, [guid for _, guid in done]):
-            around.target.put(obj)
-        for decision, _ in done:
-            around.target.drop(decision.pair.id)  # the place-holder of the names that the object now has itself
         return [decision for decision, _ in done]
 
     async def _change(
@@ -376,5 +379,23 @@ async def _all(work: Callable[[Decision], Awaitable[T]], items: Iterable[Decisio
     return done
 
 
-def _portions(items: Sequence[Decision], size: int) -> Iterable[Sequence[Decision]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
+async def in_portions(work: Callable[[Sequence[Decision]], Awaitable[None]], items: Sequence[Decision]) -> None:
+    """`work` for the items in portions, two at a time, so that the forests have work while one is written down; when
+    one raises, the other ends first and no more are begun."""
+    portions = (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))
+    broken = False
+
+    async def some() -> None:
+        nonlocal broken
+        for portion in portions:
+            if broken:
+                return
+            try:
+                await work(portion)
+            except BaseException:
+                broken = True
+                raise
+
+    for result in await asyncio.gather(some(), some(), return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

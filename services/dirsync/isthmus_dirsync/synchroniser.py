@@ -102,7 +102,7 @@ class Synchroniser:
             Side.TARGET: Forest(project.target, secrets_dir),
         }
         self._log = structlog.get_logger("dirsync").bind(project=project.project)
-        self._wake = asyncio.Event()
+        self._wake, self._listening = asyncio.Event(), asyncio.Event()
         self._asked = asyncio.Event()
         self._echoes = Echoes()
         self._created = False
@@ -122,7 +122,7 @@ class Synchroniser:
         async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             for forest in self._forests.values():
                 await stack.enter_async_context(forest)
-                tasks.create_task(notify(forest, self._wake))
+                tasks.create_task(notify(forest, self._wake, self._listening))
             tasks.create_task(self._hear_of_switches())
             tasks.create_task(self._tell_status())
             tasks.create_task(self._hear_of_orders())
@@ -144,6 +144,7 @@ class Synchroniser:
                             await self._asked.wait()
                     pause = min(pause * 2, _LONGEST_PAUSE)
                     continue
+                self._listening.set()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._longest_wait):
                         await self._wake.wait()
@@ -236,6 +237,7 @@ class Synchroniser:
         if self._state != "in step":
             self._state = "initial"
         self._flipped = set()  # those that come later are looked at again
+        self._listening.clear()
         # The bookmarks first: what changes while we read is looked at again.
         bookmarks = {side: await here(forest) for side, forest in self._forests.items()}
         async with self._pool.acquire() as connection:

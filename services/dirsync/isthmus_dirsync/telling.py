@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,13 +51,25 @@ async def tell(connection: Connection, news: News) -> None:
     await publish_all(
         connection, DIRECTORY_PAIRS, {key: PairObserved(pair=pair) for key, pair in sorted(news.observed.items())}
     )
-    for key, message in sorted(news.changed, key=lambda each: each[0]):
-        await publish(connection, DIRECTORY_CHANGES, key, message)
+    for some in rounds(news.changed):
+        await publish_all(connection, DIRECTORY_CHANGES, some)
     redirections = {
         key: RedirectionSet(pair_id=key, active_side=int(side))  # type: ignore[arg-type]
         for key, side in sorted(news.redirected.items())
     }
     await publish_all(connection, REDIRECTIONS, redirections)
+
+
+def rounds(changed: Sequence[tuple[bytes, DirectoryChanged]]) -> list[dict[bytes, DirectoryChanged]]:
+    """The changes as they can be said at once: of each pair the first, then the second, and so on."""
+    rounds: list[dict[bytes, DirectoryChanged]] = []
+    said = Counter[bytes]()
+    for key, message in sorted(changed, key=lambda each: each[0]):
+        if said[key] == len(rounds):
+            rounds.append({})
+        rounds[said[key]][key] = message
+        said[key] += 1
+    return rounds
 
 
 async def tell_status(

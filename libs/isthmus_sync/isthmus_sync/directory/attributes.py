@@ -77,6 +77,16 @@ def linked_attributes(kind: Kind, project: Project) -> tuple[str, ...]:
     return tuple(name for name in _LINKS[kind] if not rule_of(name, project).exclude)
 
 
+def kept_in_step(kind: Kind, project: Project) -> frozenset[str]:
+    """Both kinds of attributes, in lower case."""
+    return _lower((*plain_attributes(kind, project), *linked_attributes(kind, project)))
+
+
+@lru_cache(maxsize=256)
+def _lower(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
+
+
 def rule_of(attribute: str, project: Project) -> AttributeRule:
     """What the project file says about an attribute, else that it is copied from the source."""
     return project.directory.rules.get(attribute.lower(), _COPIED)

@@ -15,7 +15,7 @@ from isthmus_sync.directory.attributes import SINGLE_LINKS, linked_attributes, o
 from isthmus_sync.directory.creation import Creation, enabled, free_alias, naming, object_class
 from isthmus_sync.directory.difference import Modification, applied, difference
 from isthmus_sync.directory.joining import merged_objects
-from isthmus_sync.directory.linking import Linking, link_value, link_values
+from isthmus_sync.directory.linking import NOTHING_LINKED, Linking, link_value, link_values
 from isthmus_sync.directory.merging import goes_to, rivals, stand_ins, with_addresses
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Side, Values
 from isthmus_sync.directory.pairs import Agreed, Pair, Twins, fingerprint
@@ -116,15 +116,15 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
     values_agreed: dict[str, tuple[str, str]] = {}
     sets_agreed: dict[str, frozenset[str]] = {}
 
-    offered: dict[str, dict[Side, Values]] = {}
+    offered: dict[str, Values] = {}
     for attribute in plain_attributes(source.kind, project):
         rule = rule_of(attribute, project)
-        values = offered[attribute] = {side: objects[side].raw(attribute) for side in Side}
+        values = {Side.SOURCE: source.raw(attribute), Side.TARGET: current.raw(attribute)}
         if not (rule.transforms or values[Side.SOURCE] or values[Side.TARGET]):
             continue  # most attributes of most objects
         giver = Side.TARGET if rule.owner == "target" else Side.SOURCE
         if rule.transforms:
-            values[giver] = transformed(rule, attribute, objects[giver])
+            values[giver] = offered[attribute] = transformed(rule, attribute, objects[giver])
         side = settle(
             rule.owner,
             values[Side.SOURCE],
@@ -204,13 +204,13 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
             sets_agreed[name.lower()] = kept
     after = {side: applied(objects[side], modifications[side]) for side in Side}
     for attribute in (*plain_attributes(source.kind, project), "targetAddress"):
-        held = {side: after[side].raw(attribute) for side in Side}
-        rule = rule_of(attribute, project)
-        if rule.transforms:
+        here, there = after[Side.SOURCE].raw(attribute), after[Side.TARGET].raw(attribute)
+        if attribute in offered:
             # What was made of the owner's values, not those themselves: it is what a later decision compares with.
-            giver = Side.TARGET if rule.owner == "target" else Side.SOURCE
-            held[giver] = offered[attribute][giver]
-        values_agreed[attribute.lower()] = (fingerprint(held[Side.SOURCE]), fingerprint(held[Side.TARGET]))
+            made = offered[attribute]
+            here, there = (here, made) if rule_of(attribute, project).owner == "target" else (made, there)
+        one = fingerprint(here)
+        values_agreed[attribute.lower()] = (one, one if here == there else fingerprint(there))
     if held_back:
         # Nothing is agreed on that: it is still to come.
         values_agreed.pop("mail", None)
@@ -252,6 +252,9 @@ def _links(
             if links := source.linked(attribute):
                 held = tuple(f"{attribute} {link.dn}" for link in links if around.twins.by_guid(Side.SOURCE, link.guid))
                 found[attribute] = Linking({Side.SOURCE: links, Side.TARGET: ()}, None, held)
+            continue
+        if not (source.linked(attribute) or target.linked(attribute) or pair.agreed.sets.get(attribute.lower())):
+            found[attribute] = NOTHING_LINKED  # most links of most objects
             continue
         objects = {Side.SOURCE: source, Side.TARGET: target}
         owner = owner_of(attribute, around.project)

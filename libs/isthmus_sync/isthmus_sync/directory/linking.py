@@ -26,6 +26,10 @@ class Linking:
     held: tuple[str, ...] = ()
 
 
+NOTHING_LINKED = Linking({Side.SOURCE: (), Side.TARGET: ()}, frozenset())
+"""What an attribute comes to that neither side has and none had."""
+
+
 def link_values(
     attribute: str, objects: Mapping[Side, DirectoryObject], pair: Pair, owner: Owner, twins: Twins, name_of: NameOf
 ) -> Linking:

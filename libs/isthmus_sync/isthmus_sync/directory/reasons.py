@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isthmus_sync.directory.attributes import linked_attributes, owner_of, plain_attributes
+from isthmus_sync.directory.attributes import kept_in_step, owner_of
 from isthmus_sync.directory.objects import Side
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ def reason(attribute: str, decision: Decision, project: Project) -> str:
         return f"mail goes to {active.name}, the active side"
     if name == "proxyaddresses":
         return "the addresses of both sides, and their old names"
-    copied = (*plain_attributes(decision.kind, project), *linked_attributes(decision.kind, project), "targetAddress")
-    if name in {each.lower() for each in copied}:
+    if name == "targetaddress" or name in kept_in_step(decision.kind, project):
         owner = owner_of(attribute, project)
         names = {"source": project.source.name, "target": project.target.name}
         return f"kept in step, owned by {names[owner]}" if owner in names else "kept in step, the newest wins"
