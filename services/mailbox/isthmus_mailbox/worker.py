@@ -66,6 +66,8 @@ GROUP = "mailbox"
 
 _LOOK_SECONDS = 0.5
 _TELL_SECONDS = 1.0
+_TELL_SHARE, _SELDOM_SECONDS = 20.0, 10.0
+"""The items of a mailbox are counted to tell how far it is: for a twentieth of the time, or so seldom."""
 _PROOFS = 3
 """A proof that healed something is followed by another pass and another proof, so often at most."""
 _BLOCKED_SECONDS = 60.0
@@ -441,11 +443,14 @@ class Worker:
     # --- what is told -----------------------------------------------------------------------------------------------
 
     async def _report(self, box: Box, lease: Lease, made: Pass) -> None:
-        """Say now and then how far the pass is, once it has something to do."""
+        """Say now and then how far the pass is, once it has something to do; seldom, where counting takes long."""
+        pause = _TELL_SECONDS
         while True:
-            await asyncio.sleep(_TELL_SECONDS)
+            await asyncio.sleep(pause)
             with contextlib.suppress(OwnershipLost, *DATABASE_AWAY):
+                began = time.monotonic()
                 counts = await boxes.counts(self._pool, box.id)
+                pause = max(_TELL_SECONDS, min(_TELL_SHARE * (time.monotonic() - began), _SELDOM_SECONDS))
                 if not counts.staged and not made.counts:
                     continue
                 async with self._pool.acquire() as connection, connection.transaction():
