@@ -56,8 +56,9 @@ if TYPE_CHECKING:
 _RETRY_SECONDS = 60.0
 _FREED_SECONDS = 2.0
 """When what waits is looked at after somebody wrote addresses: one of them may be free now."""
-_RETRY_SHARE = 20
-"""What waits is not looked at before so many times as long has passed as that took last: a forest may be full of it."""
+_SHARE = 20
+"""What is done now and then, and holds up what changed, is not done before so many times as long has passed as it took
+last."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _STATUS_SECONDS = 1.0
 _SWEEP_SECONDS = {True: 600.0, False: 10.0}
@@ -115,7 +116,7 @@ class Synchroniser:
         self._carrier: Carrier | None = None
         self._facts: ExchangeFacts | None = None
         self._sees_deletions: dict[Side, bool] = {}
-        self._swept: dict[Side, tuple[float, int]] = {}
+        self._sweeps: dict[Side, tuple[float, int]] = {}
 
     async def run(self) -> None:
         """Synchronise until cancelled. Whatever goes wrong is told, waited for, and tried again."""
@@ -159,7 +160,7 @@ class Synchroniser:
 
     def _retry_within(self, seconds: float) -> None:
         """Have what waits looked at again after so many seconds, if nothing has it looked at before."""
-        pause = max(seconds, _RETRY_SHARE * self._retry_took)
+        pause = max(seconds, _SHARE * self._retry_took)
         self._retry_at = min(self._retry_at, time.monotonic() + pause)
 
     async def _run_once(self) -> None:
@@ -208,14 +209,16 @@ class Synchroniser:
         if came.deleted:
             self._sees_deletions[side] = True
         came = self._without_echoes(side, came)
-        swept_at, swept_usn = self._swept.get(side, (0.0, -1))
-        due = time.monotonic() - swept_at >= _SWEEP_SECONDS[self._sees_deletions[side]]
-        if not due or came.bookmark.usn == swept_usn:
+        began = time.monotonic()
+        due, swept_usn = self._sweeps.get(side, (began, -1))
+        if began < due or came.bookmark.usn == swept_usn:
             return came
         async with self._pool.acquire() as connection:
             known = await records.known_guids(connection, self._project.project, side)
         gone = known - await all_guids(self._forests[side]) if known else set()
-        self._swept[side] = time.monotonic(), came.bookmark.usn
+        now = time.monotonic()
+        pause = max(_SWEEP_SECONDS[self._sees_deletions[side]], _SHARE * (now - began))
+        self._sweeps[side] = now + pause, came.bookmark.usn
         return replace(came, deleted=[*came.deleted, *gone])
 
     def _without_echoes(self, side: Side, came: Changes) -> Changes:
