@@ -73,7 +73,7 @@ async def open_pool(
 @contextlib.contextmanager
 def cancellation_first() -> Iterator[None]:
     """Around what is begun again when PostgreSQL was away. Cleaning up on a connection that broke raises an error that
-    would hide the cancellation of the task around it: it would begin again for ever."""
+    would hide the cancellation of its task, which would begin again for ever."""
     try:
         yield
     except Exception as error:
