@@ -17,7 +17,7 @@ from lxml import etree
 
 from .item_properties import CARD_ADDRESSES, PARTIES
 from .names import TYPES, T
-from .soap import Element
+from .soap import Element, parser
 from .stream_addresses import LOOKED_AT, ItemAddress, item_addresses
 from .values import Properties
 
@@ -26,14 +26,13 @@ _NATIVE = re.compile(r"<t:MimeContent[^>]*>([^<]*)</t:MimeContent>")
 _ATTENDEE = re.compile(r"^(?:ATTENDEE|ORGANIZER)[;:].*?mailto:([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 _ENCAPSULATED = "imceaex-"
 _ESCAPED = re.compile(rb"\+([0-9A-F]{2})", re.IGNORECASE)
-_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
 
 
 def property_addresses(item: Properties) -> set[ItemAddress]:
     """What an item names as senders, recipients, attendees and on contact cards. `item`: as GetProperties gave it."""
     found = _NATIVE.search(item.content)
     rest = item.content if found is None else item.content[: found.start()] + item.content[found.end() :]
-    addresses = element_addresses(etree.fromstring(f'<t:Item xmlns:t="{TYPES}">{rest}</t:Item>', _PARSER))
+    addresses = element_addresses(etree.fromstring(f'<t:Item xmlns:t="{TYPES}">{rest}</t:Item>', parser()))
     if found is not None:
         native = pybase64.b64decode(found[1][:LOOKED_AT]).decode("utf-8", "replace")
         addresses |= item_addresses((_decapsulated(address), "") for address in _native(native))

@@ -156,7 +156,7 @@ def _document(answer: bytes) -> Element:
     if _DOCTYPE.search(answer, 0, 1024):
         raise ValueError("the server's answer has a document type")
     try:
-        return etree.fromstring(answer, _parser())
+        return etree.fromstring(answer, parser())
     except etree.XMLSyntaxError as error:
         # Exchange writes characters that XML 1.0 has no place for as references: &#x1; in a subject.
         cleaned = _REFERENCE.sub(_allowed, answer)
@@ -165,7 +165,8 @@ def _document(answer: bytes) -> Element:
         raise ValueError(f"the server's answer is not XML: {error}") from None
 
 
-def _parser() -> etree.XMLParser:
+def parser() -> etree.XMLParser:
+    """For what a server wrote: it reads nothing else, and may be as long as an item."""
     return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
 
 

@@ -7,6 +7,7 @@ from .filters import Conditions, Filter
 from .limits import LineLimits, ServerLimits
 from .load import Problem, ProjectError, load_project, named_pairs_file
 from .model import (
+    Archives,
     Collection,
     Create,
     DirectoryServer,
@@ -30,6 +31,7 @@ TEMPLATE = (files(__name__) / "template.yaml").read_text(encoding="utf-8")
 
 __all__ = [
     "TEMPLATE",
+    "Archives",
     "AttributeOwner",
     "AttributeRule",
     "Collection",

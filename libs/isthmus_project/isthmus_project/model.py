@@ -150,6 +150,9 @@ class MappedOU(_Strict):
     _check_names = field_validator("source", "target")(_distinguished_name)
 
 
+Archives = Literal["new", "all", "none"]
+
+
 class Create(_Strict):
     """Where objects are created that do not exist on this side yet, and as what."""
 
@@ -163,7 +166,7 @@ class Create(_Strict):
         default=None,
         description="distinguished name of the mailbox database for new mailboxes; empty: users stay mail users",
     )
-    archives: Literal["new", "all", "none"] = Field(
+    archives: Archives = Field(
         default="new",
         description="whose mailbox gets an archive when the source's has one: new: those that Isthmus makes; all: also "
         "those that were in the target before; none: nobody's, enable them yourself (Enable-Mailbox -Archive)",

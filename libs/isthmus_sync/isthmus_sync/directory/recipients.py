@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Values, as_values, sid_text
 from isthmus_sync.directory.pairs import Pair, pair_id
 
 if TYPE_CHECKING:
-    from isthmus_project import Project
+    from isthmus_project import Archives, Project
 
     from isthmus_sync.directory.index import Index
-
-
-Archives = Literal["new", "all", "none"]
-"""`archives` of a project's target.create."""
 
 
 @dataclass(frozen=True, slots=True)
