@@ -50,7 +50,10 @@ def test_what_needs_a_person_is_refused_with_a_reason() -> None:
         ]
     )
     [taken] = targets.holders("mail", "taken@x.test")
-    found = match([anna, *twice, late, guest], targets, Twins([Pair(b"1" * 16, b"?" * 16, taken.guid)]), project())
+    owner = recipient("alpha", "owner")
+    sources = [anna, *twice, late, guest]
+    twins = Twins([Pair(b"1" * 16, owner.guid, taken.guid)])
+    found = match(sources, targets, twins, project(), Index([*sources, owner]))
     reasons = {refused.source.text("cn"): refused.reason for refused in found.refused}
     assert "proxyAddresses matches 2 objects: CN=b1" in reasons["anna"]
     assert "which CN=carla" in reasons["bert"]

@@ -46,6 +46,10 @@ PortalPort = Annotated[
 ]
 
 
+_READY_SECONDS = 300
+"""Half a minute is enough for all programs on a machine that does nothing else; a busy one takes its time."""
+
+
 def up(
     data: DataFolder = DEFAULT_DATA,
     lab: Annotated[
@@ -95,7 +99,7 @@ def bring_up(
             progress.update(task, description=f"waiting for {', '.join(missing)}")
 
         started = time.monotonic()
-        wait_until_ready(programs, 120, waiting)
+        wait_until_ready(programs, _READY_SECONDS, waiting)
         progress.console.print(f"  [green]✓[/] {len(programs)} programs ready ({time.monotonic() - started:.1f} s)")
 
 

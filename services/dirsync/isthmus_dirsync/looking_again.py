@@ -18,6 +18,7 @@ from isthmus_sync.directory import (
     Surroundings,
     Twins,
     decide_and_note,
+    heirs,
     join,
     left_out,
     match,
@@ -51,7 +52,7 @@ class Parted:
 @dataclass(frozen=True, slots=True)
 class Look:
     """What was found: decisions to carry out, with what they were made from. `anew`: somebody was merged into a pair
-    that is not all here, so everything must be compared."""
+    that is not all here, so everything must be compared. `inherited`: as Comparison has it."""
 
     around: Surroundings
     known: Mapping[bytes, Record]
@@ -60,6 +61,7 @@ class Look:
     looked_at: list[bytes]
     parted: list[Parted] = field(default_factory=list)
     anew: bool = False
+    inherited: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 async def look_again(
@@ -111,11 +113,16 @@ async def look_again(
     in_source = [*address_holders(couples), *rivals(contacts, project), *named[Side.SOURCE]]
     await _take(source_index, sides, Side.SOURCE, in_source)
     known = await _known(project, pool, of_source.values(), source_index, target_index)
-    if any(named.values()):
-        # Who is named for an object that has a pair may be merged into it, if its source is named, too.
+    if fresh:
+        # Who is matched with an object that has a pair may be merged into it, if its source is named, too, or inherit
+        # it, if its source is gone.
         owners = [record.pair.source_guid for record in known.values() if target_index.get(record.pair.target_guid)]
-        for obj in await sides.read(Side.SOURCE, owners):
+        for obj in await sides.read(Side.SOURCE, [guid for guid in owners if source_index.get(guid) is None]):
             source_index.put(obj)
+    pairs = [_linkable(record, active) for record in known.values()]
+    inherited = heirs(project, pairs, source_index, target_index)
+    known = {each: record.but_for_inherited(inherited) for each, record in known.items()}
+    of_source = {guid: record.but_for_inherited(inherited) for guid, record in of_source.items()}
     here = [obj for obj in source_index if left_out(obj, project.directory) is None]
     groups = together(project, here, source_index, target_index, [record.pair for record in known.values()])
     joining = {obj.guid for group in groups for obj in group.others}
@@ -133,7 +140,7 @@ async def look_again(
     matching.refused.extend(join(groups, twins))
     anew = any(pair.merged != before[pair.id] for pair in twins)
     around = Surroundings(project, source_index, target_index, twins, facts)
-    look = Look(around, known, [], matching.refused, [*source_guids], anew=anew)
+    look = Look(around, known, [], matching.refused, [*source_guids], anew=anew, inherited=inherited)
     refused = {each.source.guid for each in matching.refused}
     for obj in sorted(taking_part.values(), key=lambda obj: obj.dn):
         record = of_source.get(obj.guid)

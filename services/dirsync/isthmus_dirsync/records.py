@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -61,6 +61,10 @@ class Record:
             row["problem"],
             row["observed"],
         )
+
+    def but_for_inherited(self, inherited: Collection[bytes]) -> Record:
+        """This record, without the target when the pair's id is among those whose target another pair inherits."""
+        return replace(self, pair=replace(self.pair, target_guid=None)) if self.pair.id in inherited else self
 
     def remembered(self) -> RememberedPair:
         pair = self.pair
@@ -180,6 +184,23 @@ async def save_pairs(connection: Connection, project: str, records: Sequence[Rec
         await connection.execute(
             "DELETE FROM pair WHERE project = $1 AND target_guid IS NULL AND source_guid = ANY($2)", project, merged
         )
+
+
+async def pass_on(connection: Connection, inherited: Mapping[bytes, bytes]) -> None:
+    """Take the targets from pairs whose originals are gone, and have the heirs reached by every address that theirs
+    was ever seen with. `inherited`: by the ids of these pairs those of the heirs."""
+    ids, heirs = list(inherited), list(inherited.values())
+    await connection.execute("UPDATE pair SET target_guid = NULL WHERE id = ANY($1)", ids)
+    await connection.execute(
+        """
+        INSERT INTO address (project, kind, key, pair_id, address)
+        SELECT project, kind, key, heir, address
+        FROM unnest($1::bytea[], $2::bytea[]) AS passed (id, heir) JOIN address ON address.pair_id = passed.id
+        ON CONFLICT DO NOTHING
+        """,
+        ids,
+        heirs,
+    )
 
 
 async def note_addresses(connection: Connection, project: str, pairs: Iterable[PairMessage]) -> None:

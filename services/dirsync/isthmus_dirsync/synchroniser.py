@@ -248,6 +248,7 @@ class Synchroniser:
         pairs = [replace(record.pair, active=self._active(record.pair)) for record in known.values()]
         found = await survey(self._forests[Side.SOURCE], self._forests[Side.TARGET], self._project, pairs)
         comparison, around = found.comparison, found.comparison.around
+        known = {each: record.but_for_inherited(comparison.inherited) for each, record in known.items()}
         self._facts = found.facts
         self._log.info(
             "compared", pairs=len(comparison.decisions), matched=len(comparison.matched), create=comparison.created,
@@ -266,7 +267,7 @@ class Synchroniser:
             )
             for pair in comparison.without_target
         ]  # fmt: skip
-        await self._carry_out(comparison.decisions, parted, known, around, found.members)
+        await self._carry_out(comparison.decisions, parted, known, around, found.members, comparison.inherited)
         progress = Progress(self._revision, bookmarks[Side.SOURCE], bookmarks[Side.TARGET], found.members)
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_refused(connection, name, None, comparison.refused)
@@ -336,7 +337,7 @@ class Synchroniser:
         )
         if look.anew:
             raise _Anew
-        created = await self._carry_out(look.decisions, look.parted, look.known, look.around, members)
+        created = await self._carry_out(look.decisions, look.parted, look.known, look.around, members, look.inherited)
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_refused(connection, self._project.project, look.looked_at, look.refused)
         return created
@@ -376,6 +377,7 @@ class Synchroniser:
         known: Mapping[bytes, Record],
         around: Surroundings,
         members: Mapping[str, frozenset[bytes]],
+        inherited: Mapping[bytes, bytes],
     ) -> bool:
         assert self._carrier is not None
         metrics.looked_at.labels(self._project.project).inc(len(decisions))
@@ -390,6 +392,8 @@ class Synchroniser:
             elif weight:
                 # Before the writing: what is cut short was begun.
                 await records.save_weighed(connection, name, weight, minutes)
+            if not stop and inherited:
+                await records.pass_on(connection, inherited)
         if stop:
             raise Stopped(stop)
         created = await self._carrier.carry_out(decisions, known, around, members)

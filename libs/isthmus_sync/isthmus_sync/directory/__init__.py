@@ -7,6 +7,7 @@ from isthmus_sync.directory.deletions import follows
 from isthmus_sync.directory.difference import Modification, applied, difference
 from isthmus_sync.directory.guard import Measure, Weight, objection, weigh
 from isthmus_sync.directory.index import Index
+from isthmus_sync.directory.inheriting import heirs
 from isthmus_sync.directory.joining import join, together
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.merging import handed_over, succeeded, unaddressed
@@ -44,6 +45,7 @@ __all__ = [
     "follows",
     "handed_over",
     "has_counterpart",
+    "heirs",
     "join",
     "left_out",
     "match",

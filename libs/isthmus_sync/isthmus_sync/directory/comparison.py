@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from isthmus_sync.directory.decision import Decision, Surroundings, decide
 from isthmus_sync.directory.index import Index
+from isthmus_sync.directory.inheriting import heirs
 from isthmus_sync.directory.joining import join, let_go, together
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.merging import succeeded
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """`around`: what the decisions were made from. `decisions`: one for each pair whose source takes part, by name.
-    `matched`: the pairs found just now.
+    `matched`: the pairs found just now. `inherited`: pairs whose target is now another pair's, by their ids the heir's.
     `refused`: what a person must decide. `left_out`: how many objects of the source take no part, by reason.
     `without_source`: pairs whose source object is gone or takes part no longer. `without_target`: pairs whose target
     object was deleted there; what somebody deleted is not made again without being asked."""
@@ -36,6 +37,7 @@ class Comparison:
     left_out: Mapping[str, int]
     without_source: list[Pair] = field(default_factory=list)
     without_target: list[Pair] = field(default_factory=list)
+    inherited: Mapping[bytes, bytes] = field(default_factory=dict)
 
     @property
     def created(self) -> int:
@@ -59,6 +61,8 @@ def compare(
             reasons[reason] += 1
         else:
             taking_part.append(obj)
+    inherited = heirs(project, known, source_index, target_index)
+    known = [replace(pair, target_guid=None) if pair.id in inherited else pair for pair in known]
     groups = together(project, taking_part, source_index, target_index, known)
     joining = {obj.guid for group in groups for obj in group.others}
     # A counterpart that was deleted is remembered, in case it comes back, but nothing can be linked to it.
@@ -83,7 +87,7 @@ def compare(
     remember(matching, twins, project)
     matching.refused.extend(join(groups, twins))
     around = Surroundings(project, source_index, target_index, twins, facts)
-    result = Comparison(around, [], matching.matches, matching.refused, dict(reasons))
+    result = Comparison(around, [], matching.matches, matching.refused, dict(reasons), inherited=inherited)
     refused = {each.source.guid for each in matching.refused}
     pairs = [(obj, twins.by_guid(Side.SOURCE, obj.guid)) for obj in sorted(taking_part, key=lambda obj: obj.dn)]
     for obj, pair in pairs:

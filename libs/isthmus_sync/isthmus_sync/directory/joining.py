@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from isthmus_sync.directory.addresses import in_domain, smtp_addresses, unique, x500_addresses
 from isthmus_sync.directory.matching import Refused
 from isthmus_sync.directory.naming import named
-from isthmus_sync.directory.objects import DirectoryObject, Side
+from isthmus_sync.directory.objects import DirectoryObject, Side, alike
 from isthmus_sync.directory.recipients import made_before
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def together(
             made.add(found[0].guid)
             for obj in made_before(found[0], targets, project):
                 owners.setdefault(obj.guid, found[0].guid)
-        elif len(there) == 1 and _alike(found[0], there[0]):
+        elif len(there) == 1 and alike(found[0], there[0]):
             meant[there[0].guid].append(found[0])
     groups: list[Together] = []
     for target_guid, objects in meant.items():
@@ -105,7 +105,3 @@ def addresses_of(merged: Iterable[DirectoryObject], project: Project) -> dict[st
 def old_names_of(merged: Iterable[DirectoryObject]) -> tuple[str, ...]:
     """The names by which old mail knows merged objects: legacyExchangeDN and X500 addresses."""
     return unique(name for obj in merged for name in (obj.text("legacyExchangeDN"), *x500_addresses(obj)) if name)
-
-
-def _alike(source: DirectoryObject, target: DirectoryObject) -> bool:
-    return source.kind == target.kind or (source.kind.is_account and target.kind.is_account)

@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
 
 from isthmus_sync.directory.addresses import in_domain, smtp_addresses
 from isthmus_sync.directory.attributes import attributes_of
 from isthmus_sync.directory.index import Index
+from isthmus_sync.directory.inheriting import can_be_inherited
 from isthmus_sync.directory.merging import stands_for
 from isthmus_sync.directory.naming import named
-from isthmus_sync.directory.objects import DirectoryObject, Side
+from isthmus_sync.directory.objects import DirectoryObject, Side, alike
 from isthmus_sync.directory.recipients import made_before
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def match(
     sources: Iterable[DirectoryObject], targets: Index, twins: Twins, project: Project, among: Index | None = None
 ) -> Matching:
     """Match objects of the source that have no counterpart yet against the target. `among`: where it shows whether a
-    name means one object of the source; the given ones by default.
+    name means one object of the source, and whose original is gone; the given ones by default.
 
     What a person said comes first. Then comes the mark that an earlier run left on its counterpart, so that nothing is
     created twice when our own records are lost, and then the project's rules in order; the first that finds anything
@@ -59,7 +61,8 @@ def match(
     """
     waiting = sorted(sources, key=lambda obj: obj.dn)
     result = Matching()
-    said = _said(waiting, targets, project, among or Index(waiting), result)
+    among = among or Index(waiting)
+    said = _said(waiting, targets, project, among, result)
     settled = {obj.guid for obj in result.unmatched} | {refused.source.guid for refused in result.refused}
     waiting = [obj for obj in waiting if obj.guid not in settled]
     taken: set[bytes] = set()
@@ -77,7 +80,7 @@ def match(
             ]
             if not candidates:
                 still.append(source)
-            elif reason := _refusal(source, candidates, rule, twins, taken):
+            elif reason := _refusal(source, candidates, rule, twins, taken, among):
                 result.refused.append(Refused(source, reason, tuple(candidates)))
             else:
                 found[candidates[0].guid].append((source, candidates[0]))
@@ -167,18 +170,30 @@ def _folded(attribute: str, value: bytes) -> bytes:
 
 
 def _refusal(
-    source: DirectoryObject, candidates: Sequence[DirectoryObject], rule: str, twins: Twins, taken: set[bytes]
+    source: DirectoryObject,
+    candidates: Sequence[DirectoryObject],
+    rule: str,
+    twins: Twins,
+    taken: set[bytes],
+    sources: Index,
 ) -> str | None:
     if len(candidates) > 1:
         return f"{rule} matches {len(candidates)} objects: " + ", ".join(sorted(obj.dn for obj in candidates))
     [target] = candidates
-    if source.kind != target.kind and not (source.kind.is_account and target.kind.is_account):
+    if not alike(source, target):
         remedy = "; to merge it, set directory.contacts to delete or keep" if stands_for(target, source) else ""
         return (
             f"{rule} matches {target.dn}, which is a {target.kind.name.lower()} "
             f"while this is a {source.kind.name.lower()}{remedy}"
         )
-    if target.guid in taken or twins.by_guid(Side.TARGET, target.guid) is not None:
+    owner = twins.by_guid(Side.TARGET, target.guid)
+    if owner is not None and can_be_inherited(owner, sources):
+        guid = UUID(bytes_le=source.guid)
+        return (
+            f"{rule} matches {target.dn}, which belonged to an object that is gone; if it is the same person's, "
+            f"say so: isthmus directory pair {guid} '{target.dn}'"
+        )
+    if target.guid in taken or owner is not None:
         remedy = "; to merge both into it, let the pairs name that one for it, too" if rule == _SAID else ""
         return f"{rule} matches {target.dn}, which already belongs to another object{remedy}"
     return None

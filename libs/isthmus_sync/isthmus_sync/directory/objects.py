@@ -154,6 +154,11 @@ def sid_text(value: bytes) -> str:
     return "-".join(["S", str(revision), str(authority), *map(str, parts)])
 
 
+def alike(source: DirectoryObject, target: DirectoryObject) -> bool:
+    """Whether these can stand for each other: accounts of whatever kind, else the same kind."""
+    return source.kind == target.kind or (source.kind.is_account and target.kind.is_account)
+
+
 def same_values(one: Values, other: Values) -> bool:
     """Whether two attributes hold the same values; LDAP gives values no order."""
     return one == other or sorted(one) == sorted(other)
