@@ -153,7 +153,9 @@ async def look_again(
         pair = twins.by_guid(Side.SOURCE, obj.guid)
         if pair is not None and pair.source_guid == obj.guid and obj.guid not in refused:
             look.decisions.append(decide_and_note(pair, obj, around))
-    for guid, record in of_source.items():
+    # Who is inherited from goes, even when no forest told of it yet.
+    bequeathed = {each.pair.source_guid: each for each in known.values() if each.pair.id in inherited}
+    for guid, record in (bequeathed | of_source).items():
         if guid not in taking_part:
             target = targets.get(record.pair.target_guid or b"")
             look.parted.append(source_parted(record, sources.get(guid), target, project))

@@ -396,6 +396,8 @@ class Synchroniser:
                 await records.pass_on(connection, inherited)
         if stop:
             raise Stopped(stop)
+        # Who is inherited from goes first: a name never leads to two pairs.
+        await self._part([each for each in parted if each.record.pair.id in inherited])
         created = await self._carrier.carry_out(decisions, known, around, members)
         if created:
             self._created = True
@@ -403,12 +405,7 @@ class Synchroniser:
         if any(decision.frees_address for decision in decisions):
             self._retry_within(0.0)  # somebody may have waited for it
             self._wake.set()
-        if parted:
-            news = News()
-            parted_now = await part(parted, self._forests, self._project, self._ordered_by, self._pool, news)
-            async with self._pool.acquire() as connection, connection.transaction():
-                await records.save_pairs(connection, self._project.project, parted_now)
-                await telling.tell(connection, news)
+        await self._part([each for each in parted if each.record.pair.id not in inherited])
         if stopped is not None:
             # It is carried out, or mended: whatever is stopped next needs another word.
             async with self._pool.acquire() as connection, connection.transaction():
@@ -416,6 +413,16 @@ class Synchroniser:
                 if stopped[1]:
                     await records.forget_weighed(connection, name)
         return created
+
+    async def _part(self, parted: Sequence[Parted]) -> None:
+        """See to pairs one of whose objects is gone."""
+        if not parted:
+            return
+        news = News()
+        now = await part(parted, self._forests, self._project, self._ordered_by, self._pool, news)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await records.save_pairs(connection, self._project.project, now)
+            await telling.tell(connection, news)
 
     @property
     def _ordered_by(self) -> str:
