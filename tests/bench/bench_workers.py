@@ -1,6 +1,8 @@
 """Workers as processes: what one new mail waits for while others are copied, and many mailboxes with workers that die.
 
-    python -m tests.bench.bench_workers [--mailboxes 1000] [--items 20] [--workers 3] [--seed 1]
+    python -m tests.bench.bench_workers [--mailboxes 1000] [--items 20] [--workers 3] [--seed 1] [--minutes 90]
+
+What it does now goes to stderr.
 
 Everything is real and on this machine: Kafka, PostgreSQL, both Exchange servers and the workers share its processors,
 so these figures are about order, balance and patience rather than about speed.
@@ -13,6 +15,7 @@ import asyncio
 import contextlib
 import random
 import statistics
+import sys
 import tempfile
 import time
 import urllib.request
@@ -52,6 +55,14 @@ _COLLECTIONS = (
     {"name": _USUAL, "priority": 5, "mailboxes": ["usual@alpha.example"]},
 )
 _VISIBLE_SECONDS = 2.0
+_PEACE_SECONDS = (15.0, 30.0)
+"""Between one worker that dies or joins and the next."""
+_MINUTES = 90.0
+_SAY_SECONDS = 15.0
+
+
+def _say_how_far(words: str) -> None:
+    print(time.strftime("%H:%M:%S"), words, file=sys.stderr, flush=True)
 
 
 @asynccontextmanager
@@ -112,6 +123,8 @@ async def _hire(system: MailboxSystem, count: int, items: int) -> list[Mover]:
         async with room:
             mover = await asyncio.to_thread(system.hire, f"m{number}")
             await fill(mover.alpha, _SIZE, items)
+            if number % 100 == 0:
+                _say_how_far(f"{number} of {count} mailboxes are filled")
             return mover
 
     return list(await asyncio.gather(*(one(number) for number in range(count))))
@@ -205,7 +218,7 @@ async def _come_and_go(system: MailboxSystem, folder: Path, workers: int, luck: 
     all_workers = [_Worker(system, folder, number) for number in range(workers + 1)]
     for worker in all_workers[:workers]:
         worker.start()
-    next_event = time.monotonic() + luck.uniform(8, 15)
+    next_event = time.monotonic() + luck.uniform(*_PEACE_SECONDS)
     try:
         while True:
             await asyncio.sleep(1)
@@ -216,7 +229,7 @@ async def _come_and_go(system: MailboxSystem, folder: Path, workers: int, luck: 
                     seen.seconds[number] += 1
             if time.monotonic() < next_event:
                 continue
-            next_event = time.monotonic() + luck.uniform(8, 15)
+            next_event = time.monotonic() + luck.uniform(*_PEACE_SECONDS)
             victim = luck.choice(all_workers)
             if victim.alive() and sum(worker.alive() for worker in all_workers) > 1:
                 victim.kill()
@@ -255,6 +268,11 @@ async def _overtaken(url: str, movers: dict[str, list[Mover]]) -> tuple[int, int
     return early, len(movers[_USUAL])
 
 
+def _longest_wait(movers: Sequence[Mover], began_at: int) -> float:
+    """Seconds until the last of these mailboxes was begun; `began_at` in microseconds since 1970."""
+    return (max(mover.passes[0].started_at for mover in movers) - began_at) / 1e6
+
+
 async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[Row]:
     luck, seen = random.Random(seed), _Seen()
     async with whole_system() as (system, folder, url):
@@ -273,11 +291,17 @@ async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[
 
             await eventually(heard, 60 + mailboxes)
             await system.apply(*_COLLECTIONS)
-            began = time.monotonic()
+            began, began_at = time.monotonic(), time.time_ns() // 1000
+            said_at = began
 
             async def copied() -> bool:
+                nonlocal said_at
                 assert not coming_and_going.done(), coming_and_going.exception()
                 await asyncio.sleep(0.5)
+                if time.monotonic() - said_at > _SAY_SECONDS:
+                    said_at = time.monotonic()
+                    done = {name: sum(bool(mover.passes) for mover in some) for name, some in movers.items()}
+                    _say_how_far(f"copied {done}; {seen.kills} killed, {seen.joins} joined; items {dict(seen.items)}")
                 return all(mover.passes for mover in everybody)
 
             await eventually(copied, 60 + mailboxes * 3)
@@ -285,8 +309,11 @@ async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[
             early, usual = await _overtaken(url, movers)
             speeds, copied_by = seen.speeds, list(seen.items.values())
             most = max(copied_by)
+            _say_how_far(f"all are copied after {seconds:.0f} s")
             proven = await _prove(system, everybody)
+            _say_how_far(f"{proven} are proven equal")
             same = await _compare(everybody)
+            _say_how_far(f"{same} are the same by the servers")
         finally:
             coming_and_going.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -298,6 +325,13 @@ async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[
         Row(f"{title}: items a second", "1/s", mailboxes * items / seconds, "seconds in all", seconds),
         Row(f"{title}: slowest worker", "1/s", min(speeds), "fastest worker", max(speeds)),
         Row(f"{title}: mailboxes copied by the busiest worker", "", most / items, "by all", sum(copied_by) / items),
+        Row(
+            f"{title}: urgent ones begun within",
+            "s",
+            _longest_wait(movers[_URGENT], began_at),
+            "usual ones",
+            _longest_wait(movers[_USUAL], began_at),
+        ),
         Row(f"{title}: usual ones copied before an urgent one of their partition began", "", early, "of", usual),
     ]
 
@@ -340,11 +374,17 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=_WORKERS)
     parser.add_argument("--seed", type=int, default=1, help="of what dies and joins when")
     parser.add_argument("--only", choices=("latency", "workers"))
+    parser.add_argument("--minutes", type=float, default=_MINUTES, help="after so many it gives up")
     arguments = parser.parse_args()
-    if arguments.only != "workers":
-        show(asyncio.run(_latency()))
-    if arguments.only != "latency":
-        show(asyncio.run(_workers(arguments.mailboxes, arguments.items, arguments.workers, arguments.seed)))
+
+    async def measure() -> None:
+        async with asyncio.timeout(arguments.minutes * 60):
+            if arguments.only != "workers":
+                show(await _latency())
+            if arguments.only != "latency":
+                show(await _workers(arguments.mailboxes, arguments.items, arguments.workers, arguments.seed))
+
+    asyncio.run(measure())
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 from isthmus_exchange.client import Client
 from isthmus_exchange.errors import EwsError
-from isthmus_exchange.operations import CreateFolder, SubscribeToAll
-from isthmus_exchange.streaming import SubscriptionsLost
+from isthmus_exchange.operations import CreateFolder, MoveItems, SetReadFlags, SubscribeToAll
+from isthmus_exchange.streaming import UNKNOWN, News, SubscriptionsLost
 from isthmus_lab.program import running
 from isthmus_mailbox.notices import Notices, Watch
 
@@ -24,10 +24,13 @@ class Heard:
 
     def __init__(self) -> None:
         self.changed: list[bytes] = []
+        self.news = News()
         self.notices = Notices(self._take)
 
-    def _take(self, found: Collection[bytes]) -> None:
+    def _take(self, found: Mapping[bytes, News]) -> None:
         self.changed += sorted(found)
+        for news in found.values():
+            self.news |= news
 
     async def watching(self, *names: bytes) -> None:
         async def all_watched() -> bool:
@@ -44,6 +47,16 @@ class Heard:
         await eventually(told)
         assert set(self.changed) == {name}
         self.changed.clear()
+
+    async def told(self, *folders: str) -> None:
+        """Until something happened in all of these folders, and as far as we were told nothing else."""
+
+        async def all_told() -> bool:
+            return self.news.folders >= set(folders)
+
+        await eventually(all_told)
+        assert self.news == News(frozenset(folders))
+        self.news = News()
 
 
 @pytest.fixture
@@ -84,6 +97,28 @@ async def test_every_kind_of_change_is_told_of_the_mailbox_in_which_it_happened(
     assert heard.changed == [b"carla"]
 
 
+async def test_the_folders_in_which_items_did_something_are_named(heard: Heard, alpha: Client, office: Office) -> None:
+    anna = alpha.mailbox(office.alpha("anna").smtp)
+    inbox, deleted = await role(anna, "inbox"), await role(anna, "deleteditems")
+    heard.notices.want({b"anna": Watch(alpha, anna.address)})
+    await heard.watching(b"anna")
+    assert heard.news == UNKNOWN, "what happened before may have been missed"
+    heard.news = News()
+
+    (letter,) = await put(anna, inbox, stream("Letter"))
+    await heard.told(inbox)
+    await anna.call(SetReadFlags(((letter, True),)))
+    await heard.told(inbox)
+    await anna.call(MoveItems((letter,), deleted))
+    await heard.told(inbox, deleted)
+    await anna.call(CreateFolder(inbox, "Project", "IPF.Note"))
+
+    async def more() -> bool:
+        return heard.news.more
+
+    await eventually(more)
+
+
 async def test_a_server_that_restarts_is_watched_again_and_nothing_is_missed(
     heard: Heard, forests: Forests, units: Units, tmp_path: Path
 ) -> None:
@@ -119,7 +154,7 @@ async def test_an_unknown_subscription_is_named_and_another_account_s_is_refused
         with pytest.raises(EwsError, match="ErrorSubscriptionAccessDenied"):
             await anext(own.stream([subscription]))
         first = await anext(told := ours.stream([subscription]))
-        assert first.changed == frozenset()
+        assert first.news == {}
         await told.aclose()
 
 

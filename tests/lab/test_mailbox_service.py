@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from isthmus.accounts.v1.accounts_pb2 import SIDE_TARGET
 from isthmus.events.v1.mailbox_pb2 import (
@@ -194,4 +195,55 @@ async def test_the_hours_of_a_collection_take_effect_at_once(running: MailboxSys
         assert anna.passes == []
     await running.apply({**EVERYBODY, "schedule": {"windows": ["00:00-24:00"]}}, others)
     await running.answer(anna, request)
+    assert await contents(anna.beta) == await contents(anna.alpha)
+
+
+_LEDGER = ("folder", "item", "work", "tree")
+
+
+async def test_news_take_three_requests_and_after_a_restored_database_bring_nothing_twice(
+    running: MailboxSystem, service: Process, database_url: str
+) -> None:
+    running.document["mailbox"] = {"interval_seconds": 600}
+    await running.apply(EVERYBODY)
+    anna = running.hire("anna")
+    inbox, copy = await role(anna.alpha, "inbox"), await role(anna.beta, "inbox")
+    await running.say(ACCOUNT_PAIRS, anna.id, anna.pair())
+    await running.answer(anna, b"")
+
+    async def bring(subject: str) -> None:
+        expected = len(await listing(anna.beta, copy)) + 1
+        await put(anna.alpha, inbox, stream(subject))
+
+        async def brought() -> bool:
+            return len(await listing(anna.beta, copy)) >= expected
+
+        await eventually(brought)
+
+    async def quick() -> bool:
+        await bring("Letter")
+        return any(found.round_trips == 3 and found.added for found in anna.passes)
+
+    await eventually(quick, 150)
+    connection = await asyncpg.connect(database_url, server_settings={"search_path": "mailbox"})
+    try:
+
+        async def at_rest() -> bool:
+            return bool(await connection.fetchval("SELECT due > now() + interval '60 s' FROM mailbox"))
+
+        await eventually(at_rest)
+        for table in ("mailbox", *_LEDGER):
+            await connection.execute(f"CREATE TEMPORARY TABLE kept_{table} AS SELECT * FROM {table}")
+        await bring("Letter after the backup")
+        await eventually(at_rest)
+        async with connection.transaction():
+            await connection.execute("UPDATE mailbox SET passes = kept_mailbox.passes FROM kept_mailbox")
+            for table in _LEDGER:
+                await connection.execute(f"DELETE FROM {table}")
+                await connection.execute(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+    finally:
+        await connection.close()
+    await bring("Letter after the restoration")
+    answer = await running.answer(anna, await running.order(anna, MAILBOX_ORDER_PASS_AND_PROVE))
+    assert (answer.proof.equal, answer.proof.surplus) == (True, 0)
     assert await contents(anna.beta) == await contents(anna.alpha)

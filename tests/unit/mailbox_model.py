@@ -47,6 +47,7 @@ from isthmus_exchange.operations import (
     TreePage,
     UploadItems,
 )
+from isthmus_exchange.streaming import UNKNOWN, News
 from isthmus_exchange.values import (
     Attached,
     Attachment,
@@ -104,6 +105,8 @@ class ModelMailbox:
         self._committed: dict[str, float] = {}
         self._deleted = Counter[str]()
         self.uploads = 0
+        # What a subscription would have told.
+        self.news = News()
         # The server knows no streams; or it refuses those of the items that are told by this.
         self.streams = True
         self.stubborn: Callable[[Content], bool] = lambda _: False
@@ -127,6 +130,7 @@ class ModelMailbox:
             self.world.time = float(int(self.world.time) + 1)
         content.text, content.modified, content.version = text, self.world.time, next(self._numbers)
         self._commit(content.folder)
+        self._tell(content.folder)
 
     def flag(self, item: str) -> None:
         self._set_read(item, not self.items[item].is_read)
@@ -147,6 +151,7 @@ class ModelMailbox:
     def rename_folder(self, folder: str, name: str) -> None:
         self._free(self.folders[folder].parent, name, folder)
         self.folders[folder] = self.folders[folder]._replace(name=name)
+        self.news |= UNKNOWN
 
     def move_folder(self, folder: str, parent: str) -> None:
         above = parent
@@ -156,12 +161,14 @@ class ModelMailbox:
             above = self.folders[above].parent
         self._free(parent, self.folders[folder].name, folder)
         self.folders[folder] = self.folders[folder]._replace(parent=parent)
+        self.news |= UNKNOWN
 
     def delete_folder(self, folder: str) -> None:
         for child in [each.id for each in self.folders.values() if each.parent == folder]:
             self.delete_folder(child)
         self.items = {item: content for item, content in self.items.items() if content.folder != folder}
         del self.folders[folder]
+        self.news |= UNKNOWN
 
     def lose_states(self) -> None:
         self._states.clear()
@@ -347,6 +354,7 @@ class ModelMailbox:
             return _gone()
         self.items[item].is_read = read
         self.items[item].flag_version = next(self._numbers)
+        self._tell(self.items[item].folder)
         return self._id(item)
 
     def _sync_folders(self, state: str | None) -> FolderChanges:
@@ -406,15 +414,20 @@ class ModelMailbox:
         self._states[state] = known
         return state
 
+    def _tell(self, folder: str) -> None:
+        self.news |= News(frozenset({folder}))
+
     def _add_item(self, content: Content) -> str:
         item = f"{self.name} item {next(self._numbers)}"
         self.items[item] = content
         self._commit(content.folder)
+        self._tell(content.folder)
         return item
 
     def _take(self, item: str) -> Content:
         content = self.items.pop(item)
         self._deleted[content.folder] += 1
+        self._tell(content.folder)
         return content
 
     def _commit(self, folder: str) -> None:
@@ -434,6 +447,7 @@ class ModelMailbox:
     def _add_folder(self, parent: str, name: str, folder_class: str, role: str) -> str:
         folder = f"{self.name} folder {next(self._numbers)}"
         self.folders[folder] = Folder(folder, parent, name, folder_class, role, False)
+        self.news |= UNKNOWN
         return folder
 
     def _id(self, item: str) -> ItemId:

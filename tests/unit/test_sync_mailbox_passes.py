@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
 from isthmus_exchange.operations import ExportItems, Operation
+from isthmus_exchange.streaming import News
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import Proof, prove
@@ -38,10 +39,11 @@ _SILENT = structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
 
 _FATES = st.lists(st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]), max_size=40)
 _DEEDS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 10**6)), max_size=12)
+_NOTICES = st.sampled_from(["none", "all", "some are lost"])
 _STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("people"), _DEEDS),
-        st.tuples(st.just("pass"), st.tuples(_FATES, _DEEDS)),
+        st.tuples(st.just("pass"), st.tuples(_FATES, _DEEDS, _NOTICES)),
     ),
     max_size=8,
 )
@@ -87,14 +89,22 @@ class Case:
         self.target = ModelMailbox(self.world, "target", _TARGET_ROLES)
         self.ledger = MemoryLedger(self.world)
         self.marks = Marks()
+        # The last pass came to its end, so that notices tell what happened since.
+        self.in_step = False
         self.people = People(self.source)
         # What passes leave out, one after the other; afterwards what the last one did.
         self.filters: Iterator[list[Filter]] = iter(())
         self.last_filters: list[Filter] = []
 
-    def new_pass(self, *, eager: bool = False) -> Pass:
+    def heard(self, lost: frozenset[str] = frozenset()) -> News | None:
+        """What notices told since the last pass began, but for these folders."""
+        news, self.source.news = self.source.news, News()
+        return replace(news, folders=news.folders - lost) if self.in_step else None
+
+    def new_pass(self, *, eager: bool = False, news: News | None = None) -> Pass:
         self.last_filters = next(self.filters, self.last_filters)
         return Pass(
+            news=news,
             filters=self.last_filters,
             ledger=self.ledger,
             from_side=self.source,
@@ -113,13 +123,17 @@ class Case:
                     self.people.do(*deed)
                     self.world.time += 0.7
             else:
-                fates, deeds = what
+                fates, deeds, notices = what
+                inbox = frozenset({_folder(self.source, "inbox")})
+                news = self.heard(inbox if notices == "some are lost" else frozenset())
                 self.world.fates = iter(fates)
                 self.world.meanwhile = [
                     (3 * number + 2, partial(self.people.do, *deed)) for number, deed in enumerate(deeds)
                 ]
                 try:
-                    await run_pass(self.new_pass())
+                    self.in_step = False
+                    await run_pass(self.new_pass(news=None if notices == "none" else news))
+                    self.in_step = True
                 except Crash:
                     self.marks = Marks()
                 except (InDoubtError, TransientError):
@@ -285,6 +299,62 @@ def test_a_move_is_a_move(case: Case) -> None:
     assert {outcome.value: count for outcome, count in this.counts.items()} == {"moved": 1}
 
 
+def test_a_new_mail_takes_three_requests(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    _hear(case)
+    case.source.deliver(_folder(case.source, "inbox"), "four")
+    ticks = 0
+
+    def tick() -> None:
+        nonlocal ticks
+        ticks += 1
+
+    monkeypatch.setattr(case.world, "tick", tick)
+    asyncio.run(run_pass(case.new_pass(news=case.heard())))
+    assert ticks == 3
+    _assert_same(case)
+
+
+def test_a_move_of_which_notices_tell_is_a_move(case: Case) -> None:
+    _hear(case)
+    case.source.move(next(iter(case.source.items)), _folder(case.source, "deleteditems"))
+    uploads, this = case.target.uploads, case.new_pass(news=case.heard())
+    asyncio.run(run_pass(this))
+    _assert_same(case)
+    assert case.target.uploads == uploads
+    assert {outcome.value: count for outcome, count in this.counts.items()} == {"moved": 1}
+
+
+def test_what_notices_do_not_tell_whole_is_looked_for(case: Case) -> None:
+    """A deletion, which may be half of a move, and what happens to folders."""
+    _hear(case)
+    case.source.delete(next(iter(case.source.items)))
+    asyncio.run(run_pass(case.new_pass(news=case.heard())))
+    _assert_same(case)
+    case.source.deliver(case.source.make_folder(case.source.root, "Project"), "four")
+    asyncio.run(run_pass(case.new_pass(news=case.heard())))
+    _assert_same(case)
+
+
+def test_a_notice_that_got_lost_is_made_up_for_by_the_sweep(case: Case) -> None:
+    _hear(case)
+    case.source.deliver(_folder(case.source, "inbox"), "four")
+    case.source.deliver(_folder(case.source, "notes"), "five")
+    asyncio.run(run_pass(case.new_pass(news=case.heard(lost=frozenset({_folder(case.source, "inbox")})))))
+    assert len(case.target.items) == len(case.source.items) - 1
+    case.world.time += 900
+    case.source.deliver(_folder(case.source, "notes"), "six")
+    asyncio.run(run_pass(case.new_pass(news=case.heard())))
+    _assert_same(case)
+
+
+def _hear(case: Case) -> None:
+    """From now on notices tell everything."""
+    case.world.time += 60
+    case.heard()
+    case.marks.around_due = False
+    case.in_step = True
+
+
 def test_a_moved_and_edited_item_is_moved_and_copied(case: Case) -> None:
     case.world.time += 60
     moved = case.source.move(next(iter(case.source.items)), _folder(case.source, "deleteditems"))
@@ -409,8 +479,8 @@ def test_what_was_edited_between_its_listing_and_its_reading_is_no_copy_of_what_
     streams.arrange(case)
     while_read = [(0, 0), (0, 0), (0, 0), (2, 1), (5, 316)]
     steps: list[tuple[str, Any]] = [
-        ("pass", ([], [(0, 0), (7, 0), (5, 0)])),
-        ("pass", ([], while_read)),
+        ("pass", ([], [(0, 0), (7, 0), (5, 0)], "none")),
+        ("pass", ([], while_read, "none")),
         ("people", [(10, 0)]),  # the edited one goes with its folder; its unedited copy stays
     ]
 

@@ -46,9 +46,6 @@ _ATTEMPTS = 6
 _LONGEST_WAIT = 20.0
 _NO_SECURITY = Security()
 
-_CONTENT = frozenset({"ExportItems", "UploadItems", "CreateItem", "GetAttachment", "CreateAttachment"})
-"""What carries the content of many items; everything else is small."""
-
 _REFUSED_BY_WEB_SERVER = {404: "ErrorMessageSizeExceeded", 413: "ErrorMessageSizeExceeded"}
 """What IIS says of a request that is larger than it takes (404.13, 413), before EWS has seen it."""
 
@@ -178,14 +175,14 @@ class Client:
         """Seconds since 1970 by the server's clock, to the second."""
         return time.time() + self._clock_offset
 
-    async def read(self, operation: str, body: Body, impersonate: str) -> soap.Answered:
-        """Ask for something that changes nothing; repeated after transient failures.
+    async def read(self, operation: str, body: Body, impersonate: str, *, content: bool = False) -> soap.Answered:
+        """Ask for something that changes nothing; repeated after transient failures. `content`: see Operation.
 
         Raises EwsError for a fault, AccessError, or TransientError when it stays unreachable.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._ask(operation, body, impersonate)
+                return await self._ask(operation, body, impersonate, content=content)
             except ServerBusyError:
                 if attempt == _ATTEMPTS:
                     raise
@@ -196,15 +193,21 @@ class Client:
         raise AssertionError("unreachable")
 
     async def write(
-        self, operation: str, body: Body, impersonate: str, announce: Announce | None = None
+        self,
+        operation: str,
+        body: Body,
+        impersonate: str,
+        announce: Announce | None = None,
+        *,
+        content: bool = False,
     ) -> soap.Answered:
-        """Ask for something that changes the mailbox; made once.
+        """Ask for something that changes the mailbox; made once. `content`: see Operation.
 
         Raises TransientError when it was certainly not carried out, InDoubtError when it may have been, EwsError for
         a fault, AccessError.
         """
         try:
-            return await self._ask(operation, body, impersonate, announce)
+            return await self._ask(operation, body, impersonate, announce, content=content)
         except EwsError as error:
             raise _doubted(error) from error
 
@@ -234,12 +237,11 @@ class Client:
         return {"X-AnchorMailbox": mailbox}
 
     async def _ask(
-        self, operation: str, body: Body, impersonate: str, announce: Announce | None = None
+        self, operation: str, body: Body, impersonate: str, announce: Announce | None = None, *, content: bool
     ) -> soap.Answered:
         lines = [self.bandwidth] if self.shared is None else [self.bandwidth, self.shared]
         for line in lines:
             await line.turn(len(body))
-        content = operation in _CONTENT
         async with self.budget.turn(content=content):
             await self._line.ready()
             give_up = time.monotonic() + self.answer_seconds
@@ -347,7 +349,7 @@ class Mailbox:
         self.round_trips += 1
         if not operation.writes:
             return await self._read(operation, body)
-        answered = await self.client.write(operation.name, body, self.address, announce)
+        answered = await self.client.write(operation.name, body, self.address, announce, content=operation.content)
         try:
             return operation.answer_with(list(soap.response_messages(answered.root)), answered.large)
         except EwsError as error:
@@ -359,7 +361,7 @@ class Mailbox:
         attempt = 0
         while True:
             attempt += 1
-            answered = await self.client.read(operation.name, body, self.address)
+            answered = await self.client.read(operation.name, body, self.address, content=operation.content)
             try:
                 return operation.answer_with(list(soap.response_messages(answered.root)), answered.large)
             except EwsError as error:

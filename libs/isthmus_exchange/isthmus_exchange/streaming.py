@@ -7,8 +7,10 @@ the schema has them in that of types; both are understood.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 
 import aiohttp
 
@@ -28,11 +30,25 @@ _END = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?Envelope\s*>")
 
 
 @dataclass(frozen=True)
-class Told:
-    """What came: the subscriptions whose mailboxes changed; none is a sign of life, the first one says that the
-    connection stands."""
+class News:
+    """What happened in a mailbox: ids of the folders in which items did something; and whether there was `more`, be it
+    that folders themselves changed, or that something may have been missed."""
 
-    changed: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+    more: bool = False
+
+    def __or__(self, later: News) -> News:
+        return News(self.folders | later.folders, self.more or later.more)
+
+
+UNKNOWN = News(more=True)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came, by subscription; nothing is a sign of life, the first one says that the connection stands."""
+
+    news: Mapping[str, News] = field(default_factory=dict)
 
 
 class SubscriptionsLost(Exception):  # noqa: N818 - it is an answer
@@ -89,7 +105,25 @@ def _understood(message: Element) -> Told:
         if lost and error.code in ("ErrorSubscriptionNotFound", "ErrorInvalidSubscription", "ErrorExpiredSubscription"):
             raise SubscriptionsLost(lost)
         raise error
-    return Told(frozenset(each.text or "" for each in _named(message, "Notification", "SubscriptionId")))
+    news: dict[str, News] = {}
+    for notification in message.iter("{*}Notification"):
+        subscription = notification.findtext("{*}SubscriptionId") or ""
+        events = [_happened(each) for each in notification if str(each.tag).endswith("Event")]
+        news[subscription] = reduce(or_, events or [UNKNOWN], news.get(subscription, News()))
+    return Told(news)
+
+
+def _happened(event: Element) -> News:
+    """[MS-OXWSNTIF] 2.2.4: an event is about an item or about a folder; one that tells a folder's UnreadCount is about
+    the items in it.
+    """
+    if event.find("{*}ItemId") is not None:
+        places = ["{*}ParentFolderId", "{*}OldParentFolderId"]
+    elif event.find("{*}UnreadCount") is not None:
+        places = ["{*}FolderId"]
+    else:
+        return UNKNOWN
+    return News(frozenset(found.get("Id", "") for place in places if (found := event.find(place)) is not None))
 
 
 def _named(message: Element, parent: str, name: str) -> Iterator[Element]:

@@ -93,6 +93,7 @@ async def due(
     *,
     most: int,
     priorities: Mapping[str, int],
+    news: Collection[bytes] = (),
     closed: Sequence[str] = (),
     closed_to_orders: Sequence[str] = (),
     full: Sequence[str] = (),
@@ -100,14 +101,15 @@ async def due(
     """Mailboxes of these partitions that are due, the most urgent first, and how many there are in all.
 
     Of those that were never copied, and of those that were, the `most` most urgent; without those that are being worked
-    on. Ordered ones come first, then by the priority of their collection, then the one that has waited longest. A
-    switched one is due only when somebody ordered a pass; so is one whose collection is `closed`, and one that was
-    never copied whose collection is `full` (first_passes.py).
+    on. Ordered ones come first, then by the priority of their collection, then those of which there is `news`, then the
+    one that has waited longest. A switched one is due only when somebody ordered a pass; so is one whose collection is
+    `closed`, and one that was never copied whose collection is `full` (first_passes.py).
     """
     rows = await pool.fetch(
         """
         WITH waiting AS (
             SELECT mailbox.*, requests, orders, orders IS NULL AS unordered,
+                   pair_id <> ALL($10::bytea[]) AS looked_at,
                    coalesce(priority, $6) AS priority, count(*) OVER () AS in_all
             FROM mailbox
             LEFT JOIN LATERAL (
@@ -121,10 +123,11 @@ async def due(
                         AND (passes > 0 OR collection <> ALL($9::text[])))
                        OR (orders IS NOT NULL AND (failures = 0 OR due <= now()) AND collection <> ALL($8::text[])))
         ), ranked AS (
-            SELECT *, row_number() OVER (PARTITION BY passes = 0 ORDER BY unordered, priority, due) AS place
+            SELECT *, row_number() OVER (PARTITION BY passes = 0 ORDER BY unordered, priority, looked_at, due)
+                AS place
             FROM waiting
         )
-        SELECT * FROM ranked WHERE place <= $3 ORDER BY unordered, priority, due
+        SELECT * FROM ranked WHERE place <= $3 ORDER BY unordered, priority, looked_at, due
         """,
         list(partitions),
         list(running),
@@ -135,6 +138,7 @@ async def due(
         list(closed),
         list(closed_to_orders),
         list(full),
+        list(news),
     )
     return [_box(row) for row in rows], rows[0]["in_all"] if rows else 0
 

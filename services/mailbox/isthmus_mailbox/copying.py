@@ -40,7 +40,8 @@ async def copy(p: Pass, batch: list[Copy]) -> None:
 async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
     """`others` gets what is to go another way."""
     try:
-        exported = await p.from_side.call(ExportItems(tuple(each.staged.from_id for each in batch)))
+        ids, size = tuple(each.staged.from_id for each in batch), sum(each.staged.size for each in batch)
+        exported = await p.from_side.call(ExportItems(ids, size))
     except EwsError as error:
         if not ways.has_no_operation(error):
             raise

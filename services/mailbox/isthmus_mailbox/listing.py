@@ -39,13 +39,14 @@ async def follow(p: Pass) -> None:
 
     async def one(piece: tuple[FolderRow, FolderMark | None]) -> None:
         row, mark = piece
-        await _follow_folder(p, row, lost=row.number in lost)
+        await follow_folder(p, row, lost=row.number in lost)
         p.marks.listed(row.number, mark, told_at)
 
     await in_parallel(each(), _FOLDERS_AT_ONCE, one)
 
 
-async def _follow_folder(p: Pass, row: FolderRow, *, lost: bool) -> None:
+async def follow_folder(p: Pass, row: FolderRow, *, lost: bool = False) -> None:
+    """Ask a folder what changed in it. `lost`: its sync state is not known any more, while its items are."""
     try:
         if not lost:
             try:

@@ -32,11 +32,18 @@ class Marks:
 
     def sweep(self, now: float, *, wanted: bool) -> None:
         """Forget every mark when somebody wants that, or when it is time (`now` in seconds)."""
-        if wanted or now - self._swept_at >= SWEEP_SECONDS:
+        if wanted or self.sweep_due(now):
             self._listed.clear()
             self.around_due = True
-            self.trees = None
             self._swept_at = now
+
+    def sweep_due(self, now: float) -> bool:
+        """It is time to look at everything."""
+        return now - self._swept_at >= SWEEP_SECONDS
+
+    def look_in(self, now: float) -> float:
+        """In how many seconds the mailbox is to be looked at whatever is told of it."""
+        return 0.0 if self.around_due else max(0.0, self._swept_at + SWEEP_SECONDS - now)
 
     def unchanged(self, folder: int, mark: FolderMark | None) -> bool:
         """The folder is as it was when it was last listed."""

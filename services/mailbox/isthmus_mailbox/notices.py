@@ -1,15 +1,15 @@
-"""Which mailboxes changed, as their servers tell it: streaming notifications instead of asking again and again.
+"""Which mailboxes changed, and where, as their servers tell it: streaming notifications instead of asking for ever.
 
 Mailboxes of a server share connections, up to 200 on one. When more come to be watched, a newer connection takes over
 from the standing one. A mailbox counts as watched while its connection stands; whatever may have been missed, at the
-beginning or when a connection broke, counts as a change.
+beginning or when a connection broke, counts as a change of which nobody knows where.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,6 +17,7 @@ from isthmus_exchange import streaming
 from isthmus_exchange.client import Client
 from isthmus_exchange.errors import AccessError, EwsError, Kind, TransientError
 from isthmus_exchange.operations import SubscribeToAll
+from isthmus_exchange.streaming import UNKNOWN, News
 
 from isthmus_mailbox import metrics
 
@@ -27,7 +28,7 @@ _TAKE_OVER_SECONDS = 10.0
 """A server ends a connection whose subscriptions have a newer one: within so long."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 
-Changed = Callable[[Collection[bytes]], None]
+Changed = Callable[[Mapping[bytes, News]], None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Watch:
 
 
 class Notices:
-    """Watches mailboxes, and calls `changed` with those (by pair id) in which something happened or may have."""
+    """Watches mailboxes, and calls `changed` with what happened, or may have, by pair id."""
 
     def __init__(self, changed: Changed) -> None:
         self._changed = changed
@@ -124,7 +125,7 @@ class _Group:
     def _lose(self) -> None:
         lost, self.watched = self.watched, set()
         if lost:
-            self.changed(lost)
+            self.changed(_unknown(lost))
 
     async def _watch(self, log: structlog.stdlib.BoundLogger) -> None:
         """Subscribe and listen, on the server of the first mailbox, for as long as there is any."""
@@ -195,7 +196,7 @@ class _Group:
         complete = older.done() and not older.cancelled() and older.exception() is None
         await _ended(older)
         if not complete:
-            self.changed(set(self.watched))
+            self.changed(_unknown(self.watched))
 
     async def _others(self) -> None:
         """Return when other mailboxes are to be watched."""
@@ -209,10 +210,15 @@ class _Group:
                 self._pause = _FIRST_PAUSE
                 new = set(ids.values()) & self._wanted.keys() - self.watched
                 self.watched |= new
-                happened = new | {ids[each] for each in told.changed if each in ids}
+                happened = {ids[each]: news for each, news in told.news.items() if each in ids} | _unknown(new)
                 if happened:
                     self.changed(happened)
                 stands.set()
+
+
+def _unknown(missed: Iterable[bytes]) -> dict[bytes, News]:
+    """Something may have happened in these of which nobody told."""
+    return dict.fromkeys(missed, UNKNOWN)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

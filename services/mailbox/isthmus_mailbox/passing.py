@@ -7,6 +7,8 @@
     5. tree       folders that the from side has no more are deleted on the to side
     6. around     what surrounds the mail: rules, delegates, rights and properties of folders
 
+Where the server told what happened, that comes before everything, and as a rule is everything (news.py).
+
 A process may die between any two lines. What is written down is done by the next pass; what was under way is in doubt
 and looked up first. Proof (proving.py) asks both servers and believes neither list.
 """
@@ -24,6 +26,7 @@ import structlog
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import AccessError, EwsError, Kind, TransientError
 from isthmus_exchange.operations import Operation
+from isthmus_exchange.streaming import News
 from isthmus_exchange.values import Disposal
 from isthmus_project.filters import Filter
 from isthmus_sync.mailbox import hierarchy, retry
@@ -74,6 +77,8 @@ class Pass:
     heal: bool = True
     # Somebody asked for this pass: what is set aside is tried again, whatever its time.
     eager: bool = False
+    # What the from side's server told since the last pass, which came to its end; None: who knows what happened.
+    news: News | None = None
     # Awaited between requests; returns when the work may go on, raises when it is to end.
     breathe: Callable[[], Awaitable[None]] = _at_once
     memory: ByteGate = field(default_factory=ByteGate)

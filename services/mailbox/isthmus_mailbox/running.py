@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from isthmus_mailbox import around, choosing, doubts, listing, tree, working
+from isthmus_mailbox import around, choosing, doubts, listing, news, tree, working
 from isthmus_mailbox.passing import Pass
 
 
 async def run_pass(p: Pass) -> None:
     """Bring the to side up to date. May be ended anywhere by anything; the next pass goes on from there."""
+    if p.news is not None and await news.bring(p, p.news):
+        return
     await tree.see(p)
     await doubts.settle_folders(p)
     await doubts.settle_items(p)

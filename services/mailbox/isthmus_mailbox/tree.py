@@ -28,7 +28,7 @@ _PLANS = 5
 
 async def see(p: Pass) -> None:
     """Which trees there are to be followed. Looked up once a sweep."""
-    if p.marks.trees is None:
+    if p.marks.trees is None or p.eager or p.marks.sweep_due(p.clock()):
         p.marks.trees = await _common(p)
     p.trees = p.marks.trees
 

@@ -1,7 +1,8 @@
 """Owned mailboxes, when a pass over each is due, and the pass.
 
 A worker owns the partitions that its consumer group gives it. Of their mailboxes, those that are due are worked on, a
-few at a time: ordered ones first, then by the priority of their collection, then the one that has waited longest;
+few at a time: ordered ones first, then by the priority of their collection, then those whose server told of something
+new, then the one that has waited longest;
 first passes and later ones do not wait for each other (isthmus_sync.mailbox.turns). A long pass gives way to a more
 urgent mailbox of its kind; its work is staged, so the next pass goes on where it ended. When a partition goes to
 another worker its passes end after the request at hand; what then is still under way is cut off and in doubt, and the
@@ -14,7 +15,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from isthmus.accounts.v1.accounts_pb2 import Pair
@@ -40,6 +41,7 @@ from isthmus_events.topics import (
 )
 from isthmus_exchange.client import Client
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, TransientError
+from isthmus_exchange.streaming import News
 from isthmus_service import DATABASE_AWAY, Connection, Pool, Service, ServiceSettings
 from isthmus_sync.mailbox.certificate import CertificateError
 from isthmus_sync.mailbox.model import Outcome
@@ -52,7 +54,7 @@ from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.database_kept import DatabaseKept
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.farewell import Farewell
-from isthmus_mailbox.marks import SWEEP_SECONDS, Marks
+from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import ByteGate
 from isthmus_mailbox.notices import Notices, Watch
 from isthmus_mailbox.organisations import Organisations, Way
@@ -107,8 +109,10 @@ class Worker:
         self._marks: dict[bytes, Marks] = {}
         self._notices = Notices(self._changed)
         self._resting: dict[bytes, boxes.Resting] = {}
-        # Something happened in these since their last pass began.
-        self._noticed: set[bytes] = set()
+        # What happened in these since their last pass began.
+        self._news: dict[bytes, News] = {}
+        # The lease's epoch and the number of the last pass over these, where it came to its end.
+        self._in_step: dict[bytes, tuple[int, int]] = {}
         self._to_wake: set[bytes] = set()
         # The collections of mailboxes that are worked on, as they are now; empty: they are to rest.
         self._standing: dict[bytes, str] = {}
@@ -182,8 +186,9 @@ class Worker:
         blackout = way.project.source.exchange.limits.closed(datetime.now(UTC))
         return way.source if way.project.mailbox.notifications and not blackout else None
 
-    def _changed(self, found: Collection[bytes]) -> None:
-        self._noticed.update(found)
+    def _changed(self, found: Mapping[bytes, News]) -> None:
+        for box, news in found.items():
+            self._news[box] = self._news.get(box, News()) | news
         self._to_wake.update(found)
         self._look.set()
 
@@ -227,6 +232,7 @@ class Worker:
                 self._running.keys(),
                 most=places,
                 priorities=self._organisations.priorities(),
+                news=[box for box in self._news if self._is_known(box)],
                 closed=closed,
                 closed_to_orders=closed_to_orders,
                 full=await first_passes.full(self._pool, limited) if limited else (),
@@ -248,7 +254,11 @@ class Worker:
 
     def _turn(self, box: Box) -> Turn:
         priority = self._organisations.priorities().get(box.pair.collection, boxes.LEAST)
-        return Turn(Urgency(not box.orders, priority), first=not box.passes)
+        return Turn(Urgency(not box.orders, priority), first=not box.passes, news=self._is_known(box.id))
+
+    def _is_known(self, box: bytes) -> bool:
+        """What is new in the mailbox, so that a pass takes moments."""
+        return box in self._in_step and bool(self._news.get(box, News()).folders)
 
     async def _place(self, box: Box, lease: Lease) -> bool:
         """Whether the pass may begin, or go on, as far as the concurrency of its collection goes."""
@@ -333,12 +343,15 @@ class Worker:
             if waiting is not None and time.monotonic() > until and waiting < self._turn(box).urgency:
                 raise _GivenWay("a more urgent mailbox waits")
 
+        news, in_step = self._news.pop(box.id, None), self._in_step.pop(box.id, None)
         made = Pass(
             ledger=DatabaseLedger(self._pool, lease, box.id),
             from_side=source,
             to_side=target,
             heal=not box.switched,
             eager=bool(box.orders),
+            # A database that was restored since knows less.
+            news=news if not box.orders and in_step == (lease.epoch, box.passes) else None,
             breathe=breathe,
             memory=self._memory,
             marks=self._marks.setdefault(box.id, Marks()),
@@ -348,7 +361,6 @@ class Worker:
             correspondents=Correspondents(self._pool, lease, way.project.project, box.pair),
             around=Around(way.project.mailbox.surroundings, self._people, DatabaseKept(self._pool, lease, box.id)),
         )
-        self._noticed.discard(box.id)
         started_at = telling.microseconds()
         reporting = asyncio.create_task(self._report(box, lease, made))
         try:
@@ -383,7 +395,7 @@ class Worker:
         if not requests and (box.passes == 0 or made.counts):
             requests = [b""]
         busy_rest = max(_SHORTEST_REST, (telling.microseconds() - started_at) / 1e6)
-        rest = busy_rest if box.id in self._noticed else self._rest(box, way)
+        rest = busy_rest if box.id in self._news else self._rest(box, way)
         async with self._pool.acquire() as connection, connection.transaction():
             await lease.hold(connection)
             await boxes.finished(connection, box, rest)
@@ -402,9 +414,10 @@ class Worker:
                 )
                 await publish(connection, MAILBOX_CERTIFICATES, box.id, issued)
             await self._tell(connection, telling.progress(box, counts, state, problem))
-        if rest > busy_rest and box.id in self._noticed:
+        self._in_step[box.id] = (lease.epoch, box.passes + 1)
+        if rest > busy_rest and (later := self._news.get(box.id)):
             # Something happened after the rest was chosen; whoever woke the mailbox found it not yet at rest.
-            self._changed({box.id})
+            self._changed({box.id: later})
         for outcome in Outcome:
             metrics.ITEMS.labels(outcome.value).inc(made.counts[outcome])
         metrics.BYTES.inc(made.bytes_copied)
@@ -423,9 +436,8 @@ class Worker:
         """How long the mailbox rests after a pass, in seconds, unless something happens in it."""
         if not self._organisations.same_rules(way):
             return 0.0
-        if self._notices.watched(box.id) and not self._marks[box.id].around_due:
-            return max(SWEEP_SECONDS, way.project.mailbox.interval_seconds)
-        return way.project.mailbox.interval_seconds
+        look_in = self._marks[box.id].look_in(time.time()) if self._notices.watched(box.id) else 0.0
+        return max(look_in, way.project.mailbox.interval_seconds)
 
     async def _fail(self, box: Box, lease: Lease, problem: str, *, blocked: bool) -> None:
         pause = _BLOCKED_SECONDS if blocked else min(_FIRST_PAUSE * 2**box.failures, _LONGEST_PAUSE)

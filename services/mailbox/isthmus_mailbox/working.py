@@ -29,6 +29,12 @@ async def work_off(p: Pass) -> None:
     await adopting.adopt(p)
     if p.eager:
         await by_properties.try_streams_again(p)
+    await bring(p)
+    await _deletions(p)
+
+
+async def bring(p: Pass) -> None:
+    """Do all work that is due but deletions."""
     await _moves_of_left_out(p)
     reached = 0
     while True:
@@ -42,7 +48,6 @@ async def work_off(p: Pass) -> None:
             reached = queue.reached
         elif not await _read_flags(p):
             break
-    await _deletions(p)
 
 
 class _Queue:

@@ -33,6 +33,7 @@ class GetAttachment(Operation[Attachment]):
     id: str
     form: Form = MESSAGE
     name = "GetAttachment"
+    content = True
 
     def body(self, _newer: bool, /) -> str:
         return (
@@ -69,6 +70,7 @@ class CreateAttachment(Operation[None]):
     attachment: Attachment
     name = "CreateAttachment"
     writes = True
+    content = True
 
     def body(self, newer: bool, /) -> str:
         return bytes(Body(*self.pieces(newer))).decode()

@@ -20,6 +20,7 @@ class CreateItems(Operation["list[ItemId | EwsError]"]):
     items: tuple[Properties, ...]
     name = "CreateItem"
     writes = True
+    content = True
 
     def body(self, _newer: bool, /) -> str:
         pieces = [

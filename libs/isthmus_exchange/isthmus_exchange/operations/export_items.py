@@ -10,7 +10,7 @@ from ..names import M
 from ..shapes import item_ids
 from ..soap import Element, Large, check
 from ..values import Exported
-from .operation import Operation
+from .operation import SMALL_BYTES, Operation
 
 LIMIT = 100
 """Items that a request should ask for, at most."""
@@ -18,10 +18,17 @@ LIMIT = 100
 
 @dataclass(frozen=True)
 class ExportItems(Operation["list[Exported | EwsError]"]):
-    """Answers a stream or an error for each id, in the order asked."""
+    """Answers a stream or an error for each id, in the order asked. `size`: bytes of all of them, about; None: who
+    knows.
+    """
 
     ids: tuple[str, ...]
+    size: int | None = None
     name = "ExportItems"
+
+    @property
+    def content(self) -> bool:
+        return self.size is None or self.size > SMALL_BYTES
 
     def body(self, _newer: bool, /) -> str:
         return f"<m:ExportItems><m:ItemIds>{item_ids(self.ids)}</m:ItemIds></m:ExportItems>"

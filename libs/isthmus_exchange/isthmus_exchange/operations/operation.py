@@ -11,12 +11,21 @@ from ..soap import Element, Large, check
 
 T = TypeVar("T")
 
+SMALL_BYTES = 64 * 1024
+"""Of items; a new mail is as small as a page of a listing."""
+
 
 class Operation(ABC, Generic[T]):
-    """One request. `writes` tells whether it changes anything: then a lost answer leaves it in doubt."""
+    """One request. `writes` tells whether it changes anything: then a lost answer leaves it in doubt. `content`:
+    whether it carries so much of items that small requests would feel it.
+    """
 
     name: ClassVar[str]
     writes: ClassVar[bool] = False
+
+    @property
+    def content(self) -> bool:
+        return False
 
     @abstractmethod
     def body(self, newer: bool, /) -> str:

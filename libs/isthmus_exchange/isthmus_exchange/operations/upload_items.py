@@ -11,7 +11,7 @@ from ..names import M
 from ..shapes import item_ids, read_item_id
 from ..soap import Element, attribute, check
 from ..values import ItemId, Upload
-from .operation import Operation
+from .operation import SMALL_BYTES, Operation
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,10 @@ class UploadItems(Operation["list[ItemId | EwsError]"]):
     items: tuple[Upload, ...]
     name = "UploadItems"
     writes = True
+
+    @property
+    def content(self) -> bool:
+        return sum(len(item.data) for item in self.items) > SMALL_BYTES
 
     def body(self, newer: bool, /) -> str:
         return bytes(Body(*self.pieces(newer))).decode()

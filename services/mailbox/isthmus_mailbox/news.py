@@ -1,0 +1,35 @@
+"""What a server told of by notification comes over first: a new mail waits for nothing that is not its own.
+
+One request lists each folder that was named, two more bring what is new in it. The tree of folders, the marks, and the
+search for what the other side has already are left out. That is safe for a pass that follows one that came to its end
+in this very worker, under the same lease, of which the database still knows: so the ledger is no older than the sync
+states, and no folder has changed without being told. A notice that got lost is made up for by the sweep.
+"""
+
+from __future__ import annotations
+
+from isthmus_exchange.streaming import News
+from isthmus_sync.mailbox.model import Work
+
+from isthmus_mailbox import choosing, doubts, listing, working
+from isthmus_mailbox.passing import Pass
+
+
+async def bring(p: Pass, news: News) -> bool:
+    """Bring over what is new in the folders named; whether that was all there is to do."""
+    if p.marks.trees is None:
+        return False
+    p.trees = p.marks.trees
+    await doubts.settle_folders(p)
+    await doubts.settle_items(p)
+    await choosing.follow(p)
+    rows = {row.from_id: row for row in await p.folders() if row.to_id and row.sync_state and not row.gone}
+    named = [rows[folder] for folder in news.folders if folder in rows]
+    p.to_folders = {row.number: row.to_id for row in rows.values() if row.to_id}
+    for row in named:
+        await p.breathe()
+        await listing.follow_folder(p, row)
+    await working.bring(p)
+    # Of what left a folder it shows only in all folders together whether it was moved.
+    complete = len(named) == len(news.folders) and not await p.ledger.next_work(Work.DELETE, 0, p.due, 1)
+    return complete and not news.more and p.marks.look_in(p.clock()) > 0
