@@ -338,7 +338,7 @@ async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[
 
 async def _prove(system: MailboxSystem, movers: Sequence[Mover]) -> int:
     """How many mailboxes the workers find equal, item by item, asked while they still come and go."""
-    room = asyncio.Semaphore(_ASKING)
+    room = asyncio.Semaphore(_HIRING)
 
     async def one(mover: Mover) -> bool:
         async with room:
