@@ -7,6 +7,7 @@ is there no more, what Isthmus brought twice, and what the other side has of its
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -124,10 +125,12 @@ async def prove(p: Pass) -> Proof:
         # Both sides of the folder are held until they are compared.
         async with p.memory.hold(2 * sizes.get(place.from_id, 0) * _ENTRY_BYTES):
             # Both are asked the same: what a server tells of a row may depend on what else it is asked for.
-            from_items, to_items = [
-                await _contents(side, folder, traits=bool(p.filters))
-                for side, folder in ((p.from_side, place.from_id), (p.to_side, place.to_id))
-            ]
+            async with asyncio.TaskGroup() as sides:
+                listings = [
+                    sides.create_task(_contents(side, folder, traits=bool(p.filters)))
+                    for side, folder in ((p.from_side, place.from_id), (p.to_side, place.to_id))
+                ]
+            from_items, to_items = (listing.result() for listing in listings)
             comparison = compare(from_items, to_items)
             left_out = await _left_out(p, named.get(place.number or 0, choice.NOWHERE), comparison.numbers)
             if left_out:
