@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from isthmus_lab.exchange.conditions.client import ControlError, replace
-from isthmus_lab.exchange.conditions.model import POLICIES, Delay, FaultPlan, Throttling
+from isthmus_lab.exchange.conditions.model import POLICIES, Delay, FaultPlan, Limits, Throttling
 from isthmus_lab.exchange.settings import ServerVersion
 from isthmus_lab.lab import Lab, LabError, LabOptions, Serving
 from isthmus_lab.program import Program, wait_ready
@@ -64,6 +64,24 @@ def up(
     item_time: Annotated[
         float | None, typer.Option("--item-time", min=0, help="Milliseconds for each item of it.", show_default="0")
     ] = None,
+    batch_seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--batch-seconds",
+            min=0.001,
+            help="How long the server works on a batch; items that are left then are refused.",
+            show_default="60",
+        ),
+    ] = None,
+    sync_state_changes: Annotated[
+        str | None,
+        typer.Option(
+            "--sync-state-changes",
+            metavar="NUMBER",
+            help="After how many changes of the mailbox a sync state has expired, or none.",
+            show_default="none",
+        ),
+    ] = None,
     throttling: Annotated[
         str | None,
         typer.Option(
@@ -83,7 +101,7 @@ def up(
     The first start in a folder makes the people and their mail; --people, --items, --seed and --at-work count only
     then. A server that dies is started again.
 
-    Called again while the lab runs, it changes what you name and leaves the rest as it is: faults, times and
+    Called again while the lab runs, it changes what you name and leaves the rest as it is: faults, times, limits and
     throttling in the running servers; for another version or logon the servers are started again.
 
     \b
@@ -95,6 +113,8 @@ def up(
       an old Exchange on a bad day
     isthmus lab up --faults none
       and the day gets better
+    isthmus lab up --batch-seconds 1 --sync-state-changes 1000
+      batches that end half-way, clients that have to begin anew
 
     A fault plan, for example (docs/lab-exchange.md has all of it):
 
@@ -115,6 +135,7 @@ def up(
         "faults": None if faults is None else _faults(faults),
         "delay": Delay.model_validate(now.conditions.delay.model_dump() | _named(delay)),
         "throttling": None if throttling is None else _policy(throttling, name),
+        "limits": _limits(now.conditions.limits, batch_seconds, sync_state_changes),
     }
     conditions = now.conditions.model_copy(update=_named(given))
     serving = Serving(name, conditions, now.authentication if logon is None else _ways(logon))
@@ -163,6 +184,15 @@ def _serving_file(folder: Path) -> Path:
 
 def _named(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _limits(now: Limits, batch_seconds: float | None, sync_state_changes: str | None) -> Limits:
+    given: dict[str, object] = _named({"batch_seconds": batch_seconds})
+    if sync_state_changes is not None:
+        if sync_state_changes != "none" and not sync_state_changes.isdecimal():
+            raise fail(f"--sync-state-changes takes a number of changes or none, not {sync_state_changes}", WRONG_INPUT)
+        given["sync_state_changes"] = None if sync_state_changes == "none" else int(sync_state_changes)
+    return now.model_copy(update=given)
 
 
 def _for_all(milliseconds: float | None) -> dict[str, float] | None:
@@ -233,7 +263,7 @@ def _change(lab: Lab, supervisor: Supervisor, programs: Sequence[Program], befor
             account = described["account"]
             authority = Path(described["ca_file"])
             replace(described["ews"], authority, account["user"], account["password"], serving.conditions)
-        console.print("The lab runs already; its faults, times and throttling are changed.")
+        console.print("The lab runs already; its faults, times, limits and throttling are changed.")
     else:  # the page that changes a running server asks for Basic
         for program in programs:
             if program.name.startswith("exchange-"):

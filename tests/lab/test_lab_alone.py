@@ -191,7 +191,20 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
         began = time.monotonic()
         assert ask().status_code == 200
         assert time.monotonic() - began >= 0.6
-        isthmus("lab", "up", *data, "--round-trip", "0", "--call-time", "0", "--item-time", "0")
+        # Batches that end half-way, and sync states that do not live long.
+        isthmus("lab", "up", *data, "--round-trip", "0", "--call-time", "0", "--batch-seconds", "0.4")
+        made = ask(drafts("In time", "Too late", "Never begun"))
+        codes = re.findall("ResponseCode>([^<]+)<", made.text)
+        assert codes == ["NoError", "ErrorTimeoutExpired", "ErrorBatchProcessingStopped"]
+        limits = ("--batch-seconds", "60", "--item-time", "0", "--sync-state-changes", "1")
+        assert "limits" in isthmus("lab", "up", *data, *limits)
+        [state] = re.findall(r"SyncState>([^<]+)<", ask(SYNC_DRAFTS.format("")).text)
+        on = SYNC_DRAFTS.format(f"<m:SyncState>{state}</m:SyncState>")
+        assert "NoError" in ask(on).text
+        assert ask(drafts("One", "Two")).status_code == 200
+        assert "ErrorInvalidSyncStateData" in ask(on).text
+        isthmus("lab", "up", *data, "--sync-state-changes", "none")
+        assert "NoError" in ask(on).text
 
         # What a running server cannot change is changed all the same.
         assert "started again as Exchange2016" in isthmus("lab", "up", *data, "--version", "2016", "--faults", "none")
@@ -213,6 +226,7 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
         (("--logon", "Basic,Digest"), "Basic and NTLM"),
         (("--faults", "nowhere.yaml"), "nowhere.yaml: No such file"),
         (("--throttling", "plan.yaml"), "max_cats"),
+        (("--sync-state-changes", "many"), "a number of changes or none"),
     ],
 )
 def test_what_cannot_be_meant_is_said(tmp_path: Path, options: tuple[str, str], says: str) -> None:

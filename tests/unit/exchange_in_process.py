@@ -12,6 +12,7 @@ from isthmus_lab.exchange.conditions.faults import Faults
 from isthmus_lab.exchange.conditions.model import FaultPlan
 from isthmus_lab.exchange.directory import Directory, Recipient
 from isthmus_lab.exchange.ews.answering import Answering
+from isthmus_lab.exchange.ews.arriving import whole
 from isthmus_lab.exchange.ews.call import Services
 from isthmus_lab.exchange.mail.transport import Transport
 from isthmus_lab.exchange.settings import Forest, Settings
@@ -80,7 +81,7 @@ class Answers:
 
     def ask(self, body: str) -> tuple[int, bytes]:
         try:
-            asked = self._answering.understand(self._caller, ENVELOPE.format(body).encode())
+            asked = self._answering.understand(self._caller, whole(ENVELOPE.format(body).encode()))
             pages.shorten(self._faults, asked.request, self._caller.smtp or "")
             return 200, b"".join(self._answering.answer(asked))
         except Exception as error:  # as the web server does

@@ -13,6 +13,7 @@ from isthmus_lab import schema
 from isthmus_lab.exchange.directory import Recipient
 from isthmus_lab.exchange.ews import since
 from isthmus_lab.exchange.ews.answering import Answering
+from isthmus_lab.exchange.ews.arriving import whole
 from isthmus_lab.exchange.ews.call import Services
 from isthmus_lab.exchange.ews.errors import EwsError
 from isthmus_lab.exchange.ews.versions import SCHEMAS, VERSIONS
@@ -66,7 +67,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         answering = Answering(Services(settings, unused, store, unused))
         header = "" if schema is None else f'<t:RequestServerVersion Version="{schema}"/>'
         try:
-            asked = answering.understand(anna, ENVELOPE.format(header=header, body=body).encode())
+            asked = answering.understand(anna, whole(ENVELOPE.format(header=header, body=body).encode()))
             return b"".join(answering.answer(asked)).decode()
         except EwsError as error:
             return error.code

@@ -18,7 +18,7 @@ from .busy import InEachMessage, busy
 from .delay import call_seconds, item_seconds, items_of
 from .faults import Faults
 from .line import drop, refusal, reset
-from .model import Conditions
+from .model import Conditions, Delay, Throttling
 from .watch import Watch
 
 _ON_THE_WAY: Final = ("reset", "drop-tls", "no-answer", "slow", "status", "error", "busy")
@@ -41,6 +41,11 @@ class Pressure:
         self.conditions = conditions
         self.faults = Faults(conditions.faults)
         self.budgets = Budgets(conditions.throttling)
+        self._calm = (conditions.faults.rules, conditions.delay, conditions.throttling) == ((), Delay(), Throttling())
+
+    def undisturbed(self) -> Watch | None:
+        """For a request that nothing can befall but the end of a batch's time; None when the conditions hold more."""
+        return Watch(self.faults, self.conditions.limits.batch_seconds) if self._calm else None
 
     async def carry(self, http: web.Request, asked: Asked, work: Work) -> list[bytes]:
         """The answer's pieces. Raises EwsError for a SOAP fault, Instead for what goes out in place of an answer."""

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..ews.errors import EwsError, EwsWarning
-from ..ews.names import Element, local
+from ..ews.names import Element, child, local
 from .faults import Faults, fits
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ class Watch:
             raise self._all
         if self._stopped:
             raise EwsWarning("ErrorBatchProcessingStopped", "Batch processing stopped.", [])
-        number, self.items = self.items, self.items + 1
+        self.items += 1
         if time.monotonic() + self.items * self._item_seconds > self._until:
             self._stopped = True
             raise EwsError("ErrorTimeoutExpired", "The operation timed out before it was complete.")
         for rule in self._rules:
-            described = _described(call, node, number)
+            described = _described(call, node)
             if described is None:
                 continue
             thing, subject, size = described
@@ -62,13 +62,12 @@ class Watch:
                     raise EwsError(rule.code, _WORDS.get(rule.code))
 
 
-def _described(call: Call, node: Element, number: int) -> tuple[str, str, int] | None:
+def _described(call: Call, node: Element) -> tuple[str, str, int] | None:
     """By what an item is known for good, its subject and size; None for what is no item or is not there."""
     if local(node) == "ItemId":
         mailbox, item = call.item(node, occurrences=True)
         [row] = mailbox.items.rows([item.entry])
         return None if row is None else (row.search_key.hex(), row.subject, row.size)
-    if number < len(call.request.blobs):
-        blob = call.request.blobs[number]
-        return hashlib.blake2b(blob, digest_size=16).hexdigest(), "", len(blob) * 3 // 4
-    return None
+    data = child(node, "Data")
+    content = None if data is None else call.request.contents.get(data)
+    return None if content is None else (hashlib.blake2b(content, digest_size=16).hexdigest(), "", len(content))

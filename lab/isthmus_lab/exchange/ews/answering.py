@@ -14,6 +14,7 @@ from ..logon.impersonation import impersonate
 from ..notifications.writing import as_exchange_writes
 from ..validation import Validation
 from . import operations
+from .arriving import Body
 from .call import OPERATIONS, Call, Services, Watch, as_ews_error, unwatched
 from .errors import EwsError
 from .names import Element, child, local, m
@@ -46,7 +47,7 @@ class Answering:
         self.validation.envelope("", envelope(self.version, m("Answer")))
         self.validation.envelope("", [envelope_of_stream(self.version, m("Answer"))])
 
-    def understand(self, logged_on: Recipient, body: bytes, routing: str | None = None) -> Asked:
+    def understand(self, logged_on: Recipient, body: Body, routing: str | None = None) -> Asked:
         """What is asked and as whom. Raises EwsError when it may not be asked here.
 
         ``routing`` is the HTTP header that chooses a mailbox of public folders.
@@ -54,7 +55,7 @@ class Answering:
         try:
             request, caller = replace(parse(body), routing=routing), logged_on
         except EwsError as error:
-            self.validation.refused("", [str(error)], body.decode("utf-8", "replace"))
+            self.validation.refused("", [str(error)], body.document.decode("utf-8", "replace"))
             raise
         if request.schema is not None and not self.version.knows(request.schema):
             raise EwsError("ErrorInvalidServerVersion")

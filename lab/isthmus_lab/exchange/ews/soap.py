@@ -1,25 +1,20 @@
 """The SOAP 1.1 envelope of EWS: read from a request's bytes, written around an answer.
 
 No document type, no entity and no network is ever followed. The base64 of uploaded items does not go through a
-document tree: :func:`lift` takes it out of the bytes first, so a request of 60 MB is parsed as one of a few kB.
+document tree: it was taken out of the bytes while they arrived, so a request of 60 MB is parsed as one of a few kB.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
-from typing import Final
 
 from lxml import etree
 
+from .arriving import Body
 from .errors import EwsError
 from .names import ERRORS, NSMAP, SOAP, TYPES, Element, child, elements, local
 from .versions import SCHEMAS, Version
-
-# Operations whose bulk is lifted out, and the element that holds it.
-_LIFTED: Final = {b"UploadItems": b"Data"}
-_SLASH: Final = ord("/")
 
 Answer = Element | list[bytes]
 """What an operation gives back: the response element, or its serialised pieces where the answer is large."""
@@ -29,7 +24,7 @@ Answer = Element | list[bytes]
 class Request:
     """A request out of its envelope.
 
-    ``blobs`` are the lifted texts in document order (their elements are empty in ``element``).
+    ``contents`` has what elements ``Data`` hold that are empty in ``element``, as it was decoded when it arrived.
     ``header`` has the header's elements, ``schema`` is the RequestServerVersion or None, ``impersonate`` is the name
     of the ConnectingSID element and its value; ``routing`` is the HTTP header X-PublicFolderMailbox.
     """
@@ -38,7 +33,7 @@ class Request:
     header: list[Element]
     schema: str | None
     impersonate: tuple[str, str] | None
-    blobs: list[memoryview]
+    contents: dict[Element, bytes]
     routing: str | None = None
 
     @property
@@ -47,31 +42,9 @@ class Request:
         return local(self.element)
 
 
-def lift(body: bytes, name: bytes) -> tuple[bytes, list[memoryview]]:
-    """Takes the text of every element called ``name`` out of the bytes: the rest, and the texts in document order.
-
-    Comments and CDATA could hide a tag: where there is one, nothing is taken out.
-    """
-    view, rest, texts = memoryview(body), [], []
-    kept, at = 0, body.find(b"<")
-    while at >= 0:
-        if body[at + 1 : at + 2] == b"!":
-            return body, []
-        end = body.find(b">", at)
-        closed = body[end - 1] == _SLASH
-        tag = next(iter(body[at + 1 : end - closed].split(None, 1)), b"")
-        following = body.find(b"<", end)
-        if tag and tag[0] != _SLASH and tag.rpartition(b":")[2] == name and following > 0:
-            rest.append(view[kept : end + 1])
-            texts.append(view[end + 1 : end + 1 if closed else following])
-            kept = end + 1 if closed else following
-        at = following
-    rest.append(view[kept:])
-    return b"".join(rest), texts
-
-
-def parse(body: bytes) -> Request:
+def parse(arrived: Body) -> Request:
     """Reads an envelope. Raises EwsError (a fault) for what is no SOAP request."""
+    body = arrived.document
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
             body = re.sub(r"^<\?.*?\?>", "", body.decode("utf-16"), flags=re.DOTALL).encode()
@@ -79,10 +52,6 @@ def parse(body: bytes) -> Request:
             raise EwsError("ErrorSchemaValidation", f"The request failed schema validation: {error}") from None
     if _begins_with_doctype(body):
         raise _doctype()
-    blobs: list[memoryview] = []
-    for operation, name in _LIFTED.items():
-        if operation in body[:8192]:
-            body, blobs = lift(body, name)
     # Comments and processing instructions say nothing in a request.
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
@@ -96,6 +65,8 @@ def parse(body: bytes) -> Request:
     content = elements(envelope.find(f"{{{SOAP}}}Body"))
     if envelope.tag != f"{{{SOAP}}}Envelope" or len(content) != 1:
         raise EwsError("ErrorSchemaValidation", "The request failed schema validation: no SOAP envelope with one body.")
+    holders = envelope.iter("{*}Data") if arrived.contents else ()
+    contents = {each: content for each, content in zip(holders, arrived.contents, strict=False) if content is not None}
     header = envelope.find(f"{{{SOAP}}}Header")
     schema, impersonate = None, None
     for each in elements(header):
@@ -108,7 +79,7 @@ def parse(body: bytes) -> Request:
             if not who:
                 raise EwsError("ErrorSchemaValidation", "ExchangeImpersonation names nobody in ConnectingSID.")
             impersonate = (local(who[0]), (who[0].text or "").strip())
-    return Request(content[0], elements(header), schema, impersonate, blobs)
+    return Request(content[0], elements(header), schema, impersonate, contents)
 
 
 def _begins_with_doctype(body: bytes) -> bool:
@@ -127,12 +98,6 @@ def _begins_with_doctype(body: bytes) -> bool:
 
 def _doctype() -> EwsError:
     return EwsError("ErrorSchemaValidation", "The request failed schema validation: document types are not allowed.")
-
-
-def inside(blob: memoryview) -> bytes:
-    """A lifted text as the bytes of its characters, character references resolved."""
-    raw = bytes(blob)
-    return html.unescape(raw.decode("ascii", "replace")).encode() if b"&" in raw else raw
 
 
 def envelope(version: Version, answer: Answer) -> list[bytes]:

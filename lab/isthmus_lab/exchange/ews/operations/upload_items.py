@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Iterator
 from functools import cache, partial
 
@@ -14,21 +13,19 @@ from ..call import Call, operation
 from ..errors import EwsError
 from ..ids import ObjectId, item_change_key, read_change_key
 from ..names import Element, child, flag
-from ..soap import Answer, inside
+from ..soap import Answer
 
 
 @operation
 def upload_items(call: Call) -> Answer:
     """Creates items, or replaces the content of existing ones."""
     items = call.children("Items")
-    # The streams were lifted out of the request, or, where that could not be done, are still in it.
-    blobs = dict(zip(items, call.request.blobs, strict=True)) if call.request.blobs else {}
     folder_named = cache(partial(call.folder_named, need=Rights.CREATE))
 
     def handle(node: Element) -> Iterator[bytes]:
         data, parent = child(node, "Data"), child(node, "ParentFolderId")
         assert data is not None and parent is not None
-        content = _content(blobs[node] if blobs else (data.text or "").encode())
+        content = _content(call, data)
         mailbox, folder = folder_named(parent.get("Id", ""))
         try:
             row = _upload(call, node, mailbox, folder.id, content)
@@ -41,15 +38,12 @@ def upload_items(call: Call) -> Answer:
         return call.answer_each_as_text(items, handle)
 
 
-def _content(written: bytes | memoryview) -> bytes:
-    try:
-        content = pybase64.b64decode(written, validate=True)
-    except binascii.Error:
+def _content(call: Call, data: Element) -> bytes:
+    content = call.request.contents.get(data)
+    if content is None:  # what is not plain base64 is still in the document
         try:
-            # Lines, blanks and character references are allowed in base64Binary, and rare.
-            characters = inside(written) if isinstance(written, memoryview) else written
-            content = pybase64.b64decode(b"".join(characters.split()), validate=True)
-        except binascii.Error as error:
+            content = pybase64.b64decode("".join((data.text or "").split()), validate=True)
+        except ValueError as error:
             raise EwsError("ErrorCorruptData", f"Data is no base64: {error}") from None
     if not content:
         raise EwsError("ErrorCorruptData", "Data is empty.")
