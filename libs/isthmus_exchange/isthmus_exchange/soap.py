@@ -20,10 +20,10 @@ _LONGEST_BACK_OFF = 600.0
 _DIGITS = re.compile(r"\d+")
 _DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LARGE = 256 * 1024
-_LARGE_TEXT = re.compile(rb">([A-Za-z0-9+/=]{%d,})</" % (_LARGE // 2))
-"""Base64 that is worth it; nothing else is that long without a blank."""
-_KEY = "large text: "
+_CONTENT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:Data|Content)(?: [^<>]*)?>")
+"""Begins an exported item, or the content of an attachment."""
+_LEAST = 256
+_KEY = "content: "
 _REFERENCE = re.compile(rb"&#(x[0-9A-Fa-f]+|[0-9]+);")
 
 
@@ -54,23 +54,29 @@ def envelope(body: Body, version: str, impersonate: str | None) -> Body:
 
 
 class Large(dict[str, memoryview]):
-    """Texts of an answer that are too large for a document: they stay where they were received. In the document their
-    elements have a key of this instead.
+    """Content in an answer: it stays where it was received, as it is nearly all of the answer, and a document would
+    copy it. In the document its elements have a key of this instead.
     """
 
     def lift(self, answer: bytes | bytearray) -> bytes | bytearray:
-        """The answer without its large texts."""
-        if len(answer) < _LARGE:
-            return answer
+        """The answer without its content."""
         view, kept = memoryview(answer), 0
         rest: list[bytes | memoryview] = []
-        for found in _LARGE_TEXT.finditer(answer):
-            start, end = found.span(1)
-            key = f"{_KEY}{len(self)}"
-            self[key] = view[start:end].toreadonly()
-            rest += view[kept:start], key.encode()
+        while found := _CONTENT.search(answer, kept):
+            start = found.end()
+            end = answer.find(b"<", start)
+            if end < 0:
+                break  # it was cut off
+            rest.append(view[kept:start])
+            # What is short costs nothing, and what has references or sections is for a parser to read.
+            if end - start >= _LEAST and answer.startswith(b"</", end) and answer.find(b"&", start, end) < 0:
+                key = f"{_KEY}{len(self)}"
+                self[key] = view[start:end].toreadonly()
+                rest.append(key.encode())
+            else:
+                rest.append(view[start:end])
             kept = end
-        return b"".join((*rest, view[kept:])) if rest else answer
+        return b"".join((*rest, view[kept:])) if self else answer
 
     def text(self, element: Element | None) -> Piece:
         """What is in an element, wherever it is; empty for none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import fields
 
 from asyncpg import Record
@@ -143,6 +143,8 @@ class DatabaseLedger:
             await self._intend(self._pool, change.intents)
         elif parts <= {"items", "unstage", "bytes_copied"}:
             await self._agree(self._pool, change)
+        elif parts <= {"stage", "sync_states"}:
+            await self._stage(self._pool, change.stage, change.sync_states)
         else:
             async with self._pool.acquire() as connection, connection.transaction():
                 await self._lease.hold(connection)
@@ -176,6 +178,13 @@ class DatabaseLedger:
             columns = _columns(map(_item_values, change.items), 11)
             await self._fenced(where, AGREE, *columns, done, change.bytes_copied)
 
+    async def _stage(
+        self, where: Pool | Connection, rows: Collection[Staged], sync_states: Mapping[int, str | None]
+    ) -> None:
+        if rows or sync_states:
+            columns = _columns(map(_staged_values, rows), 17)
+            await self._fenced(where, STAGE, *columns, list(sync_states), list(sync_states.values()))
+
     async def _fenced(self, where: Pool | Connection, statement: str, *values: object) -> Record:
         lease = self._lease
         row = await where.fetchrow(statement, lease.group, lease.partition, lease.epoch, self._pair, *values)
@@ -200,17 +209,11 @@ class DatabaseLedger:
                 self._pair,
                 lost,
             )
-        states = dict.fromkeys(change.reset_folders) | change.sync_states
         if change.removed_folders:
             await connection.execute(
                 "DELETE FROM folder WHERE pair_id = $1 AND number = ANY($2::integer[])",
                 self._pair,
                 change.removed_folders,
-            )
-        if states:
-            await connection.executemany(
-                "UPDATE folder SET sync_state = $3 WHERE pair_id = $1 AND number = $2",
-                [(self._pair, number, state) for number, state in states.items()],
             )
 
     async def _write_items(self, connection: Connection, change: LedgerChange) -> None:
@@ -221,8 +224,7 @@ class DatabaseLedger:
                 [pack(each) for each in change.forget],
             )
         await self._agree(connection, change)
-        if change.stage:
-            await connection.execute(STAGE, self._pair, *_columns(map(_staged_values, change.stage), 17))
+        await self._stage(connection, change.stage, dict.fromkeys(change.reset_folders) | change.sync_states)
         if change.intents:
             await self._intend(connection, change.intents)
         if change.resent:

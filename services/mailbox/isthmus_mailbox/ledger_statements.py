@@ -21,19 +21,6 @@ _INSTEAD = """ON CONFLICT (pair_id, source_id) DO UPDATE SET
         modified = excluded.modified, attempts = excluded.attempts, not_before = excluded.not_before,
         reason = excluded.reason, intent_action = excluded.intent_action, intent_until = excluded.intent_until,
         intent_moved = excluded.intent_moved, traits = excluded.traits, sequence = excluded.sequence"""
-STAGE = f"""
-    INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
-                      attempts, not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
-    SELECT $1, source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
-           not_before, reason, intent_action, intent_until, intent_moved, traits,
-           CASE WHEN sequence = 0 THEN nextval('work_sequence') ELSE sequence END
-    FROM unnest($2::bytea[], $3::integer[], $4::smallint[], $5::bytea[], $6::bigint[], $7::boolean[], $8::boolean[],
-                $9::bytea[], $10::text[], $11::integer[], $12::double precision[], $13::text[], $14::smallint[],
-                $15::double precision[], $16::bytea[], $17::text[], $18::bigint[])
-         AS new (source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
-                 not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
-    {_INSTEAD}
-"""  # noqa: S608
 DELETE_ALL = f"""
     WITH never_copied AS (
         DELETE FROM work WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
@@ -46,8 +33,28 @@ DELETE_ALL = f"""
     FROM item WHERE pair_id = $1 AND folder = $2
     {_INSTEAD}
 """  # noqa: S608
-# The two changes that an item takes on its way, each one statement that is fenced by itself: a transaction of several
+# The three changes that an item takes on its way, each one statement that is fenced by itself: a transaction of several
 # statements would be five to seven waits for the database instead of one.
+STAGE = f"""
+    WITH lease AS ({HOLD}), put AS (
+        INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
+                          attempts, not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
+        SELECT $4, source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
+               not_before, reason, intent_action, intent_until, intent_moved, traits,
+               CASE WHEN sequence = 0 THEN nextval('work_sequence') ELSE sequence END
+        FROM unnest($5::bytea[], $6::integer[], $7::smallint[], $8::bytea[], $9::bigint[], $10::boolean[],
+                    $11::boolean[], $12::bytea[], $13::text[], $14::integer[], $15::double precision[], $16::text[],
+                    $17::smallint[], $18::double precision[], $19::bytea[], $20::text[], $21::bigint[])
+             AS new (source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
+                     not_before, reason, intent_action, intent_until, intent_moved, traits, sequence), lease
+        {_INSTEAD}
+    ), told AS (
+        UPDATE folder SET sync_state = new.sync_state
+        FROM unnest($22::integer[], $23::text[]) AS new (number, sync_state), lease
+        WHERE folder.pair_id = $4 AND folder.number = new.number
+    )
+    SELECT EXISTS (SELECT FROM lease) AS held
+"""  # noqa: S608
 INTEND = f"""
     WITH lease AS ({HOLD}), done AS (
         UPDATE work SET intent_action = new.action, intent_until = new.until, intent_moved = new.moved

@@ -100,6 +100,8 @@ async def _answers(p: Pass, row: FolderRow, state: str | None) -> AsyncIterator[
 
 
 async def _staged(p: Pass, row: FolderRow, changes: Sequence[ItemChange]) -> LedgerChange:
+    if not changes:
+        return LedgerChange()
     ids = {change.id for change in changes}
     known, staged = await p.ledger.known(ids), await p.ledger.staged(ids)
     return staging.stage(row.number, changes, known, staged, p.from_side.now(), await choosing.chooser(p))

@@ -158,6 +158,8 @@ class _Builder:
         self._p = p
         self._rows = {row.number: row for row in rows}
         self._at = {row.number: row.to_id for row in rows if row.to_id is not None and row.to_id in present}
+        # Folders that both sides had already: written down with the next one, as another look would find the same.
+        self._found: list[FolderRow] = []
 
     async def carry_out(self, actions: list[FolderAction]) -> bool:
         """False when the tree is not what the plan took it for: look again."""
@@ -185,7 +187,7 @@ class _Builder:
             for row in self._rows.values()
             if not row.settled and not row.gone and row.number not in failed and row.to_id
         ]
-        await self._p.write(LedgerChange(folders=settled))
+        await self._p.write(LedgerChange(folders=[*self._found, *settled]))
         return True
 
     async def _do(self, action: FolderAction) -> bool:
@@ -193,7 +195,7 @@ class _Builder:
         to_side = self._p.to_side
         match action:
             case Adopt(number, to_id):
-                await self._place(number, to_id)
+                await self._place(number, to_id, found=True)
             case Create(number, parent, name, folder_class):
                 above = self._at.get(parent)
                 if above is None:
@@ -226,16 +228,21 @@ class _Builder:
             if self._rows[number].intent:
                 await self._put(replace(self._rows[number], intent=None))
 
-    async def _place(self, number: int, to_id: str) -> None:
+    async def _place(self, number: int, to_id: str, *, found: bool = False) -> None:
         """The folder has its counterpart. One that had another before has lost everything in that."""
         before = self._rows[number]
         replaced = before.to_id is not None and before.to_id != to_id
         row = replace(before, to_id=to_id, intent=None, sync_state=None if replaced else before.sync_state)
-        await self._put(row, reset=replaced)
+        if found and not replaced:
+            self._found.append(row)
+            self._rows[number] = row
+        else:
+            await self._put(row, reset=replaced)
         self._at[number] = to_id
 
     async def _put(self, row: FolderRow, *, reset: bool = False) -> None:
-        await self._p.write(LedgerChange(folders=[row], reset_folders=[row.number] if reset else []))
+        await self._p.write(LedgerChange(folders=[*self._found, row], reset_folders=[row.number] if reset else []))
+        self._found.clear()
         self._rows[row.number] = row
 
     def _number(self, to_id: str) -> int:
