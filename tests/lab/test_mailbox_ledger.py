@@ -60,7 +60,7 @@ class _Changes:
         luck = self._luck
         change = LedgerChange()
         if luck.random() < 0.3:
-            change.intents = [self._intended(row) for row in self._some(list(memory.staged_rows.values()))]
+            change.intents = {each: self._intent() for each in self._some(list(memory.staged_rows))}
         elif luck.random() < 0.4:
             change.items = [self._item(each) for each in self._some(_IDS)]
             change.unstage = self._some(_IDS)
@@ -81,10 +81,8 @@ class _Changes:
     def _some(self, of: list[T]) -> list[T]:
         return self._luck.sample(of, min(len(of), self._luck.randrange(5)))
 
-    def _intended(self, row: Staged) -> Staged:
-        return replace(
-            row, intent=self._luck.choice((None, Intent(Action.CREATE, 5.5), Intent(Action.MOVE, 7.0, "b2xk")))
-        )
+    def _intent(self) -> Intent | None:
+        return self._luck.choice((None, Intent(Action.CREATE, 5.5), Intent(Action.MOVE, 7.0, "b2xk")))
 
     def _item(self, from_id: str) -> ItemRow:
         luck = self._luck
@@ -153,7 +151,7 @@ async def test_a_worker_that_lost_a_mailbox_writes_nothing(pool: Pool) -> None:
     newer = await _owner(pool)
     item = ItemRow(_IDS[0], "dGFyZ2V0", 0, b"key", 5, False, False, "a2V5", "a2V5", "")
     for change in (
-        LedgerChange(intents=[replace(row, intent=Intent(Action.CREATE, 1.0))]),
+        LedgerChange(intents={row.from_id: Intent(Action.CREATE, 1.0)}),
         LedgerChange(items=[item], unstage=[_IDS[0]], bytes_copied=5),
         LedgerChange(stage=[replace(row, size=6)]),
     ):

@@ -121,9 +121,8 @@ class MemoryLedger:
             self.staged_rows.pop(from_id, None)
         for staged in change.stage:
             self._stage(staged)
-        for intended in change.intents:
-            before = self.staged_rows[intended.from_id]
-            self.staged_rows[intended.from_id] = replace(before, intent=intended.intent)
+        for from_id, intent in change.intents.items():
+            self.staged_rows[from_id] = replace(self.staged_rows[from_id], intent=intent)
         self.resent_keys |= set(change.resent)
 
     def _stage(self, row: Staged) -> None:

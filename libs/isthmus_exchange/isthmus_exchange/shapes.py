@@ -26,7 +26,7 @@ ITEM_SHAPE = (
     "</t:AdditionalProperties></m:ItemShape>"
 )
 _SEARCH_KEY, _SIZE, _FLAGS, _MODIFIED, _IS_ASSOCIATED, _CLASS = 0x300B, 0x0E08, 0x0E07, 0x3008, 0x67AA, 0x001A
-_EXTENDED_PROPERTY, _EXTENDED_FIELD, _VALUE = f"{T}ExtendedProperty", f"{T}ExtendedFieldURI", f"{T}Value"
+_ITEM_ID, _EXTENDED_PROPERTY = f"{T}ItemId", f"{T}ExtendedProperty"
 _READ, _ASSOCIATED = 0x1, 0x40
 """mfRead and mfFAI of PidTagMessageFlags, [MS-OXCMSG] 2.2.1.6."""
 
@@ -108,7 +108,7 @@ def read_item_id(element: Element | None) -> ItemId:
 
 def read_item(element: Element, told: dict[int, str] | None = None, *, traits: bool = False) -> Item:
     """An item that was asked for with item_shape, of whatever class; `told`: its extended properties, if read."""
-    identity = read_item_id(element.find(f"{T}ItemId"))
+    identity = read_item_id(next(element.iterchildren(_ITEM_ID), None))
     found = read_extended(element) if told is None else told
     flags = int(found.get(_FLAGS) or 0)
     return Item(
@@ -195,14 +195,9 @@ def read_extended(element: Element) -> dict[int, str]:
     found: dict[int, str] = {}
     # A walk, as looking each element up by a path takes ten times as long, and there are half a dozen an item.
     for each in element.iterchildren(_EXTENDED_PROPERTY):
-        tag = value = ""
-        for part in each:
-            if part.tag == _EXTENDED_FIELD:
-                tag = part.get("PropertyTag", "")
-            elif part.tag == _VALUE:
-                value = part.text or ""
-        if tag:
-            found[_number(tag)] = value
+        # The schema has them in this order: what it is, then its value.
+        if len(each) and (tag := each[0].get("PropertyTag")):
+            found[_number(tag)] = each[-1].text or ""
     return found
 
 

@@ -60,6 +60,8 @@ class Large(dict[str, memoryview]):
 
     def lift(self, answer: bytes | bytearray) -> bytes | bytearray:
         """The answer without its content."""
+        if b"Data>" not in answer and b"Content>" not in answer:
+            return answer
         view, kept = memoryview(answer), 0
         rest: list[bytes | memoryview] = []
         while found := _CONTENT.search(answer, kept):

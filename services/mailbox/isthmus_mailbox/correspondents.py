@@ -16,6 +16,9 @@ from isthmus_events.topics import MAILBOX_ADDRESSES
 from isthmus_exchange.stream_addresses import ItemAddress
 from isthmus_service import Pool
 
+_MOST_SEEN = 10_000
+"""Addresses that are recognised without a look at their domain."""
+
 
 class Correspondents:
     """Of one mailbox, for one pass."""
@@ -27,20 +30,24 @@ class Correspondents:
         self._pair_id = pair.id
         own = (*pair.source.smtp_addresses, *pair.target.smtp_addresses)
         self._domains = {_domain(address) for address in own}
+        self._seen: set[ItemAddress] = set()
         self._noted: set[tuple[str, str, bool]] = set()
 
     async def note(self, items: Iterable[set[ItemAddress]]) -> None:
         """Tell of the addresses in these items that were not told of before. Raises OwnershipLost."""
+        unseen = set[ItemAddress]().union(*items) - self._seen  # items of a mailbox name the same few people
         found = {
             (each.type, each.address.casefold(), bool(each.beside)): each
-            for addresses in items
-            for each in addresses
+            for each in unseen
             if each.type == "X500" or _domain(each.address) in self._domains
         }
         fresh = [found[key] for key in sorted(found) if key not in self._noted]
         if fresh:
             await self._write(fresh)
             self._noted.update(found)
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.clear()
+        self._seen |= unseen
 
     async def _write(self, fresh: list[ItemAddress]) -> None:
         # By key, so that two mailboxes that name the same people do not wait for each other in a circle.

@@ -166,11 +166,11 @@ class DatabaseLedger:
         if change.set_aside:
             await self._tell(connection, change.set_aside)
 
-    async def _intend(self, where: Pool | Connection, rows: Collection[Staged]) -> None:
-        columns = _columns(((pack(row.from_id), *_intent_values(row.intent)) for row in rows), 4)
+    async def _intend(self, where: Pool | Connection, intents: Mapping[str, Intent | None]) -> None:
+        columns = _columns(((pack(each), *_intent_values(intent)) for each, intent in intents.items()), 4)
         found = await self._fenced(where, INTEND, *columns)
-        if found["done"] != len(rows):
-            raise RuntimeError(f"intents for {len(rows)} items, of which {found['done']} are staged")
+        if found["done"] != len(intents):
+            raise RuntimeError(f"intents for {len(intents)} items, of which {found['done']} are staged")
 
     async def _agree(self, where: Pool | Connection, change: LedgerChange) -> None:
         if change.items or change.unstage or change.bytes_copied:

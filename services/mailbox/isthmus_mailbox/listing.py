@@ -33,7 +33,11 @@ async def follow(p: Pass) -> None:
 
     async def each() -> AsyncIterator[tuple[FolderRow, FolderMark | None]]:
         for row, mark in rows:
-            if row.sync_state is None or not p.marks.unchanged(row.number, mark):
+            if row.sync_state is None:
+                needless = row.number not in lost and p.marks.empty(mark)
+            else:
+                needless = p.marks.unchanged(row.number, mark)
+            if not needless:
                 await p.breathe()
                 yield row, mark
 

@@ -22,6 +22,8 @@ class Marks:
     # Hashes only: a worker keeps those of thousands of mailboxes.
     _listed: dict[int, int] = field(default_factory=dict)
     _swept_at: float = float("-inf")
+    # Since the last sweep it is enough that a mark calls a folder empty.
+    _trusting: bool = False
     # What surrounds the mail is to be looked at.
     around_due: bool = True
     # Roles of the tops of the trees that both sides have; None: to be seen.
@@ -33,6 +35,9 @@ class Marks:
     def sweep(self, now: float, *, wanted: bool) -> None:
         """Forget every mark when somebody wants that, or when it is time (`now` in seconds)."""
         if wanted or self.sweep_due(now):
+            # The first look at a mailbox, or at thousands of them after a restart, is not the one that everything
+            # hangs on: the next sweep asks every folder.
+            self._trusting = not wanted and self._swept_at < 0
             self._listed.clear()
             self.around_due = True
             self._swept_at = now
@@ -48,6 +53,10 @@ class Marks:
     def unchanged(self, folder: int, mark: FolderMark | None) -> bool:
         """The folder is as it was when it was last listed."""
         return mark is not None and self._listed.get(folder) == hash(mark)
+
+    def empty(self, mark: FolderMark | None) -> bool:
+        """The folder, which was never listed, need not be: there is nothing in it."""
+        return self._trusting and mark is not None and (mark.total, mark.associated) == ("0", "0")
 
     def listed(self, folder: int, mark: FolderMark | None, told_at: float) -> None:
         """The folder was listed to its end after a server whose clock said `told_at` had told the mark."""

@@ -30,9 +30,7 @@ async def move(p: Pass, found: list[Move]) -> None:
 
 async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
     async def announce(until: float) -> None:
-        intents = [
-            replace(each.arrived, intent=Intent(Action.MOVE, until, moved_from=each.row.from_id)) for each in batch
-        ]
+        intents = {each.arrived.from_id: Intent(Action.MOVE, until, moved_from=each.row.from_id) for each in batch}
         await p.write(LedgerChange(intents=intents))
 
     try:
@@ -41,7 +39,7 @@ async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
         p.doubt = True
         return
     except NOT_DONE:
-        await p.write(LedgerChange(intents=[each.arrived for each in batch]))
+        await p.write(LedgerChange(intents=dict.fromkeys(each.arrived.from_id for each in batch)))
         raise
     change = LedgerChange()
     for each, answer in zip(batch, answers, strict=True):

@@ -54,7 +54,11 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
     """The server's answers for the items of the batch. None at all (an empty list): it is in doubt."""
 
     async def announce(until: float) -> None:
-        await p.write(LedgerChange(intents=[_intended(each, until) for each in batch]))
+        intents = {each: Intent(each, until) for each in Action}
+        await p.write(LedgerChange(intents={each.staged.from_id: intents[_action(each)] for each in batch}))
+
+    async def withdraw() -> None:
+        await p.write(LedgerChange(intents=dict.fromkeys(each.staged.from_id for each in batch)))
 
     attempt = 0
     while True:
@@ -67,18 +71,18 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
             return []
         except ServerBusyError:
             # Nothing happened, and the budget waits for as long as the server asks before it lets the next one go.
-            await p.write(LedgerChange(intents=[each.staged for each in batch]))
+            await withdraw()
             if attempt == _BUSY_ATTEMPTS:
                 raise
         except NOT_DONE:
-            await p.write(LedgerChange(intents=[each.staged for each in batch]))
+            await withdraw()
             raise
 
 
-def _intended(each: Copy, until: float) -> Staged:
-    by_stream = Action.UPDATE if each.over else Action.CREATE
-    action = by_stream if each.way is Way.STREAM else Action.MAKE
-    return replace(each.staged, intent=Intent(action, until))
+def _action(each: Copy) -> Action:
+    if each.way is not Way.STREAM:
+        return Action.MAKE
+    return Action.UPDATE if each.over else Action.CREATE
 
 
 def record(p: Pass, change: LedgerChange, each: Copy, answer: ItemId | EwsError) -> None:

@@ -12,6 +12,8 @@ from ..soap import Element, Large, check
 from ..values import Exported
 from .operation import SMALL_BYTES, Operation
 
+_ITEM_ID, _DATA = f"{M}ItemId", f"{M}Data"
+
 LIMIT = 100
 """Items that a request should ask for, at most."""
 
@@ -38,11 +40,12 @@ class ExportItems(Operation["list[Exported | EwsError]"]):
 
     def answer_with(self, messages: Sequence[Element], large: Large) -> list[Exported | EwsError]:
         return [
-            check(message) or Exported(asked, large.text(message.find(f"{M}Data")), _change_key(message))
+            check(message) or _exported(asked, message, large)
             for asked, message in zip(self.ids, messages, strict=True)
         ]
 
 
-def _change_key(message: Element) -> str:
-    told = message.find(f"{M}ItemId")
-    return "" if told is None else told.get("ChangeKey", "")
+def _exported(asked: str, message: Element, large: Large) -> Exported:
+    told = next(message.iterchildren(_ITEM_ID), None)
+    data = large.text(next(message.iterchildren(_DATA), None))
+    return Exported(asked, data, "" if told is None else told.get("ChangeKey", ""))

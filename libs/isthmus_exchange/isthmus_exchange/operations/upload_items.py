@@ -13,6 +13,8 @@ from ..soap import Element, attribute, check
 from ..values import ItemId, Upload
 from .operation import SMALL_BYTES, Operation
 
+_ITEM_ID = f"{M}ItemId"
+
 
 @dataclass(frozen=True)
 class UploadItems(Operation["list[ItemId | EwsError]"]):
@@ -46,4 +48,4 @@ class UploadItems(Operation["list[ItemId | EwsError]"]):
         return pieces
 
     def answer(self, messages: Sequence[Element]) -> list[ItemId | EwsError]:
-        return [check(message) or read_item_id(message.find(f"{M}ItemId")) for message in messages]
+        return [check(message) or read_item_id(next(message.iterchildren(_ITEM_ID), None)) for message in messages]

@@ -165,8 +165,8 @@ class LedgerChange:
     items: list[ItemRow] = field(default_factory=list)
     unstage: list[str] = field(default_factory=list)
     stage: list[Staged] = field(default_factory=list)
-    # Staged rows that are as they were but for their intent, which they have or have no more.
-    intents: list[Staged] = field(default_factory=list)
+    # By from id: the intent that a staged row has now, or None where it has none any more.
+    intents: dict[str, Intent | None] = field(default_factory=dict)
     # Folder and search key of uploads that were taken for lost and are made again.
     resent: list[tuple[int, bytes]] = field(default_factory=list)
     # What this change is in the pass's counts.
