@@ -57,6 +57,16 @@ def test_base64_in_lines_is_read_too() -> None:
     assert stream_addresses("\r\n".join(textwrap.wrap(packed(item()), 76))) == FOUND
 
 
+def test_an_attached_message_names_people_and_a_file_does_not() -> None:
+    bag, name = item(), fasttransfer.encode(Bag({tags.PidTagSenderEmailAddress: "/o=First/cn=File"}))
+    file = Attachment({tags.PidTagAttachDataBinary: name})
+    bag.attachments = [file]
+    assert stream_addresses(packed(bag)) == FOUND
+    message = Attachment({}, Bag({tags.PidTagSenderEmailAddress: "/o=First/cn=Attached"}))
+    bag.attachments = [file, message]
+    assert stream_addresses(packed(bag)) >= FOUND | {ItemAddress("X500", "/o=First/cn=Attached")}
+
+
 def test_what_lies_behind_the_first_megabyte_is_not_looked_at() -> None:
     bag = item()
     bag.attachments = [Attachment({tags.PidTagAttachDataBinary: bytes(range(256)) * 8000})]

@@ -23,7 +23,8 @@ LOOKED_AT = 1 << 20
 """Characters of base64 of each item: sender, recipients and most bodies; attachments come behind them."""
 
 _LONGEST = 2 * 1024
-_RECIPIENT = re.compile(rb"\x03\x00\x03\x40")  # the marker StartRecip, 0x40030003
+_ATTACHMENT = b"\x03\x00\x00\x40"  # the marker NewAttach, 0x40000003
+_PARTY = re.compile(rb"\x03\x00[\x01\x03]\x40")  # StartEmbed, 0x40010003, and StartRecip, 0x40030003
 _ADDRESSES = {  # PidTag…EmailAddress: whose address the property is
     b"\x1f\x0c": "sender",  # Sender, 0x0C1F
     b"\x65\x00": "author",  # SentRepresenting, 0x0065: also the organiser of a meeting
@@ -55,7 +56,7 @@ class ItemAddress(NamedTuple):
 
 def stream_addresses(data: Piece) -> set[ItemAddress]:
     """What an item names as senders, recipients, attendees and on contact cards. `data`: as ExportItems gave it."""
-    return item_addresses(_parties(_bytes(data)))
+    return item_addresses(_parties(_message(_bytes(data))))
 
 
 def item_addresses(parties: Iterable[tuple[str, str]]) -> set[ItemAddress]:
@@ -93,16 +94,21 @@ def _bytes(data: Piece) -> bytes:
     return b""
 
 
+def _message(stream: bytes) -> bytes:
+    """The stream without attachments, which come behind the recipients, when none of them is a message."""
+    attached = stream.find(_ATTACHMENT)
+    return stream if attached < 0 or _PARTY.search(stream, attached) else stream[:attached]
+
+
 def _parties(stream: bytes) -> set[tuple[str, str]]:
     """Address and SMTP address of each party; either may be empty, or no address."""
-    recipients = [marker.end() for marker in _RECIPIENT.finditer(stream)]
+    markers = [marker.end() for marker in _PARTY.finditer(stream)]
     parties: dict[tuple[str, int], list[str]] = {}
     for place in _TEXT.finditer(stream):
         if (text := _text(stream, place.end())) is not None:
             tag = place[1]
             who = _ADDRESSES.get(tag) or _BESIDE[tag]
-            number = bisect(recipients, place.start()) if who == "recipient" else 0
-            parties.setdefault((who, number), ["", ""])[tag in _BESIDE] = text
+            parties.setdefault((who, bisect(markers, place.start())), ["", ""])[tag in _BESIDE] = text
     cards = ((_text(stream, place.end()) or "", "") for place in _CARD.finditer(stream))
     return {*map(_pair, parties.values()), *cards}
 

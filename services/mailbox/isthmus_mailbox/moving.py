@@ -30,7 +30,9 @@ async def move(p: Pass, found: list[Move]) -> None:
 
 async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
     async def announce(until: float) -> None:
-        intents = {each.arrived.from_id: Intent(Action.MOVE, until, moved_from=each.row.from_id) for each in batch}
+        intents: dict[str, Intent | None] = {
+            each.arrived.from_id: Intent(Action.MOVE, until, moved_from=each.row.from_id) for each in batch
+        }
         await p.write(LedgerChange(intents=intents))
 
     try:
