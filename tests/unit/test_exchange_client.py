@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from isthmus_exchange.client import Client, Mailbox
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, ServerBusyError, TransientError
-from isthmus_exchange.operations import DeleteItems, ExportItems, UploadItems
+from isthmus_exchange.operations import DeleteItems, ExportItems, GetMime, UploadItems
 from isthmus_exchange.values import Exported, Upload
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -170,6 +170,24 @@ async def test_who_asks_and_for_whom() -> None:
     assert request.headers["X-AnchorMailbox"] == "anna@alpha.example"
     assert request.headers["Authorization"].startswith("Basic ")
     assert request.headers["Accept-Encoding"] == "gzip"
+
+
+async def test_a_large_mail_is_read_whole() -> None:
+    content = random.Random(2).randbytes(700_000)
+    mail = (
+        f"<m:Items><t:Message><t:MimeContent>{base64.b64encode(content).decode()}</t:MimeContent></t:Message></m:Items>"
+    )
+    answer = _DELETED.replace("DeleteItem", "GetItem").replace("</m:ResponseCode>", f"</m:ResponseCode>{mail}")
+    async with server(says(answer)) as mailbox:
+        assert await mailbox.call(GetMime("a")) == content
+
+
+async def test_content_with_references_is_left_to_the_parser() -> None:
+    answer = _EXPORTED.replace("QUJD", f"{'QUJD' * 100}&#61;")
+    async with server(says(answer)) as mailbox:
+        (exported,) = await mailbox.call(_EXPORT)
+        assert isinstance(exported, Exported)
+        assert exported.data == "QUJD" * 100 + "="
 
 
 async def test_what_is_large_is_held_once_and_sent_as_it_came() -> None:

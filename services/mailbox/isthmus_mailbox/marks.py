@@ -1,7 +1,7 @@
 """Which folders of a mailbox need not be asked, because nothing in them changed since they were.
 
 One FindFolder tells the marks of a whole tree, so a pass over an unchanged mailbox asks no single folder. Kept by a
-worker for as long as it runs: one that starts asks every folder once.
+worker for as long as it runs: one that starts asks every folder once that holds anything.
 """
 
 from __future__ import annotations
