@@ -23,12 +23,14 @@ async def bring(p: Pass, news: News) -> bool:
     await doubts.settle_folders(p)
     await doubts.settle_items(p)
     await choosing.follow(p)
-    rows = {row.from_id: row for row in await p.folders() if row.to_id and row.sync_state and not row.gone}
+    rows = {row.from_id: row for row in await p.folders() if row.to_id and not row.gone}
     named = [rows[folder] for folder in news.folders if folder in rows]
     p.to_folders = {row.number: row.to_id for row in rows.values() if row.to_id}
+    unlisted = {row.number for row in named if row.sync_state is None}
+    lost = unlisted & await p.ledger.filled() if unlisted else unlisted
     for row in named:
         await p.breathe()
-        await listing.follow_folder(p, row)
+        await listing.follow_folder(p, row, lost=row.number in lost)
     await working.bring(p)
     # Of what left a folder it shows only in all folders together whether it was moved.
     complete = len(named) == len(news.folders) and not await p.ledger.next_work(Work.DELETE, 0, p.due, 1)
