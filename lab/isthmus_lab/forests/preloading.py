@@ -1,8 +1,10 @@
-"""Small libraries in C that are loaded into Samba before its own; made once a forest, where there is a compiler."""
+"""Small libraries in C that are loaded into Samba before its own; made once a forest, where there is a compiler, and anew
+when their source changed."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 import subprocess
 from importlib.resources import files
@@ -30,10 +32,10 @@ def preloaded(folder: Path) -> dict[str, str]:
 
 
 def _made(name: str, folder: Path, compiler: str) -> Path:
-    library = folder / f"{name}.so"
+    source = files("isthmus_lab.forests").joinpath(f"{name}.c")
+    library = folder / f"{name}-{hashlib.sha256(source.read_bytes()).hexdigest()[:8]}.so"
     if not library.exists():
         draft = library.with_suffix(".new")
-        source = files("isthmus_lab.forests").joinpath(f"{name}.c")
         subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", str(draft), str(source), "-ldl"], check=True)
         draft.rename(library)
     return library
