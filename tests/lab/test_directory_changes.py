@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
 from isthmus_directory import Bookmark, BookmarkUnusable, Forest, WriteRefused, changes, create, here, modify, notify
 from isthmus_directory import read_guids as read
 from isthmus_project import Project
-from isthmus_sync.directory import Modification
+from isthmus_sync.directory import DirectoryObject, Modification
 from isthmus_sync.directory.creation import Creation
 from isthmus_sync.directory.objects import as_values
 
@@ -83,7 +84,9 @@ async def test_writes_are_exact_repeatable_and_refused_with_a_reason(directories
             "proxyAddresses": as_values([f"SMTP:a@{beta.domain}", f"smtp:b@{beta.domain}"]),
         }
         new = Creation(f'CN=Quote \\" and \\#,{beta.unit}', "user", attributes, enabled=True)
-        guid = (await create(forest, new, [])).guid
+        [made] = await create(forest, [new], [])
+        assert isinstance(made, DirectoryObject)
+        guid = made.guid
         # Values that differ only in case are the same to the directory: the old one must go first.
         change = Modification(
             "proxyAddresses", as_values(f"SMTP:a@{beta.domain}"), as_values(f"smtp:a@{beta.domain}"), whole=False
@@ -93,7 +96,8 @@ async def test_writes_are_exact_repeatable_and_refused_with_a_reason(directories
         [obj] = await read(forest, [guid], [*ATTRIBUTES, "userAccountControl"])
         assert sorted(obj.texts("proxyAddresses")) == [f"smtp:a@{beta.domain}", f"smtp:b@{beta.domain}"]
         assert obj.number("userAccountControl") == 512
-        with pytest.raises(WriteRefused, match=r"cannot create CN=Quote.*another object has this name"):
-            await create(forest, new, [])
+        [refused] = await create(forest, [new], [])
+        assert isinstance(refused, WriteRefused)
+        assert re.search(r"cannot create CN=Quote.*another object has this name", str(refused))
         with pytest.raises(WriteRefused, match="cannot change"):
             await modify(forest, guid, new.dn, [Modification("noSuchAttribute", (), (b"x",), whole=True)])

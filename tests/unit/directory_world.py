@@ -19,7 +19,9 @@ from isthmus_sync.directory import (
     compare,
     decide,
     handed_over,
+    in_order,
     unaddressed,
+    with_links,
 )
 from isthmus_sync.directory.attributes import BACK_LINKS
 from isthmus_sync.directory.echoes import consequential, leads_on
@@ -129,17 +131,17 @@ class World:
         self.anew = any(pair.merged != merged.get(pair.id, ()) for pair in found.around.twins)
         self.last, around, writes = found, found.around, 0
         decisions = []
-        for decision in found.decisions:
-            if decision.creation is not None:
-                writes += self._written()
-                new = guid(f"new/{decision.pair.id.hex()}")
-                attributes = {name.lower(): values for name, values in decision.creation.attributes.items()}
-                attributes["objectclass"] = (b"top", decision.creation.object_class.encode())
-                obj = _with_database(DirectoryObject(new, decision.creation.dn, attributes))
-                self.put(Side.TARGET, obj)
-                around.target.put(obj)
-                around.target.drop(decision.pair.id)
-                around.twins.put(replace(decision.pair, target_guid=new))
+        for decision in in_order([d for d in found.decisions if d.creation is not None], around):
+            writes += self._written()
+            creation, new = with_links(decision, around), guid(f"new/{decision.pair.id.hex()}")
+            attributes = {name.lower(): values for name, values in creation.attributes.items()}
+            attributes["objectclass"] = (b"top", creation.object_class.encode())
+            links = {name.lower(): named for name, named in creation.links.items()}
+            obj = _with_database(DirectoryObject(new, creation.dn, attributes, links))
+            self.put(Side.TARGET, obj)
+            around.target.put(obj)
+            around.target.drop(decision.pair.id)
+            around.twins.put(replace(decision.pair, target_guid=new))
         for decision in found.decisions:
             pair = around.twins.by_id(decision.pair.id) or decision.pair
             decisions.append(decide(pair, decision.source, around.target.get(pair.target_guid), around))

@@ -1,5 +1,5 @@
-"""Small libraries in C that are loaded into Samba before its own; made once a forest, where there is a compiler, and anew
-when their source changed."""
+"""Small libraries in C that are loaded into Samba before its own; made once a forest, where there is a compiler, and
+anew when their source changed."""
 
 from __future__ import annotations
 

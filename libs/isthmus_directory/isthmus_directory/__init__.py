@@ -25,7 +25,7 @@ from isthmus_directory.notification import notify
 from isthmus_directory.plan import DirectoryPlan, Memory, PlannedChange, PlannedObject, plan_directory, plan_of
 from isthmus_directory.reading import read_all, read_guids, read_where
 from isthmus_directory.survey import Reading, Survey, collection_members, read_forest, reading, survey
-from isthmus_directory.writing import bring_back, create, delete, modify
+from isthmus_directory.writing import bring_back, create, delete, modify, modify_each
 
 __all__ = [
     "Bookmark",
@@ -54,6 +54,7 @@ __all__ = [
     "filters",
     "here",
     "modify",
+    "modify_each",
     "notify",
     "plan_directory",
     "plan_of",

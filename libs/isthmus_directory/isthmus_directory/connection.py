@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import ssl
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from isthmus_project import Organisation
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10, 120
@@ -49,6 +51,7 @@ class Forest:
         self.log = structlog.get_logger("directory").bind(forest=self.name)
         self._directory = organisation.directory
         self._secrets_dir = secrets_dir
+        self._connections = connections
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix=f"ldap-{self.name}")
         self._mine = threading.local()
         self._open: set[ldap3.Connection] = set()
@@ -78,6 +81,40 @@ class Forest:
         Raises DirectoryUnavailable or DirectoryRefused.
         """
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._work, work, repeat)
+
+    async def run_each(
+        self, work: Callable[[ldap3.Connection, Item], T], items: Sequence[Item], *, repeat: bool = True
+    ) -> list[T]:
+        """`work` for every item, each connection taking the next one as soon as it is free: the domain controller is
+        never without work while the threads and the loop tell each other things.
+
+        Raises what `run` raises once what was under way has ended; nothing more is begun then.
+        """
+        waiting = deque(enumerate(items))
+        answers: dict[int, T] = {}
+
+        def some() -> None:
+            while waiting:
+                try:
+                    number, item = waiting.popleft()
+                except IndexError:
+                    return  # another connection was quicker
+                try:
+                    answers[number] = self._work(lambda connection, item=item: work(connection, item), repeat)  # type: ignore[misc]
+                except BaseException:
+                    waiting.clear()
+                    raise
+
+        loop = asyncio.get_running_loop()
+        threads = [loop.run_in_executor(self._threads, some) for _ in range(min(self._connections, len(items)))]
+        try:
+            ended = await asyncio.gather(*threads, return_exceptions=True)
+        finally:
+            waiting.clear()  # whoever is cancelled begins nothing more
+        for error in ended:
+            if error is not None:
+                raise error
+        return [answers[number] for number in range(len(items))]
 
     def _work(self, work: Callable[[ldap3.Connection], T], repeat: bool) -> T:
         fresh = getattr(self._mine, "connection", None) is None

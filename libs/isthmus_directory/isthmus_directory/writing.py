@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -47,16 +49,33 @@ _REMEDIES = {
 
 
 async def create(
-    forest: Forest, creation: Creation, attributes: Sequence[str], attribute_ids: Mapping[int, str] | None = None
-) -> DirectoryObject:
-    """Create an object and return it with these attributes, as the directory has it (`attribute_ids` as in `search`).
-    Raises WriteRefused, DirectoryUnavailable.
+    forest: Forest,
+    creations: Sequence[Creation],
+    attributes: Sequence[str],
+    attribute_ids: Mapping[int, str] | None = None,
+) -> list[DirectoryObject | WriteRefused]:
+    """Create objects; returns for each the object with these attributes, as the directory has it (`attribute_ids` as in
+    `search`), or why the directory refused it. What is refused with links is made without them: links are set later as
+    well as they can be. Raises DirectoryUnavailable.
 
     An account that its owner may use gets a random password that nobody knows, which is how it can be enabled at
     once: a mailbox of a disabled account is not opened by Exchange for its owner. Without an encrypted connection
     Active Directory takes no password, and the account stays disabled.
     """
+    # Not repeated on a broken connection: the first attempt may have taken effect, and the next run finds that out.
+    made = await forest.run_each(partial(_add, forest), creations, repeat=False)
+    refused = [number for number, error in enumerate(made) if error is not None and creations[number].links]
+    without = [replace(creations[number], links={}) for number in refused]
+    for number, error in zip(refused, await forest.run_each(partial(_add, forest), without, repeat=False), strict=True):
+        made[number] = error
+    there = [creation.dn for creation, error in zip(creations, made, strict=True) if error is None]
+    objects = iter(await read_new(forest, there, attributes, attribute_ids))
+    return [error or next(objects) for error in made]
+
+
+def _add(forest: Forest, connection: ldap3.Connection, creation: Creation) -> WriteRefused | None:
     held: dict[str, list[bytes]] = {name: list(values) for name, values in creation.attributes.items()}
+    held |= {name: [wire_value(link) for link in links] for name, links in creation.links.items()}
     if creation.object_class == "user":
         if creation.enabled and forest.encrypted:
             held["userAccountControl"] = [b"%d" % _NORMAL_ACCOUNT]
@@ -64,12 +83,10 @@ async def create(
         else:
             held["userAccountControl"] = [b"%d" % (_NORMAL_ACCOUNT | _DISABLED)]
 
-    def work(connection: ldap3.Connection) -> DirectoryObject:
+    def work(connection: ldap3.Connection) -> None:
         connection.add(creation.dn, [creation.object_class], held)
-        return read_new(connection, creation.dn, attributes, attribute_ids)
 
-    # Not repeated on a broken connection: the first attempt may have taken effect, and the next run finds that out.
-    return await forest.run(_refusing(forest, "create", creation.dn, work), repeat=False)
+    return _refusal(_refusing(forest, "create", creation.dn, work), connection)
 
 
 async def modify(forest: Forest, guid: bytes, dn: str, modifications: Iterable[Modification]) -> None:
@@ -77,15 +94,27 @@ async def modify(forest: Forest, guid: bytes, dn: str, modifications: Iterable[M
 
     Raises WriteRefused, DirectoryUnavailable. Safe to repeat.
     """
-    changes = list(modifications)
+    [refused] = await modify_each(forest, [(guid, dn, tuple(modifications))])
+    if refused is not None:
+        raise refused
 
-    def work(connection: ldap3.Connection) -> None:
-        for portion in _portions(changes):
-            controls = [build_control(_PERMISSIVE_MODIFY, False, None)]
-            name = f"<GUID={UUID(bytes_le=guid)}>"
-            connection.modify(name, portion, controls=controls)
 
-    await forest.run(_refusing(forest, "change", dn, work))
+async def modify_each(
+    forest: Forest, changes: Sequence[tuple[bytes, str, Sequence[Modification]]]
+) -> list[WriteRefused | None]:
+    """Change many objects, each as `modify` does; returns for each why it was refused. Raises DirectoryUnavailable."""
+
+    def work(connection: ldap3.Connection, change: tuple[bytes, str, Sequence[Modification]]) -> WriteRefused | None:
+        guid, dn, modifications = change
+        controls, name = [build_control(_PERMISSIVE_MODIFY, False, None)], f"<GUID={UUID(bytes_le=guid)}>"
+
+        def write(connection: ldap3.Connection) -> None:
+            for portion in _portions(modifications):
+                connection.modify(name, portion, controls=controls)
+
+        return _refusal(_refusing(forest, "change", dn, write), connection)
+
+    return await forest.run_each(work, changes)
 
 
 async def delete(forest: Forest, guid: bytes, dn: str) -> None:
@@ -150,7 +179,16 @@ def _refusing(
     return careful
 
 
-def _portions(changes: list[Modification]) -> Iterator[dict[str, _Steps]]:
+def _refusal(work: Callable[[ldap3.Connection], None], connection: ldap3.Connection) -> WriteRefused | None:
+    """Do it; returns why it was refused."""
+    try:
+        work(connection)
+    except WriteRefused as error:
+        return error
+    return None
+
+
+def _portions(changes: Iterable[Modification]) -> Iterator[dict[str, _Steps]]:
     """The changes as ldap3 takes them, the first request with everything but the values that are too many for one."""
     first: dict[str, _Steps] = {}
     later: list[dict[str, _Steps]] = []

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
-from isthmus_directory import Forest, Reading, WriteRefused, create, modify, read_guids
+from isthmus_directory import Forest, Reading, WriteRefused, create, modify, modify_each, read_guids
 from isthmus_sync.directory import (
     Agreed,
     Decision,
@@ -24,10 +24,14 @@ from isthmus_sync.directory import (
     applied,
     collection_of,
     decide,
+    in_order,
+    with_links,
 )
+from isthmus_sync.directory.creation import Creation
+from isthmus_sync.directory.difference import Value
 from isthmus_sync.directory.echoes import Echoes, consequential, leads_on
 from isthmus_sync.directory.pairs import fingerprint
-from isthmus_sync.directory.reasons import reason
+from isthmus_sync.directory.reasons import reasons
 from isthmus_sync.directory.recipients import made_for
 
 from isthmus_dirsync import journal, metrics, records, telling
@@ -100,16 +104,18 @@ class Carrier:
         around: Surroundings,
         members: Mapping[str, frozenset[bytes]],
     ) -> bool:
-        """Carry out decisions, in the order: create, then change, so that links find what they name.
+        """Carry out decisions: create what is new and change what that leads to, portion by portion, each object after
+        those that it names; then change the rest, which names what is there by then.
 
         Returns whether anything was created. Raises DirectoryUnavailable when a forest goes away in between.
         """
-        created = [decision for decision in decisions if decision.creation is not None]
+        created = in_order([decision for decision in decisions if decision.creation is not None], around)
+        waiting: list[Decision] = []
         own: set[bytes] = set()
         failed: dict[bytes, str] = {}
 
         def anew(decision: Decision) -> Decision:
-            """Only now, when all that are created exist, are links and the source's side decided."""
+            """Only now, when what it names exists, are links and the source's side decided."""
             if decision.creation is None:
                 held = decision.held and own
                 return decide(decision.pair, decision.source, decision.target, around) if held else decision
@@ -118,7 +124,12 @@ class Carrier:
             return decide(pair, decision.source, around.target.get(pair.target_guid), around)
 
         async def create_some(portion: Sequence[Decision]) -> None:
-            own.update(decision.pair.id for decision in await self._create(portion, around, failed))
+            made = await self._create(portion, around, failed)
+            own.update(decision.pair.id for decision in made)
+            now = [anew(decision) for decision in made]
+            # Who names somebody that is still to come is decided about once more, and written to once.
+            waiting.extend(decision for decision in now if decision.held)
+            await self._change([decision for decision in now if not decision.held], known, own, members)
 
         async def change_some(portion: Sequence[Decision]) -> None:
             await self._change([anew(decision) for decision in portion], known, own, members)
@@ -127,58 +138,47 @@ class Carrier:
             await self._note_failures(portion, known, failed)
 
         await in_portions(create_some, created)
-        made = [decision for decision in created if decision.pair.id in own]
-        await in_portions(change_some, [*made, *(d for d in decisions if d.creation is None)])
+        await in_portions(change_some, [*waiting, *(d for d in decisions if d.creation is None)])
         await in_portions(note_some, [d for d in created if d.pair.id in failed])
-        return bool(made)
+        return bool(own)
 
     async def _create(
         self, decisions: Sequence[Decision], around: Surroundings, failed: dict[bytes, str]
     ) -> list[Decision]:
         """Create objects in the target and note them. Returns the decisions that were carried out."""
-        forest = self._sides.forests[Side.TARGET]
-
-        reading = self._sides.readings[Side.TARGET]
-
-        async def one(decision: Decision) -> tuple[Decision, DirectoryObject] | None:
-            assert decision.creation is not None
-            entry = begun[decision.pair.id]
-            try:
-                obj = await create(forest, decision.creation, reading.attributes, reading.times)
-            except WriteRefused as error:
-                self._log.warning("not created", source=decision.source.dn, reason=str(error))
-                failed[decision.pair.id] = str(error)
-                ended.append(replace(entry, outcome=journal.REFUSED))
-                return None
-            metrics.writes.labels(forest.name, "create").inc()
-            ended.append(replace(entry, outcome=journal.WRITTEN, guid=obj.guid))
-            return decision, obj
-
+        forest, reading = self._sides.forests[Side.TARGET], self._sides.readings[Side.TARGET]
         # The intent first: after a crash, what carries our mark is known to be ours.
         intents = [Record(d.pair, True, False, False, 0, True, "", None) for d in decisions]
-        entries = [self._creation_entry(decision) for decision in decisions]
-        ended: list[journal.Entry] = []
+        creations = [with_links(decision, around) for decision in decisions]
+        entries = [self._creation_entry(*each) for each in zip(decisions, creations, strict=True)]
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_pairs(connection, self._project.project, intents)
-            begun = {each.pair_id: each for each in await journal.begin(connection, self._project.project, entries)}
-        done = [result for result in await _all(one, decisions) if result is not None]
+            begun = await journal.begin(connection, self._project.project, entries)
+        answers = await create(forest, creations, reading.attributes, reading.times)
+        done: list[Decision] = []
+        ended: list[journal.Entry] = []
         news = News()
         new_records: list[Record] = []
-        for decision, obj in done:
-            assert decision.creation is not None
+        for decision, creation, entry, obj in zip(decisions, creations, begun, answers, strict=True):
+            if isinstance(obj, WriteRefused):
+                self._log.warning("not created", source=decision.source.dn, reason=str(obj))
+                failed[decision.pair.id] = str(obj)
+                ended.append(replace(entry, outcome=journal.REFUSED))
+                continue
+            metrics.writes.labels(forest.name, "create").inc()
+            done.append(decision)
+            ended.append(_made(entry, creation, obj))
             pair = replace(decision.pair, target_guid=obj.guid, agreed=Agreed())
             around.twins.put(pair)
             around.target.put(obj)
             around.target.drop(pair.id)  # the place-holder of the names that the object now has itself
             new_records.append(Record(pair, True, False, False, 0, True, "", None))
-            news.wrote(
-                pair.id, Side.TARGET, telling.CREATED, decision.creation.dn, sorted(decision.creation.attributes)
-            )
+            news.wrote(pair.id, Side.TARGET, telling.CREATED, creation.dn, sorted(creation.attributes))
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_pairs(connection, self._project.project, new_records)
             await journal.end(connection, ended)
             await telling.tell(connection, news)
-        return [decision for decision, _ in done]
+        return done
 
     async def _change(
         self,
@@ -188,23 +188,23 @@ class Carrier:
         members: Mapping[str, frozenset[bytes]],
     ) -> None:
         """Change objects, and write down and tell what came of it."""
-        done: dict[bytes, Done] = {}
         stubborn = {d.pair.id: problem for d in decisions if (problem := self._stubborn(d))}
         entries = [entry for d in decisions if d.pair.id not in stubborn for entry in self._change_entries(d)]
         async with self._pool.acquire() as connection, connection.transaction():
             entries = await journal.begin(connection, self._project.project, entries)
 
         news = News()
+        done = await self._write(decisions, stubborn)
 
-        async def one(decision: Decision) -> None:
-            written = done[decision.pair.id] = await self._write(decision, stubborn.get(decision.pair.id, ""))
+        async def merge(decision: Decision) -> None:
+            written = done[decision.pair.id]
             # The contact goes last: until then it receives what its heir could not.
-            if decision.merges and decision.pair.id not in stubborn and "proxyaddresses" not in written.refused:
+            if decision.pair.id not in stubborn and "proxyaddresses" not in written.refused:
                 problems = await self._merger.merge(decision, news)
                 written.problems += problems
                 written.unmerged = bool(problems)
 
-        await _all(one, decisions)
+        await _all(merge, [decision for decision in decisions if decision.merges])
         changed: list[Record] = []
         for decision in decisions:
             before = known.get(decision.pair.id)
@@ -231,53 +231,69 @@ class Carrier:
             elif names or (made and side is Side.TARGET):
                 self._echoes.expect(side, applied(obj, done.changes[side]), decision.pair.id)
 
-    def _creation_entry(self, decision: Decision) -> journal.Entry:
-        assert decision.creation is not None
-        made = decision.creation
+    def _creation_entry(self, decision: Decision, made: Creation) -> journal.Entry:
+        held: dict[str, tuple[Value, ...]] = {**made.attributes, **made.links}
+        why = reasons(held, decision, self._project)
         changes = tuple(
-            journal.Change(Modification(name, (), values, whole=False), reason(name, decision, self._project))
-            for name, values in made.attributes.items()
+            journal.Change(Modification(name, (), values, whole=False), why[name]) for name, values in held.items()
         )
         return journal.Entry(decision.pair.id, Side.TARGET, b"", made.dn, journal.CREATE, changes, self._ordered_by)
 
     def _change_entries(self, decision: Decision) -> Iterable[journal.Entry]:
         for side, obj in ((Side.SOURCE, decision.source), (Side.TARGET, decision.target)):
             if decision.modifications[side] and obj is not None:
-                changes = tuple(
-                    journal.Change(each, reason(each.attribute, decision, self._project))
-                    for each in decision.modifications[side]
-                )
+                modifications = decision.modifications[side]
+                why = reasons((each.attribute for each in modifications), decision, self._project)
+                changes = tuple(journal.Change(each, why[each.attribute]) for each in modifications)
                 yield journal.Entry(decision.pair.id, side, obj.guid, obj.dn, journal.CHANGE, changes, self._ordered_by)
 
-    async def _write(self, decision: Decision, stubborn: str) -> Done:
-        """Write what a decision changes on both objects. One refused attribute does not keep back the others."""
-        done = Done()
-        if decision.idle:
-            self._writes.pop(decision.pair.id, None)
-            return done
-        if stubborn:
-            done.problems.append(stubborn)
-            done.refused.update(change.attribute.lower() for side in Side for change in decision.modifications[side])
-            return done
+    async def _write(self, decisions: Sequence[Decision], stubborn: Mapping[bytes, str]) -> dict[bytes, Done]:
+        """Write what decisions change on both objects; what came of it by pair."""
+        done = {decision.pair.id: Done() for decision in decisions}
+        for decision in decisions:
+            if decision.idle:
+                self._writes.pop(decision.pair.id, None)
+            elif problem := stubborn.get(decision.pair.id):
+                written = done[decision.pair.id]
+                written.problems.append(problem)
+                written.refused.update(each.attribute.lower() for side in Side for each in decision.modifications[side])
+        fluent = [decision for decision in decisions if not decision.idle and decision.pair.id not in stubborn]
         # The active side first: it stops sending its mail on before the other one starts to, so mail never circles.
-        for side in (decision.pair.active, decision.pair.active.other):
-            changes = decision.modifications[side]
-            obj = decision.source if side is Side.SOURCE else decision.target
-            if not changes or obj is None:
-                continue
-            forest = self._sides.forests[side]
-            try:
-                await modify(forest, obj.guid, obj.dn, changes)
-                done.changes[side] = changes
-            except WriteRefused as error:
-                if len(changes) == 1:
-                    done.refuse(changes[0], error)
-                else:
-                    done.changes[side] = await self._write_singly(forest, obj, changes, done)
-            metrics.writes.labels(forest.name, "change").inc()
-        for problem in done.problems:
-            self._log.warning("not changed", source=decision.source.dn, reason=problem)
+        for first in (True, False):
+            # When a forest goes away, what is under way in the other one ends before that is told.
+            ended = await asyncio.gather(
+                *(
+                    self._write_side(side, [d for d in fluent if (d.pair.active is side) is first], done)
+                    for side in Side
+                ),
+                return_exceptions=True,
+            )
+            for error in ended:
+                if error is not None:
+                    raise error
+        for decision in decisions:
+            for problem in done[decision.pair.id].problems:
+                self._log.warning("not changed", source=decision.source.dn, reason=problem)
         return done
+
+    async def _write_side(self, side: Side, decisions: Iterable[Decision], done: Mapping[bytes, Done]) -> None:
+        """Write what decisions change on one side. One refused attribute does not keep back the others."""
+        forest = self._sides.forests[side]
+        writes = [
+            (done[decision.pair.id], obj, decision.modifications[side])
+            for decision in decisions
+            if (obj := decision.source if side is Side.SOURCE else decision.target) is not None
+            and decision.modifications[side]
+        ]
+        answers = await modify_each(forest, [(obj.guid, obj.dn, changes) for _, obj, changes in writes])
+        for (written, obj, changes), refused in zip(writes, answers, strict=True):
+            if refused is None:
+                written.changes[side] = changes
+            elif len(changes) == 1:
+                written.refuse(changes[0], refused)
+            else:
+                written.changes[side] = await self._write_singly(forest, obj, changes, written)
+            metrics.writes.labels(forest.name, "change").inc()
 
     async def _write_singly(
         self, forest: Forest, obj: DirectoryObject, changes: Sequence[Modification], done: Done
@@ -359,8 +375,17 @@ class Carrier:
         )
 
 
+def _made(entry: journal.Entry, creation: Creation, obj: DirectoryObject) -> journal.Entry:
+    """The entry of a creation, without the links that the directory did not take."""
+    lost = {name for name in creation.links if not obj.linked(name)}
+    changes = tuple(change for change in entry.changes if change.modification.attribute not in lost)
+    return replace(entry, outcome=journal.WRITTEN, guid=obj.guid, changes=changes if lost else entry.changes)
+
+
 def _ended(entry: journal.Entry, done: Done) -> journal.Entry:
     """An entry with what was written of it."""
+    if done.changes[entry.side] and len(done.changes[entry.side]) == len(entry.changes):
+        return replace(entry, outcome=journal.WRITTEN)
     written = set(done.changes[entry.side])
     changes = tuple(change for change in entry.changes if change.modification in written)
     if not changes:

@@ -9,6 +9,7 @@ from isthmus_sync.directory.guard import Measure, Weight, objection, weigh
 from isthmus_sync.directory.index import Index
 from isthmus_sync.directory.inheriting import heirs
 from isthmus_sync.directory.joining import join, together
+from isthmus_sync.directory.making import in_order, with_links
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.merging import handed_over, succeeded, unaddressed
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Link, Side
@@ -46,6 +47,7 @@ __all__ = [
     "handed_over",
     "has_counterpart",
     "heirs",
+    "in_order",
     "join",
     "left_out",
     "match",
@@ -57,4 +59,5 @@ __all__ = [
     "together",
     "unaddressed",
     "weigh",
+    "with_links",
 ]

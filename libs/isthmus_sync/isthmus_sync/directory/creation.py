@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from isthmus_sync.directory import names
 from isthmus_sync.directory.addresses import alias
-from isthmus_sync.directory.objects import DirectoryObject, Kind, Values, as_values
+from isthmus_sync.directory.objects import DirectoryObject, Kind, Link, Values, as_values
 from isthmus_sync.directory.recipients import SECURITY_ENABLED
 
 if TYPE_CHECKING:
@@ -27,13 +27,15 @@ _DISABLED = 0x2
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """An object to create. `attributes` are all of it but for linked ones; `enabled`: it is an account that its owner
-    may log on with, so it needs a password, which only an encrypted connection takes."""
+    """An object to create. `attributes` are all of it but for linked ones; `links` those that it has from the start,
+    because what they name is there; `enabled`: it is an account that its owner may log on with, so it needs a password,
+    which only an encrypted connection takes."""
 
     dn: str
     object_class: str
     attributes: dict[str, Values]
     enabled: bool
+    links: Mapping[str, tuple[Link, ...]] = field(default_factory=dict)
 
 
 def naming(source: DirectoryObject, target: Index, project: Project) -> tuple[str, dict[str, Values]]:

@@ -190,7 +190,7 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
     sets_agreed[PROXY_ADDRESSES] = addresses.agreed
     problems += addresses.problems
 
-    linking = _links(pair, source, target, around)
+    linking = links_of(pair, source, target, around)
     if target is not None and (manager := linking.get("manager")) and not (manager.held or manager.wanted[Side.TARGET]):
         inherited = next((contact.linked("manager") for contact in merges if contact.linked("manager")), ())
         linking["manager"] = replace(manager, wanted={**manager.wanted, Side.TARGET: inherited})
@@ -242,7 +242,7 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
     )
 
 
-def _links(
+def links_of(
     pair: Pair, source: DirectoryObject, target: DirectoryObject | None, around: Surroundings
 ) -> dict[str, Linking]:
     """Every linked attribute of the pair; of a target that does not exist yet, only what waits for it."""
