@@ -216,7 +216,8 @@ def _spent(what: str, seconds: float, before: Mapping[str, float], after: Mappin
 
 class Raw:
     """What the domain controllers take of a script that does nothing but write what a first synchronisation writes: for
-    each object one that is added to the target and then given its manager, and an address for one of the source."""
+    each object one that is added to the target with its manager, and an address for one of the source. It reads
+    nothing, decides nothing and writes nothing down."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -246,8 +247,7 @@ class Raw:
         alpha, beta = lines
         for number in numbers:
             dn = f"CN=Raw {number},{self._unit}"
-            beta.add(dn, ["user"], _recipient(number))
-            beta.modify(dn, {"manager": [(ldap3.MODIFY_ADD, [self._manager])]})
+            beta.add(dn, ["user"], {**_recipient(number), "manager": [self._manager]})
             self._address(alpha, number, ldap3.MODIFY_ADD)
 
     def _address(self, alpha: Any, number: int, operation: str) -> None:

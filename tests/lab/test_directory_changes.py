@@ -84,7 +84,7 @@ async def test_writes_are_exact_repeatable_and_refused_with_a_reason(directories
             "proxyAddresses": as_values([f"SMTP:a@{beta.domain}", f"smtp:b@{beta.domain}"]),
         }
         new = Creation(f'CN=Quote \\" and \\#,{beta.unit}', "user", attributes, enabled=True)
-        [made] = await create(forest, [new], [])
+        [made] = await create(forest, [new])
         assert isinstance(made, DirectoryObject)
         guid = made.guid
         # Values that differ only in case are the same to the directory: the old one must go first.
@@ -96,7 +96,7 @@ async def test_writes_are_exact_repeatable_and_refused_with_a_reason(directories
         [obj] = await read(forest, [guid], [*ATTRIBUTES, "userAccountControl"])
         assert sorted(obj.texts("proxyAddresses")) == [f"smtp:a@{beta.domain}", f"smtp:b@{beta.domain}"]
         assert obj.number("userAccountControl") == 512
-        [refused] = await create(forest, [new], [])
+        [refused] = await create(forest, [new])
         assert isinstance(refused, WriteRefused)
         assert re.search(r"cannot create CN=Quote.*another object has this name", str(refused))
         with pytest.raises(WriteRefused, match="cannot change"):

@@ -61,30 +61,16 @@ def search(
 async def read_new(
     forest: Forest, dns: Sequence[str], attributes: Sequence[str], attribute_ids: Mapping[int, str] | None = None
 ) -> list[DirectoryObject]:
-    """Objects that were made just now, in the order of their names.
-
-    Each holds few of a hundred attributes that are read, and to ask for each of them takes longer than the answer.
-    """
-    asked = [ldap3.ALL_ATTRIBUTES, "objectGUID", *_times(attribute_ids)]
-    wanted = {name.lower() for name in (*attributes, *asked)}
-
-    def objects(
-        connection: ldap3.Connection, base: str, which: Filter, scope: Literal["BASE", "SUBTREE"]
-    ) -> list[DirectoryObject]:
-        controls = [extended_dn_control(criticality=True)]
-        connection.search(base, which, scope, attributes=asked, controls=controls)
-        found = []
-        for entry in entries(connection):
-            held = {n: values for n, values in entry["raw_attributes"].items() if n.partition(";")[0].lower() in wanted}
-            found.append(as_object(connection, {**entry, "raw_attributes": held}, attribute_ids or {}))
-        return found
+    """Objects that were made just now, in the order of their names."""
 
     def together(connection: ldap3.Connection, some: Sequence[str]) -> dict[tuple[str, ...], DirectoryObject]:
-        which = filters.any_of(*(filters.equals("distinguishedName", dn) for dn in some))
-        return {names.key(obj.dn): obj for obj in objects(connection, forest.base, which, "SUBTREE")}
+        wanted = filters.any_of(*(filters.equals("distinguishedName", dn) for dn in some))
+        found = search(connection, forest.base, wanted, attributes, attribute_ids=attribute_ids)
+        return {names.key(obj.dn): obj for obj in found}
 
     def alone(connection: ldap3.Connection, dn: str) -> DirectoryObject:
-        return objects(connection, dn, _ANYTHING, "BASE")[0]
+        [obj] = search(connection, dn, _ANYTHING, attributes, scope="BASE", attribute_ids=attribute_ids)
+        return obj
 
     portions = [dns[start : start + _NAMES_A_SEARCH] for start in range(0, len(dns), _NAMES_A_SEARCH)]
     found: dict[tuple[str, ...], DirectoryObject] = {}

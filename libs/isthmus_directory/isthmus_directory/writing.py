@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import ldap3
+from isthmus_project.attributes import LINKED_ATTRIBUTES
 from isthmus_sync.directory import DirectoryObject, Modification
 from isthmus_sync.directory.creation import Creation
 from isthmus_sync.directory.difference import Value, wire_value
@@ -35,6 +36,8 @@ _SET_BY_THE_SERVER = frozenset(
 )
 _SET_AT_ONCE = frozenset(("samaccountname", "grouptype"))
 """What an object has from the moment it is made."""
+_ADDED_BY_THE_SERVER = ("objectClass", "objectGUID", "objectSid", "cn", "userAccountControl", "countryCode")
+"""What is read of an object that was made with more than its maker gave it."""
 
 _NORMAL_ACCOUNT, _DISABLED = 0x200, 0x2
 _PASSWORD_LENGTH = 32
@@ -49,14 +52,14 @@ _REMEDIES = {
 
 
 async def create(
-    forest: Forest,
-    creations: Sequence[Creation],
-    attributes: Sequence[str],
-    attribute_ids: Mapping[int, str] | None = None,
+    forest: Forest, creations: Sequence[Creation], attribute_ids: Mapping[int, str] | None = None
 ) -> list[DirectoryObject | WriteRefused]:
-    """Create objects; returns for each the object with these attributes, as the directory has it (`attribute_ids` as in
-    `search`), or why the directory refused it. What is refused with links is made without them: links are set later as
-    well as they can be. Raises DirectoryUnavailable.
+    """Create objects; returns for each the object (`attribute_ids` as in `search`), or why the directory refused it.
+    What is refused with links is made without them: links are set later as well as they can be. Raises
+    DirectoryUnavailable.
+
+    Read are what the directory adds, and links, which it knows by GUID. The rest is what was given: what it makes of
+    that shows when it tells of the object, as after any other write.
 
     An account that its owner may use gets a random password that nobody knows, which is how it can be enabled at
     once: a mailbox of a disabled account is not opened by Exchange for its owner. Without an encrypted connection
@@ -69,8 +72,16 @@ async def create(
     for number, error in zip(refused, await forest.run_each(partial(_add, forest), without, repeat=False), strict=True):
         made[number] = error
     there = [creation.dn for creation, error in zip(creations, made, strict=True) if error is None]
-    objects = iter(await read_new(forest, there, attributes, attribute_ids))
-    return [error or next(objects) for error in made]
+    given = {name for creation in creations for name in (*creation.attributes, *creation.links)}
+    linked = [name for name in given if name.lower() in LINKED_ATTRIBUTES]
+    objects = iter(await read_new(forest, there, [*_ADDED_BY_THE_SERVER, *linked], attribute_ids))
+    return [error or _as_made(creation, next(objects)) for creation, error in zip(creations, made, strict=True)]
+
+
+def _as_made(creation: Creation, read: DirectoryObject) -> DirectoryObject:
+    given = {name.lower(): values for name, values in creation.attributes.items()}
+    plain = {name: values for name, values in given.items() if name not in LINKED_ATTRIBUTES}
+    return replace(read, attributes={**plain, **read.attributes})
 
 
 def _add(forest: Forest, connection: ldap3.Connection, creation: Creation) -> WriteRefused | None:

@@ -146,7 +146,7 @@ class Carrier:
         self, decisions: Sequence[Decision], around: Surroundings, failed: dict[bytes, str]
     ) -> list[Decision]:
         """Create objects in the target and note them. Returns the decisions that were carried out."""
-        forest, reading = self._sides.forests[Side.TARGET], self._sides.readings[Side.TARGET]
+        forest = self._sides.forests[Side.TARGET]
         # The intent first: after a crash, what carries our mark is known to be ours.
         intents = [Record(d.pair, True, False, False, 0, True, "", None) for d in decisions]
         creations = [with_links(decision, around) for decision in decisions]
@@ -154,7 +154,7 @@ class Carrier:
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_pairs(connection, self._project.project, intents)
             begun = await journal.begin(connection, self._project.project, entries)
-        answers = await create(forest, creations, reading.attributes, reading.times)
+        answers = await create(forest, creations, self._sides.readings[Side.TARGET].times)
         done: list[Decision] = []
         ended: list[journal.Entry] = []
         news = News()

@@ -117,11 +117,13 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
     sets_agreed: dict[str, frozenset[str]] = {}
 
     offered: dict[str, Values] = {}
-    for attribute in plain_attributes(source.kind, project):
-        rule = rule_of(attribute, project)
-        values = {Side.SOURCE: source.raw(attribute), Side.TARGET: current.raw(attribute)}
-        if not (rule.transforms or values[Side.SOURCE] or values[Side.TARGET]):
+    copied = plain_attributes(source.kind, project)
+    for attribute in copied:
+        rule, name = rule_of(attribute, project), attribute.lower()
+        here, there = source.attributes.get(name, ()), current.attributes.get(name, ())
+        if not (here or there or rule.transforms):
             continue  # most attributes of most objects
+        values = {Side.SOURCE: here, Side.TARGET: there}
         giver = Side.TARGET if rule.owner == "target" else Side.SOURCE
         if rule.transforms:
             values[giver] = offered[attribute] = transformed(rule, attribute, objects[giver])
@@ -203,14 +205,16 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
         if kept is not None:
             sets_agreed[name.lower()] = kept
     after = {side: applied(objects[side], modifications[side]) for side in Side}
-    for attribute in (*plain_attributes(source.kind, project), "targetAddress"):
-        here, there = after[Side.SOURCE].raw(attribute), after[Side.TARGET].raw(attribute)
+    ours, theirs = after[Side.SOURCE].attributes, after[Side.TARGET].attributes
+    for attribute in (*copied, "targetAddress"):
+        name = attribute.lower()
+        here, there = ours.get(name, ()), theirs.get(name, ())
         if attribute in offered:
             # What was made of the owner's values, not those themselves: it is what a later decision compares with.
             made = offered[attribute]
             here, there = (here, made) if rule_of(attribute, project).owner == "target" else (made, there)
         one = fingerprint(here)
-        values_agreed[attribute.lower()] = (one, one if here == there else fingerprint(there))
+        values_agreed[name] = (one, one if here == there else fingerprint(there))
     if held_back:
         # Nothing is agreed on that: it is still to come.
         values_agreed.pop("mail", None)
