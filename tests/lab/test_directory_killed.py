@@ -26,6 +26,8 @@ async def test_both_forests_end_alike_whatever_was_killed(system: System) -> Non
     people = {f"p{number}": alpha.add_mailbox(f"p{number}", f"Person {number}") for number in range(_PEOPLE)}
     staff = alpha.add_group("staff", list(people.values())[:4])
     desk, at_the_desk = f"smtp:desk@{alpha.domain}", "p0"
+    # Who goes together with an address that dirsync did not see them give up keeps it in the other forest, as is said.
+    ever_at_the_desk = {at_the_desk}
     alpha.add_values(people[at_the_desk], proxyAddresses=[desk])
     project = system.project(attributes=_OWNERS)
     await apply(system.kafka, project)
@@ -48,12 +50,13 @@ async def test_both_forests_end_alike_whatever_was_killed(system: System) -> Non
                 beta.change(twin[0], telephoneNumber=f"+49 {step}")
             case 4:
                 people[name] = alpha.rename(people[name], f"CN=Renamed {name} {step}")
-            case 5 if len(people) > 6 and name not in (*members, at_the_desk):
+            case 5 if len(people) > 6 and name not in members | ever_at_the_desk:
                 alpha.delete(people.pop(name))
             case 6 if name != at_the_desk:
                 alpha.remove_values(people[at_the_desk], proxyAddresses=[desk])
                 alpha.add_values(people[name], proxyAddresses=[desk])
                 at_the_desk = name
+                ever_at_the_desk.add(name)
         if dice.random() < 0.08:
             system.dirsync.kill()
             system.dirsync.start()
