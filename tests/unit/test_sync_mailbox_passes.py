@@ -347,6 +347,16 @@ def test_a_notice_that_got_lost_is_made_up_for_by_the_sweep(case: Case) -> None:
     _assert_same(case)
 
 
+def test_a_folder_that_is_not_in_its_place_is_put_there_whatever_the_news(case: Case) -> None:
+    _hear(case)
+    case.source.deliver(_folder(case.source, "inbox"), "four")
+    [travel] = [row for row in case.ledger.folder_rows.values() if row.name == "Travel"]
+    case.ledger.folder_rows[travel.number] = replace(travel, settled=False)
+    asyncio.run(run_pass(case.new_pass(news=case.heard())))
+    assert case.ledger.folder_rows[travel.number].settled
+    _assert_same(case)
+
+
 def _hear(case: Case) -> None:
     """From now on notices tell everything."""
     case.world.time += 60

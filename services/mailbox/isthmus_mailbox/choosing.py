@@ -16,15 +16,16 @@ _CHUNK = 1000
 _ALL = float("inf")
 
 
-async def follow(p: Pass) -> None:
-    """Decide again about everything that is not on the to side, if it was decided by other filters.
+async def follow(p: Pass) -> bool:
+    """Decide again about everything that is not on the to side, if it was decided by other filters; whether folders are
+    to be listed anew for it.
 
     To be called while no write is in doubt. A folder with items of which is not known what filters go by, because there
     were none when it was listed, is listed again.
     """
     version = choice.version(p.filters, await p.ledger.folders() if p.filters else (), p.from_side.now())
     if version == await p.ledger.chosen_by():
-        return
+        return False
     choose = await chooser(p)
     unlisted = set[int]()
     for work in (Work.COPY, Work.LEFT_OUT):
@@ -36,6 +37,7 @@ async def follow(p: Pass) -> None:
             unlisted |= {row.folder for row in new if p.filters and row.traits is None and not row.associated}
             await p.write(LedgerChange(stage=[after for row in new if (after := choose(row)) != row]))
     await p.write(LedgerChange(chosen_by=version, sync_states=dict.fromkeys(unlisted)))
+    return bool(unlisted)
 
 
 async def chooser(p: Pass) -> Callable[[Staged], Staged]:

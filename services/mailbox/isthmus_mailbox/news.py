@@ -22,16 +22,19 @@ async def bring(p: Pass, news: News) -> bool:
     p.trees = p.marks.trees
     await doubts.settle_folders(p)
     await doubts.settle_items(p)
-    await choosing.follow(p)
-    rows = {row.from_id: row for row in await p.folders() if row.to_id and not row.gone}
-    named = [rows[folder] for folder in news.folders if folder in rows]
-    p.to_folders = {row.number: row.to_id for row in rows.values() if row.to_id}
+    anew = await choosing.follow(p)
+    rows = await p.folders()
+    placed = {row.from_id: row for row in rows if row.to_id and not row.gone}
+    named = [placed[folder] for folder in news.folders if folder in placed]
+    p.to_folders = {row.number: row.to_id for row in placed.values() if row.to_id}
     unlisted = {row.number for row in named if row.sync_state is None}
     lost = unlisted & await p.ledger.filled() if unlisted else unlisted
     for row in named:
         await p.breathe()
         await listing.follow_folder(p, row, lost=row.number in lost)
     await working.bring(p)
+    in_place = len(placed) == len(rows) and all(row.settled for row in rows)
+    if news.more or anew or not in_place or len(named) < len(news.folders) or p.marks.look_in(p.clock()) <= 0:
+        return False
     # Of what left a folder it shows only in all folders together whether it was moved.
-    complete = len(named) == len(news.folders) and not await p.ledger.next_work(Work.DELETE, 0, p.due, 1)
-    return complete and not news.more and p.marks.look_in(p.clock()) > 0
+    return not await p.ledger.next_work(Work.DELETE, 0, p.due, 1)
