@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
-from isthmus_exchange.operations import ExportItems, Operation
+from isthmus_exchange.operations import ExportItems, Operation, SyncFolderItems
 from isthmus_exchange.streaming import News
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.passing import Pass
@@ -117,6 +117,7 @@ class Case:
         )
 
     async def play(self, steps: list[tuple[str, Any]]) -> None:
+        written = ""
         for kind, what in steps:
             if kind == "people":
                 for deed in what:
@@ -134,8 +135,9 @@ class Case:
                     self.in_step = False
                     await run_pass(self.new_pass(news=None if notices == "none" else news))
                     self.in_step = True
+                    written = self.marks.write()
                 except Crash:
-                    self.marks = Marks()
+                    self.marks = Marks.read(written)
                 except (InDoubtError, TransientError):
                     pass
                 except EwsError as error:  # lost while a folder was listed from its beginning; made again later
@@ -284,6 +286,24 @@ def test_a_change_that_no_mark_shows_is_found_by_the_sweep(case: Case) -> None:
     asyncio.run(run_pass(case.new_pass()))
     case.world.time += 900
     asyncio.run(run_pass(case.new_pass()))
+    _assert_same(case)
+
+
+def test_the_next_worker_asks_no_folder_that_did_not_change(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.world.time += 60
+    case.source.deliver(_folder(case.source, "notes"), "four")
+    asked: list[str] = []
+    answer = case.source._answer
+
+    def asking(operation: Operation[Any]) -> Any:
+        if isinstance(operation, SyncFolderItems):
+            asked.append(operation.folder)
+        return answer(operation)
+
+    monkeypatch.setattr(case.source, "_answer", asking)
+    case.marks = Marks.read(case.marks.write())
+    asyncio.run(run_pass(case.new_pass()))
+    assert set(asked) == {_folder(case.source, "notes")}
     _assert_same(case)
 
 

@@ -36,6 +36,8 @@ class Box:
     passes: int
     failures: int
     bytes_done: int
+    # Marks.write at the end of its last pass.
+    marks: str
     orders: tuple[Order, ...]
 
     @property
@@ -213,15 +215,16 @@ async def wake_for_filters(pool: Pool, partitions: Sequence[int], fingerprints: 
     )
 
 
-async def finished(connection: Connection, box: Box, rest_seconds: float) -> None:
+async def finished(connection: Connection, box: Box, rest_seconds: float, marks: str) -> None:
     """A pass was made: its orders are answered, and the mailbox rests, unless it came into another collection."""
     await connection.execute(
-        "UPDATE mailbox SET passes = $2, failures = 0, due = now() + CASE WHEN collection = $4 THEN $3 ELSE 0 END"
-        " * interval '1 second' WHERE pair_id = $1",
+        "UPDATE mailbox SET passes = $2, failures = 0, marks = $5,"
+        " due = now() + CASE WHEN collection = $4 THEN $3 ELSE 0 END * interval '1 second' WHERE pair_id = $1",
         box.id,
         box.passes + 1,
         rest_seconds,
         box.pair.collection,
+        marks,
     )
     await connection.execute(
         "DELETE FROM mailbox_order WHERE pair_id = $1 AND request_id = ANY($2::bytea[])",
@@ -299,5 +302,6 @@ def _box(row: Record) -> Box:
         passes=row["passes"],
         failures=row["failures"],
         bytes_done=row["bytes_done"],
+        marks=row["marks"],
         orders=tuple(map(Order, row["requests"] or (), row["orders"] or ())),
     )

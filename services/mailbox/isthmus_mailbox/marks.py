@@ -1,12 +1,15 @@
 """Which folders of a mailbox need not be asked, because nothing in them changed since they were.
 
-One FindFolder tells the marks of a whole tree, so a pass over an unchanged mailbox asks no single folder. Kept by a
-worker for as long as it runs: one that starts asks every folder once that holds anything.
+One FindFolder tells the marks of a whole tree, so a pass over an unchanged mailbox asks no single folder. A worker has
+them in memory, and writes them down at the end of a pass for the one that owns the mailbox after it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
+from typing import Self
 
 from isthmus_exchange.values import FolderMark
 from isthmus_sync.mailbox import staging
@@ -32,11 +35,35 @@ class Marks:
     # folder and whether they are associated.
     surplus: dict[tuple[int, bool], int] = field(default_factory=dict)
 
+    @classmethod
+    def read(cls, written: str) -> Self:
+        """As they were written down; of a mailbox of which nothing was, a mailbox's first."""
+        if not written:
+            return cls()
+        known = json.loads(written)
+        return cls(
+            {int(folder): mark for folder, mark in known["listed"].items()},
+            known["swept_at"],
+            known["trusting"],
+            known["around_due"],
+            None if known["trees"] is None else tuple(known["trees"]),
+        )
+
+    def write(self) -> str:
+        """For `read`. The other side's surplus is left out: it is looked at anew."""
+        known = {
+            "listed": self._listed,
+            "swept_at": self._swept_at,
+            "trusting": self._trusting,
+            "around_due": self.around_due,
+            "trees": self.trees,
+        }
+        return json.dumps(known, separators=(",", ":"))
+
     def sweep(self, now: float, *, wanted: bool) -> None:
         """Forget every mark when somebody wants that, or when it is time (`now` in seconds)."""
         if wanted or self.sweep_due(now):
-            # The first look at a mailbox, or at thousands of them after a restart, is not the one that everything
-            # hangs on: the next sweep asks every folder.
+            # The first look at a mailbox is not the one that everything hangs on: the next sweep asks every folder.
             self._trusting = not wanted and self._swept_at < 0
             self._listed.clear()
             self.around_due = True
@@ -52,7 +79,7 @@ class Marks:
 
     def unchanged(self, folder: int, mark: FolderMark | None) -> bool:
         """The folder is as it was when it was last listed."""
-        return mark is not None and self._listed.get(folder) == hash(mark)
+        return mark is not None and self._listed.get(folder) == _hash(mark)
 
     def empty(self, mark: FolderMark | None) -> bool:
         """The folder, which was never listed, need not be: there is nothing in it."""
@@ -61,6 +88,11 @@ class Marks:
     def listed(self, folder: int, mark: FolderMark | None, told_at: float) -> None:
         """The folder was listed to its end after a server whose clock said `told_at` had told the mark."""
         if mark is not None and staging.trusted(mark.committed, told_at):
-            self._listed[folder] = hash(mark)
+            self._listed[folder] = _hash(mark)
         else:
             self._listed.pop(folder, None)
+
+
+def _hash(mark: FolderMark) -> int:
+    """The same in every process."""
+    return int.from_bytes(hashlib.blake2b("\0".join(mark).encode(), digest_size=8).digest())

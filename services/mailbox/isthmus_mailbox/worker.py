@@ -106,7 +106,8 @@ class Worker:
         self._farewell = Farewell(pool)
         self._running: dict[bytes, asyncio.Task[None]] = {}
         self._at_work: dict[bytes, Box] = {}
-        self._marks: dict[bytes, Marks] = {}
+        # By mailbox, with the epoch of the lease under which they were made, or read.
+        self._marks: dict[bytes, tuple[int, Marks]] = {}
         self._notices = Notices(self._changed)
         self._resting: dict[bytes, boxes.Resting] = {}
         # What happened in these since their last pass began.
@@ -354,7 +355,7 @@ class Worker:
             news=news if not box.orders and in_step == (lease.epoch, box.passes) else None,
             breathe=breathe,
             memory=self._memory,
-            marks=self._marks.setdefault(box.id, Marks()),
+            marks=self._marks_of(box, lease),
             deletions=way.collection.deletions,
             filters=way.collection.filters,
             wanted_trees=trees(way.project.mailbox.surroundings, way.collection.deletions),
@@ -369,6 +370,14 @@ class Worker:
             reporting.cancel()
             await asyncio.wait({reporting})
         await self._finish(box, lease, way, made, started_at, source.round_trips + target.round_trips, proof)
+
+    def _marks_of(self, box: Box, lease: Lease) -> Marks:
+        """Ours, or those that the owner before wrote down."""
+        epoch, marks = self._marks.get(box.id, (None, Marks()))
+        if epoch != lease.epoch:
+            marks = Marks.read(box.marks)
+            self._marks[box.id] = (lease.epoch, marks)
+        return marks
 
     async def _run(self, made: Pass, *, proving: bool) -> Proof | None:
         proof = None
@@ -395,10 +404,10 @@ class Worker:
         if not requests and (box.passes == 0 or made.counts):
             requests = [b""]
         busy_rest = max(_SHORTEST_REST, (telling.microseconds() - started_at) / 1e6)
-        rest = busy_rest if box.id in self._news else self._rest(box, way)
+        rest = busy_rest if box.id in self._news else self._rest(box, way, made.marks)
         async with self._pool.acquire() as connection, connection.transaction():
             await lease.hold(connection)
-            await boxes.finished(connection, box, rest)
+            await boxes.finished(connection, box, rest, made.marks.write())
             for request in requests:
                 message = telling.completed(box, made, counts, started_at, round_trips, proof, request)
                 if proof and proof.equal and certificate:
@@ -432,11 +441,11 @@ class Worker:
             self._service.log.error("no certificate: make a key with 'isthmus certificate key'", reason=str(error))
             return None
 
-    def _rest(self, box: Box, way: Way) -> float:
+    def _rest(self, box: Box, way: Way, marks: Marks) -> float:
         """How long the mailbox rests after a pass, in seconds, unless something happens in it."""
         if not self._organisations.same_rules(way):
             return 0.0
-        look_in = self._marks[box.id].look_in(time.time()) if self._notices.watched(box.id) else 0.0
+        look_in = marks.look_in(time.time()) if self._notices.watched(box.id) else 0.0
         return max(look_in, way.project.mailbox.interval_seconds)
 
     async def _fail(self, box: Box, lease: Lease, problem: str, *, blocked: bool) -> None:
