@@ -119,6 +119,17 @@ def test_copies_of_one_item_are_compared_by_what_they_hold() -> None:
     assert not proof.compare(ours, [ours[1], ours[0]]).different
     theirs = [_entry("x", b"1", content=b"draft"), _entry("y", b"1", content=b"draft")]
     assert [item.id for item in proof.compare(ours, theirs).different] == ["b"]
+    thrice = [_entry(name, b"1", content=b"final") for name in "abc"]
+    others = [_entry(name, b"1", content=b"other") for name in "xyz"]
+    assert [item.id for item in proof.compare(thrice, others).different] == ["a", "b", "c"]
+
+
+def test_read_flags_of_copies_of_one_item_are_compared_as_multisets() -> None:
+    ours = [_entry("a", b"1"), _entry("b", b"1"), _entry("c", b"1", is_read=True)]
+    assert not proof.compare(ours, [ours[2], ours[0], ours[1]]).flags
+    found = proof.compare(ours, [_entry("x", b"1"), *(_entry(name, b"1", is_read=True) for name in "yz")])
+    assert [item.id for item in found.flags] == ["a", "b"], "either may be the one whose counterpart is read"
+    assert not found.different
 
 
 def test_every_folder_of_the_server_has_a_place_whatever_the_ledger_knows() -> None:

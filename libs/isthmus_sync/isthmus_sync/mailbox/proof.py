@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import groupby
@@ -56,7 +56,7 @@ class Comparison:
     numbers: list[Difference] = field(default_factory=list)
     # Of the from side: those whose copies are older, or tell something else of themselves.
     different: list[Entry] = field(default_factory=list)
-    # Of the from side: those whose only counterpart has another read flag.
+    # Of the from side: those whose counterpart has another read flag; of several with one key, those that may be meant.
     flags: list[Entry] = field(default_factory=list)
 
 
@@ -84,8 +84,11 @@ def _judge(same: Difference, found: Comparison) -> None:
             found.different.append(ours)
         elif ours.is_read != theirs.is_read:
             found.flags.append(ours)
+    elif unmatched := _unmatched(same, _content):
+        found.different += unmatched
     else:
-        found.different += _unmatched(same)
+        lacking = {_content_and_flag(item) for item in _unmatched(same, _content_and_flag)}
+        found.flags += [item for item in same.from_items if _content_and_flag(item) in lacking]
 
 
 class Place(NamedTuple):
@@ -165,15 +168,24 @@ def line(folder: str, entry: Entry) -> bytes:
     return f"{folder}\t{kind}\t{entry.search_key.hex()}\t{entry.content.hex()}\n".encode()
 
 
-def _unmatched(same: Difference) -> list[Entry]:
-    """Of several items with one key, those whose content the other side does not have as often."""
-    theirs = Counter(item.content for item in same.to_items)
+def _unmatched(same: Difference, told: Callable[[Entry], object]) -> list[Entry]:
+    """Of several items with one key, those of which the other side has less that tell the same."""
+    theirs = Counter(told(item) for item in same.to_items)
     unmatched = []
     for item in same.from_items:
-        if theirs[item.content] == 0:
+        if theirs[told(item)] == 0:
             unmatched.append(item)
-        theirs[item.content] -= 1
+        else:
+            theirs[told(item)] -= 1
     return unmatched
+
+
+def _content(item: Entry) -> bytes:
+    return item.content
+
+
+def _content_and_flag(item: Entry) -> tuple[bytes, bool]:
+    return item.content, item.is_read
 
 
 def _newer(ours: Entry, theirs: Entry) -> bool:
