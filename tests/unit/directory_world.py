@@ -35,6 +35,9 @@ class _Died(Exception):  # noqa: N818
     """dirsync is not there any more."""
 
 
+_MOST_ROUNDS = 7
+
+
 class World:
     """`objects` by side and name. `run` does what dirsync does, and says how many writes it took. `silent` are the
     pairs of the last run whose echoes dirsync would not look at; `anew`: somebody was merged into a pair. `refused` are
@@ -204,9 +207,10 @@ class World:
         return writes
 
     def settle(self) -> None:
-        """Run until there is nothing to do; it must not take more than a few rounds."""
+        """Run until there is nothing to do; it must not take more than a few rounds: one for each link of a chain of
+        rules that feed each other, across both sides, and a last one in which nothing happens."""
         self.silent = set()  # whatever happened since the last run is looked at
-        for _ in range(4):
+        for _ in range(_MOST_ROUNDS):
             silent, self.silent = self.silent, set()
             writes = self.run()
             assert self.last is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from isthmus_project import AttributeRule, ldap_filter
 from isthmus_project.rules import as_rule, contradiction
@@ -192,6 +192,15 @@ _edits = st.lists(
 
 
 @given(st.dictionaries(st.sampled_from(_ATTRIBUTES), _made), st.lists(_edits, max_size=4))
+@example(
+    {
+        "company": {"owner": "target", "template": "{department}!"},
+        "info": {"owner": "target", "template": "{title}!"},
+        "title": "source",
+        "department": {"owner": "source", "template": "{info}!"},
+    },
+    [[(Side.SOURCE, "title", "")]],
+)
 @settings(max_examples=150)
 def test_whatever_rules_are_accepted_come_to_rest(rules: dict[str, Any], histories: list[Any]) -> None:
     """Any rules, any edits on both sides: refused when they would run in circles, else both forests settle."""
