@@ -35,7 +35,7 @@ class _Died(Exception):  # noqa: N818
     """dirsync is not there any more."""
 
 
-_MOST_ROUNDS = 7
+_MOST_ROUNDS = 5
 
 
 class World:

@@ -113,14 +113,15 @@ async def look_again(
     in_source = [*address_holders(couples), *rivals(contacts, project), *named[Side.SOURCE]]
     await _take(source_index, sides, Side.SOURCE, in_source)
     known = await _known(project, pool, of_source.values(), source_index, target_index)
+    inherited: Mapping[bytes, bytes] = {}
     if fresh:
         # Who is matched with an object that has a pair may be merged into it, if its source is named, too, or inherit
-        # it, if its source is gone.
+        # it, if its source is gone; without having looked for that source nobody inherits anything.
         owners = [record.pair.source_guid for record in known.values() if target_index.get(record.pair.target_guid)]
         for obj in await sides.read(Side.SOURCE, [guid for guid in owners if source_index.get(guid) is None]):
             source_index.put(obj)
-    pairs = [_linkable(record, active) for record in known.values()]
-    inherited = heirs(project, pairs, source_index, target_index)
+        pairs = [_linkable(record, active) for record in known.values()]
+        inherited = heirs(project, pairs, source_index, target_index)
     known = {each: record.but_for_inherited(inherited) for each, record in known.items()}
     of_source = {guid: record.but_for_inherited(inherited) for guid, record in of_source.items()}
     here = [obj for obj in source_index if left_out(obj, project.directory) is None]

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ from isthmus_exchange.values import Entry, Folder
 
 from isthmus_sync.mailbox import hierarchy
 from isthmus_sync.mailbox.model import ROOT, FolderRow
+
+_CONTENT, _CONTENT_AND_FLAG = attrgetter("content"), attrgetter("content", "is_read")
 
 
 class Difference(NamedTuple):
@@ -84,11 +86,11 @@ def _judge(same: Difference, found: Comparison) -> None:
             found.different.append(ours)
         elif ours.is_read != theirs.is_read:
             found.flags.append(ours)
-    elif unmatched := _unmatched(same, _content):
+    elif unmatched := _unmatched(same, _CONTENT):
         found.different += unmatched
     else:
-        lacking = {_content_and_flag(item) for item in _unmatched(same, _content_and_flag)}
-        found.flags += [item for item in same.from_items if _content_and_flag(item) in lacking]
+        lacking = {_CONTENT_AND_FLAG(item) for item in _unmatched(same, _CONTENT_AND_FLAG)}
+        found.flags += [item for item in same.from_items if _CONTENT_AND_FLAG(item) in lacking]
 
 
 class Place(NamedTuple):
@@ -178,14 +180,6 @@ def _unmatched(same: Difference, told: Callable[[Entry], object]) -> list[Entry]
         else:
             theirs[told(item)] -= 1
     return unmatched
-
-
-def _content(item: Entry) -> bytes:
-    return item.content
-
-
-def _content_and_flag(item: Entry) -> tuple[bytes, bool]:
-    return item.content, item.is_read
 
 
 def _newer(ours: Entry, theirs: Entry) -> bool:
