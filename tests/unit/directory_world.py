@@ -24,6 +24,7 @@ from isthmus_sync.directory import (
     with_links,
 )
 from isthmus_sync.directory.attributes import BACK_LINKS
+from isthmus_sync.directory.cut_short import agreed_after
 from isthmus_sync.directory.echoes import consequential, leads_on
 
 from tests.unit.directory_values import FACTS, guid, project
@@ -55,6 +56,8 @@ class World:
         self.buried: dict[Side, dict[bytes, DirectoryObject]] = {side: {} for side in Side}
         self.refused: set[tuple[Side, str]] = set()
         self._writes_left: int | None = None
+        self._remembered = True
+        self._begun: dict[bytes, Decision] = {}
 
     def put(self, side: Side, *objects: DirectoryObject) -> None:
         for obj in objects:
@@ -108,9 +111,10 @@ class World:
         [pair] = [pair for pair in self.pairs.values() if pair.source_guid == obj.guid]
         self.pairs[pair.id] = replace(pair, active=side)
 
-    def crash(self, after: int) -> None:
-        """dirsync runs and dies, or a forest goes away, after so many writes; what came after was not remembered."""
-        self._writes_left = after
+    def crash(self, after: int, *, remembered: bool = True) -> None:
+        """dirsync runs and dies, or a forest goes away, after so many writes, and before what came after them; whether
+        what came of the last one is `remembered`."""
+        self._writes_left, self._remembered = after, remembered
         try:
             self.run()
         except _Died:
@@ -128,6 +132,7 @@ class World:
 
     def run(self) -> int:
         """Compare, create, change; returns the number of writes."""
+        self._see_what_was_begun()
         sources, targets = ([self._with_back_links(side, o) for o in self.objects[side].values()] for side in Side)
         merged = {pair.id: pair.merged for pair in self.pairs.values()}
         found = compare(sources, targets, list(self.pairs.values()), self.project, self.facts)
@@ -150,6 +155,7 @@ class World:
             decisions.append(decide(pair, decision.source, around.target.get(pair.target_guid), around))
         feeding = consequential(self.project)
         self.silent = set()
+        self._begun = {decision.pair.id: decision for decision in decisions}
         for decision in decisions:
             written = {side: [c.attribute for c in decision.modifications[side]] for side in Side}
             open_ended = decision.held or decision.problems or any(leads_on(written[s], s, feeding) for s in Side)
@@ -171,14 +177,28 @@ class World:
                 writes += self._merge(decision)
             if refused:
                 self.silent.discard(decision.pair.id)
+            if self._writes_left == 0 and not self._remembered:
+                raise _Died
             agreed = decision.agreed.but_for(refused, decision.pair.agreed)
             self.pairs[decision.pair.id] = replace(decision.pair, agreed=agreed)
+            del self._begun[decision.pair.id]
         # Where a contact was named its heir is now: not what a decision about the group left.
         handed = {holder.guid for d in decisions for contact in d.merges for holder, _ in handed_over(contact, _NOBODY)}
         for pair in self.pairs.values():
             if pair.target_guid in handed:
                 self.silent.discard(pair.id)
         return writes
+
+    def _see_what_was_begun(self) -> None:
+        """What both sides agree on after the last run died."""
+        begun, self._begun = self._begun, {}
+        for decision in begun.values():
+            pair = self.pairs.get(decision.pair.id)
+            if pair is not None and not decision.idle:
+                changes = [(side, change) for side in Side for change in decision.modifications[side]]
+                now = {side: self.objects[side].get(pair.guid(side) or b"") for side in Side}
+                agreed = agreed_after(decision.agreed, pair.agreed, changes, now)
+                self.pairs[pair.id] = replace(pair, agreed=agreed)
 
     def _with_back_links(self, side: Side, obj: DirectoryObject) -> DirectoryObject:
         """Who names a contact, as a forest says it."""

@@ -209,10 +209,11 @@ class Histories(RuleBasedStateMachine):
         # The forests have it, our records do not: agreed states are those of before, new pairs are forgotten.
         self.world.pairs = before
 
-    @rule(after=st.integers(0, 6))
-    def crash_in_the_middle(self, after: int) -> None:
-        """dirsync is killed, or a forest goes away, between two writes."""
-        self.world.crash(after)
+    @rule(after=st.integers(0, 6), remembered=st.booleans())
+    def crash_in_the_middle(self, after: int, remembered: bool) -> None:
+        """dirsync is killed, or a forest goes away, between two writes, or between a write and its being written
+        down."""
+        self.world.crash(after, remembered=remembered)
 
     @rule()
     def synchronise(self) -> None:

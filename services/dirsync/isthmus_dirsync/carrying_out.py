@@ -245,7 +245,16 @@ class Carrier:
                 modifications = decision.modifications[side]
                 why = reasons((each.attribute for each in modifications), decision, self._project)
                 changes = tuple(journal.Change(each, why[each.attribute]) for each in modifications)
-                yield journal.Entry(decision.pair.id, side, obj.guid, obj.dn, journal.CHANGE, changes, self._ordered_by)
+                yield journal.Entry(
+                    decision.pair.id,
+                    side,
+                    obj.guid,
+                    obj.dn,
+                    journal.CHANGE,
+                    changes,
+                    self._ordered_by,
+                    intended=decision.agreed,
+                )
 
     async def _write(self, decisions: Sequence[Decision], stubborn: Mapping[bytes, str]) -> dict[bytes, Done]:
         """Write what decisions change on both objects; what came of it by pair."""

@@ -22,7 +22,7 @@ from isthmus.directory.v1.directory_pb2 import (
     JournalFilter,
     WriteAction,
 )
-from isthmus_sync.directory import DirectoryObject, Link, Modification, Side
+from isthmus_sync.directory import Agreed, DirectoryObject, Link, Modification, Side
 from isthmus_sync.directory.difference import Value, spoken_value
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One write to one object; `guid` is empty while the object is being created. See migrations/0002_journal.sql."""
+    """One write to one object; `guid` is empty while the object is being created; `intended` is what both sides agree
+    on once it is written, known only until it has ended. See migrations/0002_journal.sql."""
 
     pair_id: bytes
     side: Side
@@ -57,6 +58,7 @@ class Entry:
     number: int = 0
     at: datetime = _NEVER
     reverted_by: int = 0
+    intended: Agreed | None = None
 
     @property
     def modifications(self) -> tuple[Modification, ...]:
@@ -83,6 +85,7 @@ class Entry:
             row["number"],
             row["at"],
             row["reverted_by"] or 0,
+            Agreed.from_json(row["intended"]) if row["intended"] else None,
         )
 
     def message(self) -> JournalEntry:
@@ -127,12 +130,23 @@ async def begin(connection: Connection, project: str, entries: Sequence[Entry]) 
     numbered = [replace(entry, number=row["number"]) for entry, row in zip(entries, rows, strict=True)]
     await connection.executemany(
         """
-        INSERT INTO journal (number, project, ordered_by, pair_id, side, object_guid, dn, action, changes)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        INSERT INTO journal (number, project, ordered_by, pair_id, side, object_guid, dn, action, changes, intended)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         [
-            (e.number, project, e.ordered_by, e.pair_id, int(e.side), e.guid, e.dn, int(e.action), _json(e.changes))
-            for e in numbered
+            (
+                each.number,
+                project,
+                each.ordered_by,
+                each.pair_id,
+                int(each.side),
+                each.guid,
+                each.dn,
+                int(each.action),
+                _json(each.changes),
+                each.intended.to_json() if each.intended else None,
+            )
+            for each in numbered
         ],
     )
     return numbered
@@ -141,9 +155,17 @@ async def begin(connection: Connection, project: str, entries: Sequence[Entry]) 
 async def end(connection: Connection, entries: Iterable[Entry]) -> None:
     """Write down what came of entries that were begun: outcome, the object's GUID, and what was changed after all."""
     await connection.executemany(
-        "UPDATE journal SET outcome = $2, object_guid = $3, changes = $4 WHERE number = $1",
+        "UPDATE journal SET outcome = $2, object_guid = $3, changes = $4, intended = NULL WHERE number = $1",
         [(entry.number, entry.outcome, entry.guid, _json(entry.changes)) for entry in entries],
     )
+
+
+async def cut_short(connection: Connection, project: str) -> list[Entry]:
+    """Changes that both sides were to agree on, of which nobody wrote down what came of them; the oldest first."""
+    rows = await connection.fetch(
+        "SELECT * FROM journal WHERE project = $1 AND intended IS NOT NULL ORDER BY number", project
+    )
+    return [Entry.of(row) for row in rows]
 
 
 async def read(

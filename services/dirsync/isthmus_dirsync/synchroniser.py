@@ -40,6 +40,7 @@ from isthmus_sync.directory.echoes import Echoes
 
 from isthmus_dirsync import metrics, orders, records, telling
 from isthmus_dirsync.carrying_out import Carrier, Sides
+from isthmus_dirsync.cut_short import settle
 from isthmus_dirsync.guardian import check_addresses
 from isthmus_dirsync.looking_again import Look, Parted, look_again, source_parted
 from isthmus_dirsync.parting import newly, part
@@ -107,6 +108,7 @@ class Synchroniser:
         self._asked = asyncio.Event()
         self._echoes = Echoes()
         self._created = False
+        self._cut_short = True
         self._flipped: set[bytes] = set()
         self._seen_active: dict[bytes, Side] = {}
         self._retry_at, self._retry_took = 0.0, 0.0
@@ -137,6 +139,7 @@ class Synchroniser:
                     self._state, self._problem, pause = "in step", "", _FIRST_PAUSE
                     metrics.failing.labels(self._project.project).set(0)
                 except (DirectoryError, Stopped, *DATABASE_ERRORS) as error:
+                    self._cut_short = True
                     self._state, self._problem = "failing", str(error)
                     metrics.failing.labels(self._project.project).set(1)
                     self._log.warning("directories are not in step", reason=str(error), again_in_seconds=pause)
@@ -176,6 +179,9 @@ class Synchroniser:
                         "by looking, some seconds later. Grant 'List Contents' and 'Read Property' on the container",
                         container=f"CN=Deleted Objects,{forest.base}",
                     )
+        if self._cut_short:
+            await settle(self._project, self._sides, self._pool)
+            self._cut_short = False
         await self._carry_out_orders()
         async with self._pool.acquire() as connection:
             progress = await records.load_progress(connection, self._project.project)
