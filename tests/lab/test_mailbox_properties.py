@@ -72,7 +72,12 @@ async def test_who_stands_in_items_is_noted_without_streams_and_when_they_are_ad
     for bag, name in ((letter, "sender"), (files, "author")):
         tag = tags.PidTagSenderEmailAddress if name == "sender" else tags.PidTagSentRepresentingEmailAddress
         bag.set({tag: f"{former}-{name}"})
-    files.attachments = [Attachment({tags.PidTagAttachMethod: 1, tags.PidTagAttachDataBinary: b"a file"})]
+    inside = mail("A card that was sent on", 402)
+    inside.set({tags.PidTagMessageClass: "IPM.Contact", tags.PidTagSenderEmailAddress: f"{former}-inside"})
+    files.attachments = [
+        Attachment({tags.PidTagAttachMethod: 1, tags.PidTagAttachDataBinary: b"a file"}),
+        Attachment({tags.PidTagAttachMethod: 5}, inside),
+    ]
     await put(box.alpha, await role(box.alpha, "inbox"), streamed(letter), streamed(files))
 
     async def noted(*, streams: bool) -> set[str]:
@@ -83,10 +88,10 @@ async def test_who_stands_in_items_is_noted_without_streams_and_when_they_are_ad
         rows = await box.pool.fetch("DELETE FROM correspondent WHERE project = $1 RETURNING key", project)
         return {row["key"] for row in rows}
 
-    both = {f"{former}-sender".casefold(), f"{former}-author".casefold()}
-    assert await noted(streams=False) == both
+    everybody = {f"{former}-{who}".casefold() for who in ("sender", "author", "inside")}
+    assert await noted(streams=False) == everybody
     before = await listing(box.beta, await role(box.beta, "inbox"))
     for table in ("work", "item", "folder", "tree"):
         await box.pool.execute(f"DELETE FROM {table} WHERE pair_id = $1", box.pair)
-    assert await noted(streams=True) == both
+    assert await noted(streams=True) == everybody
     assert await listing(box.beta, await role(box.beta, "inbox")) == before

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from email.message import EmailMessage
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -224,7 +226,7 @@ def test_an_item_names_the_same_people_however_it_is_read(store: Store, tmp_path
                 plan = ways.plan(outline, associated=hidden)
                 [found] = await source.call(GetProperties(ids[number : number + 1], plan.form, plan.native, hidden))
                 expected = {each[:2] for each in stream_addresses(streams[number].data)}
-                by_properties = property_addresses(found)
+                by_properties = property_addresses(found.content)
                 everybody |= by_properties
                 for addresses in (by_properties, only[number]):
                     seen = {each[:2] for each in addresses}
@@ -235,6 +237,22 @@ def test_an_item_names_the_same_people_however_it_is_read(store: Store, tmp_path
         assert ItemAddress("SMTP", "gustav@elsewhere.test") in everybody  # invited
 
     asyncio.run(named())
+
+
+def test_a_message_that_is_attached_in_native_content_names_its_parties_too() -> None:
+    inside = EmailMessage()
+    inside["From"], inside["To"] = "ada@elsewhere.test", "IMCEAEX-_O=Former_CN=Bert@alpha.test"
+    inside.set_content("old")
+    outside = EmailMessage()
+    outside["From"] = "carl@alpha.test"
+    outside.set_content("see below")
+    outside.add_attachment(inside)
+    native = base64.b64encode(bytes(outside)).decode()
+    assert property_addresses(f"<t:MimeContent>{native}</t:MimeContent>") == {
+        ItemAddress("SMTP", "carl@alpha.test"),
+        ItemAddress("SMTP", "ada@elsewhere.test"),
+        ItemAddress("X500", "/O=Former/CN=Bert"),
+    }
 
 
 def test_a_server_before_2010_sp1_has_neither_streams_nor_names_for_other_trees(store: Store, tmp_path: Path) -> None:

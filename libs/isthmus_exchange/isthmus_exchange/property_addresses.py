@@ -9,7 +9,7 @@ from __future__ import annotations
 import email.policy
 import re
 from collections.abc import Iterator
-from email.parser import HeaderParser
+from email.parser import Parser
 from email.utils import getaddresses
 
 import pybase64
@@ -19,19 +19,19 @@ from .item_properties import CARD_ADDRESSES, PARTIES
 from .names import TYPES, T
 from .soap import Element, parser
 from .stream_addresses import LOOKED_AT, ItemAddress, item_addresses
-from .values import Properties
 
 _HEADERS = ("From", "Sender", "Reply-To", "To", "Cc", "Bcc")
 _NATIVE = re.compile(r"<t:MimeContent[^>]*>([^<]*)</t:MimeContent>")
+_MESSAGE = "message/rfc822"  # RFC 2046 5.2.1
 _ATTENDEE = re.compile(r"^(?:ATTENDEE|ORGANIZER)[;:].*?mailto:([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 _ENCAPSULATED = "imceaex-"
 _ESCAPED = re.compile(rb"\+([0-9A-F]{2})", re.IGNORECASE)
 
 
-def property_addresses(item: Properties) -> set[ItemAddress]:
-    """What an item names as senders, recipients, attendees and on contact cards. `item`: as GetProperties gave it."""
-    found = _NATIVE.search(item.content)
-    rest = item.content if found is None else item.content[: found.start()] + item.content[found.end() :]
+def property_addresses(content: str) -> set[ItemAddress]:
+    """What an item names as senders, recipients, attendees and on contact cards. `content`: as in values.Properties."""
+    found = _NATIVE.search(content)
+    rest = content if found is None else content[: found.start()] + content[found.end() :]
     addresses = element_addresses(etree.fromstring(f'<t:Item xmlns:t="{TYPES}">{rest}</t:Item>', parser()))
     if found is not None:
         native = pybase64.b64decode(found[1][:LOOKED_AT]).decode("utf-8", "replace")
@@ -62,13 +62,14 @@ def _parties(item: Element) -> Iterator[tuple[str, str]]:
 
 
 def _native(text: str) -> Iterator[str]:
-    """The addresses in MIME, of which only the headers are read, or in iCalendar."""
+    """The addresses in the headers of MIME, and of messages attached in it, or in iCalendar."""
     if text.lstrip()[:15].upper() == "BEGIN:VCALENDAR":
         unfolded = re.sub(r"\r?\n[ \t]", "", text)  # RFC 5545 3.1
         yield from (each.strip() for each in _ATTENDEE.findall(unfolded))
         return
-    headers = HeaderParser(policy=email.policy.compat32).parsestr(text, headersonly=True)
-    values = [str(value) for name in _HEADERS for value in headers.get_all(name, [])]
+    nothing_attached = _MESSAGE not in text.lower()
+    parts = Parser(policy=email.policy.compat32).parsestr(text, headersonly=nothing_attached).walk()
+    values = [str(value) for part in parts for name in _HEADERS for value in part.get_all(name, [])]
     yield from (address for _, address in getaddresses(values))
 
 

@@ -263,8 +263,9 @@ class Attachment(NamedTuple):
     """An attachment as CreateAttachment takes it: its element in pieces, so that its base64 is held once."""
 
     pieces: tuple[Piece, ...]
-    # Of the item that it is; empty for files.
+    # Of the item that it is, the content as in Properties; empty for files.
     item_class: str = ""
+    content: str = ""
 
 
 class EntryPage(NamedTuple):

@@ -119,7 +119,7 @@ async def _read(p: Pass, batch: Sequence[Copy], plan: Plan) -> list[tuple[Copy, 
                 change.stage.append(each.staged)
             found.append((each, answer))
     if p.correspondents is not None:
-        await p.correspondents.note(property_addresses(content) for _, content in found)
+        await p.correspondents.note(property_addresses(each.content) for _, each in found)
     await p.write(change)
     return found
 
@@ -182,6 +182,8 @@ async def _attach(p: Pass, item: str, attached: Attached) -> None:
         form = form_of(attachment.item_class)
         if attachment.item_class and not form.mime:
             attachment = await p.from_side.call(GetAttachment(attached.id, form))
+        if p.correspondents is not None and attachment.content:
+            await p.correspondents.note([property_addresses(attachment.content)])
         await p.to_side.call(CreateAttachment(item, attachment))
     except EwsError as error:
         words = f"attachment {attached.name!r} of {attached.size} bytes: {error.message or error.code}"

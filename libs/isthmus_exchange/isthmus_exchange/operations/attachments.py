@@ -58,8 +58,9 @@ class GetAttachment(Operation[Attachment]):
         if kind == "ReferenceAttachment":
             return Attachment((head + _fields(element, _OF_REFERENCES), f"</t:{kind}>"))
         item, made = element[-1], self.form.element
-        inside = (f"{head}<t:{made}>", written(item, self.form), f"</t:{made}></t:{kind}>")
-        return Attachment(inside, item.findtext(f"{T}ItemClass") or "")
+        content = written(item, self.form)
+        pieces = (f"{head}<t:{made}>", content, f"</t:{made}></t:{kind}>")
+        return Attachment(pieces, item.findtext(f"{T}ItemClass") or "", content)
 
 
 @dataclass(frozen=True)
