@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import ldap3
 from isthmus.events.v1.project_pb2 import ProjectApplied
@@ -121,6 +122,10 @@ class Place:
     def rename(self, dn: str, name: str) -> str:
         self._connection.modify_dn(dn, name)
         return f"{name},{self.unit}"
+
+    def guid(self, dn: str) -> UUID:
+        self._connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=["objectGUID"])
+        return UUID(bytes_le=self._connection.response[0]["raw_attributes"]["objectGUID"][0])
 
     def find(self, attribute: str, value: str) -> dict[str, list[str]] | None:
         """The object below the unit with this value, as its attributes and `dn`; None when there is none."""

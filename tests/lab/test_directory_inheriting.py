@@ -39,3 +39,24 @@ async def test_an_account_made_anew_gets_its_counterpart_when_somebody_says_so(s
         for old in (*old_names, before.source.legacy_exchange_dn):
             name = Identity(legacy_exchange_dn=old.removeprefix("X500:"))
             assert (await accounts.resolve(name)).id == after.id
+
+
+async def test_nobody_inherits_from_somebody_who_is_still_there(system: System) -> None:
+    """Only the object that came is looked at, and whose the counterpart is must be asked for."""
+    alpha = system.alpha
+    staff, new, elsewhere = (alpha.add_unit(name) for name in ("Staff", "New", "Elsewhere"))
+    bert = alpha.move(alpha.add_mailbox("bert", "Bert"), staff)
+    carl = alpha.move(alpha.add_mailbox("carl", "Carl"), elsewhere)
+    await apply(system.kafka, system.project(scope=[staff]))
+    await system.status(lambda status: status.state == "in step" and status.pairs == 1)
+    [twin] = values(system.beta_object("bert"), "dn")
+    pairs = [{"source": str(alpha.guid(carl)), "target": twin}]
+    alpha.move(alpha.add_mailbox("dora", "Dora"), new)
+    await apply(system.kafka, system.project(scope=[staff, new], pairs=pairs), revision=2)
+    await system.status(lambda status: status.state == "in step" and status.pairs == 2)
+
+    alpha.move(carl, staff)
+    told = await system.status(lambda status: status.ambiguous == 1)
+    assert "already belongs to another object" in told.problem
+    alpha.change(bert, title="Still here")
+    eventually(lambda: values(system.beta_object("bert"), "title") == ["Still here"], "the title of the owner")

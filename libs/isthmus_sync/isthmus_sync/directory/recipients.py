@@ -41,8 +41,8 @@ _SELF = "S-1-5-10"
 """Master account of a mailbox that nobody logs on to: shared, room, equipment."""
 _RESOURCE = {Kind.ROOM: "Room", Kind.EQUIPMENT: "Equipment"}
 _VALID_ARCHIVE_DATABASE = 0x20
-"""Of msExchELCMailboxFlags: msExchArchiveDatabaseLink says where the archive is (ValidArchiveDatabase, 32, in the values of
-ElcMailboxFlags that Microsoft lists with the filterable properties of Get-Mailbox)."""
+"""Of msExchELCMailboxFlags: msExchArchiveDatabaseLink says where it is (ValidArchiveDatabase of ElcMailboxFlags,
+in Microsoft's list of filterable properties)."""
 _TEXT_AND_HTML = "1310720"
 """internetEncoding of recipients elsewhere: MIME, plain text and HTML, what Exchange gives new ones."""
 
