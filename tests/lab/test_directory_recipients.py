@@ -20,7 +20,10 @@ LINKS = ("manager", "assistant", "publicDelegates", "altRecipient", "authOrig", 
 async def test_rules_links_and_newest_wins_between_two_forests(system: System) -> None:
     alpha, beta = system.alpha, system.beta
     sales, sales_there = alpha.add_unit("Sales"), beta.add_unit("Vertrieb")
-    anna = alpha.add_mailbox("anna", "Anna Berg", sn="Berg", givenName="Anna", telephoneNumber="+49 30 1", pager="1")
+    anna = alpha.add_mailbox(
+        "anna", "Anna Berg", sn="Berg", givenName="Anna", telephoneNumber="+49 30 1", pager="1",
+        msExchELCMailboxFlags="24", msExchLitigationHoldDate="20260401080000.0Z",
+    )  # fmt: skip
     bert = alpha.move(alpha.add_mailbox("bert", "Bert"), sales)
     alpha.add_mailbox("carl", "Carl", extensionAttribute1="NoSync")
     project = system.project(
@@ -39,6 +42,9 @@ async def test_rules_links_and_newest_wins_between_two_forests(system: System) -
     twin = system.beta_object("anna") or {}
     assert [values(twin, name) for name in ("displayName", "telephoneNumber", "company")] == [
         ["Berg, Anna"], ["030 1"], ["Beta"],
+    ]  # fmt: skip
+    assert [values(twin, name) for name in ("msExchELCMailboxFlags", "msExchLitigationHoldDate")] == [
+        ["24"], ["20260401080000.0Z"],
     ]  # fmt: skip
     assert values(system.beta_object("bert"), "dn")[0].endswith(sales_there)
     assert system.beta_object("carl") is None

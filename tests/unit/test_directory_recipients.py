@@ -131,6 +131,34 @@ def test_who_has_an_archive_gets_one_as_the_project_says() -> None:
     assert not twin("all", there=False, surroundings=False).raw("msExchArchiveGUID")
 
 
+def test_holds_come_with_the_mailbox_and_are_never_taken_off() -> None:
+    since = b"20260401080000.0Z"
+    world = World(project(create={"archives": "all"}))
+    archived = {"msExchArchiveGUID": guid("archive")}
+    # 16 + 8, and 2 that is no hold
+    held: dict[str, Any] = {"msExchELCMailboxFlags": "26", "msExchLitigationHoldDate": since, **archived}
+    world.put(Side.SOURCE, mailbox("alpha", "anna", **held), mailbox("alpha", "bert"), mailbox("alpha", "carl", **held))
+    world.put(Side.TARGET, mailbox("beta", "carl", msExchELCMailboxFlags="1"))
+    world.settle()
+    anna, bert, carl = (world.twin(world.source(name)) for name in ("anna", "bert", "carl"))
+    assert (anna.text("msExchELCMailboxFlags"), anna.raw("msExchLitigationHoldDate")) == ("56", (since,))
+    assert not bert.raw("msExchELCMailboxFlags") and not bert.raw("msExchLitigationHoldDate")
+    assert carl.text("msExchELCMailboxFlags") == "57", "what was there before stays"
+
+    # Somebody is put on hold, and let go again, while the source's mailbox is used; then after it is.
+    world.write(Side.SOURCE, world.source("bert"), "msExchELCMailboxFlags", (b"8",))
+    world.settle()
+    assert world.twin(world.source("bert")).text("msExchELCMailboxFlags") == "8"
+    world.write(Side.SOURCE, world.source("bert"), "msExchELCMailboxFlags", ())
+    world.settle()
+    assert world.twin(world.source("bert")).text("msExchELCMailboxFlags") == "8", "people take a hold off"
+    world.switch(world.source("bert"), Side.TARGET)
+    world.write(Side.TARGET, world.twin(world.source("bert")), "msExchELCMailboxFlags", ())
+    world.write(Side.SOURCE, world.source("bert"), "msExchELCMailboxFlags", (b"16",))
+    world.settle()
+    assert not world.twin(world.source("bert")).raw("msExchELCMailboxFlags"), "the target's own now"
+
+
 def test_an_account_that_people_log_on_to_is_not_linked() -> None:
     world = World(LINKED)
     world.put(Side.SOURCE, _person())

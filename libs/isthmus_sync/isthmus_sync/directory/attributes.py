@@ -118,7 +118,7 @@ _READ_ALWAYS = (
     "objectClass", "objectGUID", "objectSid", "cn", "isDeleted", "isCriticalSystemObject", "sAMAccountName",
     "userPrincipalName", "userAccountControl", "groupType", "mailNickname", "proxyAddresses", "targetAddress",
     "legacyExchangeDN", "homeMDB", "msExchMailboxGuid", "msExchArchiveGUID", "msExchArchiveName",
-    "msExchArchiveDatabaseLink", "msExchELCMailboxFlags",
+    "msExchArchiveDatabaseLink", "msExchELCMailboxFlags", "msExchLitigationHoldDate",
     "msExchHomeServerName", "msExchRecipientTypeDetails", "msExchRecipientDisplayType", "msExchVersion",
     "msExchPoliciesExcluded",
     "msExchMasterAccountSid", "msExchUserCulture", "internetEncoding", "mDBUseDefaults", "msExchUserAccountControl",

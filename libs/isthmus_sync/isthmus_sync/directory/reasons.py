@@ -31,4 +31,6 @@ def _reason(attribute: str, kept: frozenset[str], decision: Decision, project: P
         owner = owner_of(attribute, project)
         names = {"source": project.source.name, "target": project.target.name}
         return f"kept in step, owned by {names[owner]}" if owner in names else "kept in step, the newest wins"
+    if name in ("msexchelcmailboxflags", "msexchlitigationholddate"):
+        return f"the holds of the mailbox in {project.source.name}, and whether there is an archive"
     return f"makes it a recipient of {project.target.name}"

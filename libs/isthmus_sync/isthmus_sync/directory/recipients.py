@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
-from isthmus_sync.directory.objects import DirectoryObject, Kind, Values, as_values, sid_text
+from isthmus_sync.directory.objects import DirectoryObject, Kind, Side, Values, as_values, sid_text
 from isthmus_sync.directory.pairs import Pair, pair_id
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ _DISABLED = 0x2
 _SELF = "S-1-5-10"
 """Master account of a mailbox that nobody logs on to: shared, room, equipment."""
 _RESOURCE = {Kind.ROOM: "Room", Kind.EQUIPMENT: "Equipment"}
-_VALID_ARCHIVE_DATABASE = 0x20
-"""Of msExchELCMailboxFlags: msExchArchiveDatabaseLink says where it is (ValidArchiveDatabase of ElcMailboxFlags,
-in Microsoft's list of filterable properties)."""
+# Of msExchELCMailboxFlags, as Microsoft lists them for ElcMailboxFlags among the filterable properties:
+# msExchArchiveDatabaseLink says where the archive is (ValidArchiveDatabase); LitigationHold; and what keeps items that
+# people or policies delete: ExpirationSuspended, LitigationHold and SingleItemRecovery.
+_VALID_ARCHIVE_DATABASE, _LITIGATION_HOLD, _HOLDS = 0x20, 0x8, 0x1 | 0x8 | 0x10
 _TEXT_AND_HTML = "1310720"
 """internetEncoding of recipients elsewhere: MIME, plain text and HTML, what Exchange gives new ones."""
 
@@ -65,7 +66,8 @@ def recipient_attributes(
 ) -> dict[str, Values]:
     """The attributes that the target object lacks to be a recipient like the source's, or to have a mailbox.
 
-    Nothing that is there is changed, but for what a mail user that becomes a mailbox must lose. The target gets a
+    Nothing that is there is changed, but for what a mail user that becomes a mailbox must lose, and holds: what keeps
+    deleted items in the source's mailbox is set in the target, too, as long as the source's is used. The target gets a
     mailbox when the project names a database and the source has one; `linked`: one that the source's account opens;
     `archives`: which mailboxes get an archive when the source has one.
     """
@@ -108,8 +110,14 @@ def recipient_attributes(
         }
     if not target.raw("proxyAddresses"):
         wanted["msExchPoliciesExcluded"] = _NO_ADDRESS_POLICY
+    flags = target.number("msExchELCMailboxFlags") | _holds(pair, source)
+    if flags & _LITIGATION_HOLD and source.raw("msExchLitigationHoldDate"):
+        wanted["msExchLitigationHoldDate"] = source.raw("msExchLitigationHoldDate")[0]
     if gets_archive(pair, source, target, facts, archives):
         changes |= _archive(pair, source, target, facts)
+        flags |= _VALID_ARCHIVE_DATABASE
+    if flags != target.number("msExchELCMailboxFlags"):
+        changes["msExchELCMailboxFlags"] = str(flags)
     missing = {name: as_values(value) for name, value in wanted.items() if not _has(target, name)}
     return missing | {name: as_values(value) if value else () for name, value in changes.items()}
 
@@ -126,6 +134,12 @@ def gets_archive(
     return target.has_mailbox and not target.raw("msExchArchiveGUID") and (ours or archives == "all")
 
 
+def _holds(pair: Pair, source: DirectoryObject) -> int:
+    """The flags by which a mailbox keeps what is deleted in it, as far as the target is to have them, too."""
+    followed = pair.active is Side.SOURCE and source.has_mailbox
+    return source.number("msExchELCMailboxFlags") & _HOLDS if followed else 0
+
+
 def _archive(
     pair: Pair, source: DirectoryObject, target: DirectoryObject, facts: ExchangeFacts
 ) -> dict[str, str | bytes]:
@@ -135,7 +149,6 @@ def _archive(
         "msExchArchiveGUID": _guid(pair, "archive"),
         "msExchArchiveName": source.text("msExchArchiveName") or f"In-Place Archive - {source.text('displayName')}",
         "msExchArchiveDatabaseLink": database[0].dn if database else facts.database,
-        "msExchELCMailboxFlags": str(target.number("msExchELCMailboxFlags") | _VALID_ARCHIVE_DATABASE),
     }
 
 
