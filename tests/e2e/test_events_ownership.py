@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import uuid
+from collections import Counter
 
 import pytest
 from isthmus.events.v1.mailbox_pb2 import MailboxOrdered, MailboxProgress
@@ -115,6 +116,9 @@ async def test_work_on_a_partition_has_ended_before_another_worker_begins(system
     await work_is_shared(system, "first", "second")
     assert second.stop() == 0
     await work_is_shared(system, "first")
+    # What stayed with the first one noticed nothing of the second.
+    gained = await system.pool.fetch("SELECT partition FROM ownership WHERE what = 'gained'")
+    assert sorted(Counter(row["partition"] for row in gained).values()) == [1, 1, 3, 3]
     assert first.stop() == 0
     for partition in range(PARTITIONS):
         rows = await system.pool.fetch(

@@ -7,6 +7,7 @@ direct.py     saying and reading without a database (the command line)
 consumer.py   hearing each event once
 state.py      a compacted topic in memory
 ownership.py  partitions as exclusive, fenced property of one worker
+sharing.py    which worker gets which partitions
 """
 
 from isthmus_events.consumer import Consumer

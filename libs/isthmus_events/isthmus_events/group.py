@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import Any, Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from isthmus_service import Service
 
 from isthmus_events.topics import Topic, ensure_topics
+
+U = TypeVar("U")
 
 _SESSION_MS = 6_000
 """Silence after which a worker counts as dead; the least that brokers allow unless told otherwise."""
@@ -37,14 +40,18 @@ async def take_part(
     service: Service[Any],
     group: str,
     topics: Sequence[Topic[Any]],
-    unit: Callable[[TopicPartition], object],
+    unit: Callable[[TopicPartition], U],
     work: Callable[[AIOKafkaConsumer, list[TopicPartition]], Awaitable[None]],
+    *,
+    sharing: AbstractPartitionAssignor | type[AbstractPartitionAssignor] = RangePartitionAssignor,
+    on_units: Callable[[Collection[U]], Awaitable[None]] | None = None,
 ) -> None:
     """Be a member of `group` until cancelled: run `work(consumer, partitions)` for the partitions that it gives us.
 
-    Partitions of the same `unit` are worked on together. Before partitions are given back, their work is cancelled and
-    its end awaited. Raises what `work` raises. The group's protocol gives topics with equal numbers of partitions the
-    same partitions (range assignor), and stops all work of all members for a moment when one joins or leaves.
+    Partitions of the same `unit` are worked on together. Whenever a member joins or leaves, all work of all members is
+    cancelled and its end awaited, then it begins again for what each is given. What is to outlast that goes by
+    `on_units`, which is awaited with all units that are ours from now on before work on them begins, and with none
+    before we leave the group. Raises what `work` raises.
     """
     kafka = service.settings.kafka
 
@@ -57,7 +64,7 @@ async def take_part(
             enable_auto_commit=False,  # the position is in PostgreSQL, in the transaction of the event's effect
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            partition_assignment_strategy=(RangePartitionAssignor,),
+            partition_assignment_strategy=(sharing,),
             session_timeout_ms=_SESSION_MS,
             heartbeat_interval_ms=_HEARTBEAT_MS,
             rebalance_timeout_ms=_REBALANCE_MS,
@@ -72,32 +79,36 @@ async def take_part(
         return consumer
 
     consumer = await service.wait_for(f"Kafka at {kafka}", join)
-    member = _Member(service, group, consumer, unit, work)
+    member = _Member(service, group, consumer, unit, work, on_units)
     service.check(f"Kafka, group {group}", member.silence)
     try:
         consumer.subscribe([topic.name for topic in topics], listener=member)
         await member.failure
     finally:
         await member.end_all()
+        if on_units:
+            await on_units(())
         # Leaves the group, so that its partitions go to others at once; without a broker there is nothing to leave.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await consumer.stop()
 
 
-class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
+class _Member(ConsumerRebalanceListener, Generic[U]):  # type: ignore[misc]
     def __init__(
         self,
         service: Service[Any],
         group: str,
         consumer: AIOKafkaConsumer,
-        unit: Callable[[TopicPartition], object],
+        unit: Callable[[TopicPartition], U],
         work: Callable[[AIOKafkaConsumer, list[TopicPartition]], Awaitable[None]],
+        on_units: Callable[[Collection[U]], Awaitable[None]] | None,
     ) -> None:
         self._log = service.log.bind(group=group)
         self._consumer = consumer
         self._unit = unit
         self._work = work
+        self._on_units = on_units
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -114,10 +125,12 @@ class _Member(ConsumerRebalanceListener):  # type: ignore[misc]
         await self.end_all()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        units: dict[object, list[TopicPartition]] = defaultdict(list)
+        units: dict[U, list[TopicPartition]] = defaultdict(list)
         for partition in sorted(assigned):
             units[self._unit(partition)].append(partition)
         self._log.info("partitions assigned", partitions=len(units))
+        if self._on_units:
+            await self._on_units(units.keys())
         for partitions in units.values():
             task = asyncio.ensure_future(self._work(self._consumer, partitions))
             self._tasks.add(task)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -15,10 +16,15 @@ from isthmus_events import metrics
 from isthmus_events.event import Event
 from isthmus_events.group import take_part
 from isthmus_events.handling import Handling, OwnershipLost
+from isthmus_events.sharing import Claims, Sharing
 from isthmus_events.topics import Topic
 
 _LOST_SECONDS = 5.0
+_RELEASE_SECONDS = 1.0
 _WATCH_SECONDS = 1.0
+_HANDOVER_SECONDS = 8.0
+"""So long at most a former owner that lives is waited for: it learns of its loss when we learn of our gain."""
+_HANDOVER_LOOK_SECONDS = 0.1
 
 HOLD = "SELECT true FROM partition_owner WHERE consumer_group = $1 AND partition = $2 AND epoch = $3 FOR SHARE"
 """With a lease's group, partition and epoch. A statement that writes only where this finds a row is fenced."""
@@ -57,9 +63,10 @@ class Ownership:
 
     For each partition gained: its epoch in table partition_owner is raised, `on_gained(lease)` is awaited, and the
     partition's events of all topics go to `handle(connection, lease, event)` as in `Consumer`: one transaction with the
-    remembered position, in which the lease is held. Before a partition goes to another worker `lost` is set and
+    remembered position, in which the lease is held. Others come and go without a word here while a partition stays: as
+    few change hands as can be (sharing.py). Before one goes to another worker, which waits for that, `lost` is set and
     `on_lost(lease)` is awaited, for at most 5 s; it ends all work on the partition. A worker that is cut off from
-    Kafka notices a newer owner within 2 s and calls on_lost then.
+    Kafka works on until there is a newer owner, which it notices within 2 s, and calls on_lost then.
     """
 
     def __init__(
@@ -84,7 +91,10 @@ class Ownership:
         self._on_gained = on_gained
         self._on_lost = on_lost
         self._handling = Handling(service, pool, group, topics, batch=1)
+        self._sharing = Sharing(self._claims)
         self._owned: dict[int, Lease] = {}
+        # For each partition a task that ends when its lease has.
+        self._ends: dict[int, asyncio.Task[None]] = {}
 
     def owned(self) -> Mapping[int, Lease]:
         """The partitions that this worker owns now."""
@@ -94,34 +104,92 @@ class Ownership:
         """Take part in the group until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch())
-            await take_part(self._service, self._group, self._topics, lambda found: found.partition, self._work)
+            await take_part(
+                self._service,
+                self._group,
+                self._topics,
+                lambda found: found.partition,
+                self._work,
+                sharing=self._sharing,
+                on_units=self._keep,
+            )
+
+    def _claims(self) -> Claims:
+        return {number: 0 if lease.lost.is_set() else lease.epoch for number, lease in self._owned.items()}
+
+    async def _keep(self, partitions: Collection[int]) -> None:
+        """These are ours from now on; work on others ends, and if there are none, has ended."""
+        for number, lease in self._owned.items():
+            if number not in partitions:
+                lease.lost.set()
+        if not partitions and self._ends:
+            await asyncio.wait(self._ends.values())
 
     async def _work(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+        """Hear the events of a partition while the group lets us; the lease outlasts that."""
         number = partitions[0].partition
-        lease = await self._service.wait_for(f"partition {number} of {self._group}", lambda: self._gain(number))
+        lease = await self._lease(number)
 
         async def handle(connection: Connection, event: Event) -> None:
             await self._handle(connection, lease, event)
 
+        following = asyncio.ensure_future(self._handling.follow(consumer, partitions, handle, lease.hold))
+        losing = asyncio.ensure_future(lease.lost.wait())
         try:
-            self._owned[number] = lease
-            metrics.owned.labels(self._group).set(len(self._owned))
+            await asyncio.wait({following, losing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            losing.cancel()
+            following.cancel()
+            await asyncio.wait({following})
+        if not following.cancelled() and not isinstance(error := following.exception(), OwnershipLost | None):
+            raise error
+        self._service.log.warning("partition has a newer owner", group=self._group, partition=number)
+        # The group will tell us sooner or later what it told the other worker.
+
+    async def _lease(self, number: int) -> Lease:
+        """The lease that we have, or a new one."""
+        what = f"partition {number} of {self._group}"
+        lease = self._owned.get(number)
+        if lease is not None:
+            known = lease
+            # Of one that was taken for dead, the successor may have come and gone.
+            if await self._service.wait_for(what, lambda: self._is_newest(known)):
+                return lease
+            lease.lost.set()
+            if number in self._ends:
+                await asyncio.wait({self._ends[number]})
+        elif number in self._sharing.handed_over:
+            await self._service.wait_for(what, lambda: self._until_released(number))
+        lease = await self._service.wait_for(what, lambda: self._gain(number))
+        self._owned[number] = lease
+        self._ends[number] = asyncio.create_task(self._end(lease))
+        metrics.owned.labels(self._group).set(len(self._owned))
+        try:
             if self._on_gained:
                 await self._on_gained(lease)
-            following = asyncio.ensure_future(self._handling.follow(consumer, partitions, handle, lease.hold))
-            losing = asyncio.ensure_future(lease.lost.wait())
-            try:
-                await asyncio.wait({following, losing}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                losing.cancel()
-                following.cancel()
-                await asyncio.wait({following})
-            if not following.cancelled() and not isinstance(error := following.exception(), OwnershipLost | None):
-                raise error
-            self._service.log.warning("partition has a newer owner", group=self._group, partition=number)
-        finally:
-            await self._lose(lease)
-        # The group will tell us sooner or later what it told the other worker.
+        except BaseException:
+            lease.lost.set()
+            raise
+        return lease
+
+    async def _is_newest(self, lease: Lease) -> bool:
+        if lease.lost.is_set():
+            return False
+        epoch: int | None = await self._pool.fetchval(
+            "SELECT epoch FROM partition_owner WHERE consumer_group = $1 AND partition = $2",
+            self._group,
+            lease.partition,
+        )
+        return epoch == lease.epoch and not lease.lost.is_set()
+
+    async def _until_released(self, partition: int) -> None:
+        """Return when the former owner has ended its work, or has had the time for it."""
+        until = time.monotonic() + _HANDOVER_SECONDS
+        owner = "SELECT owner FROM partition_owner WHERE consumer_group = $1 AND partition = $2"
+        while time.monotonic() < until:
+            if not await self._pool.fetchval(owner, self._group, partition):
+                return
+            await asyncio.sleep(_HANDOVER_LOOK_SECONDS)
 
     async def _gain(self, partition: int) -> Lease:
         # Waits for transactions in which the former owner holds its lease: what it has begun is done or undone now.
@@ -138,8 +206,9 @@ class Ownership:
         )
         return Lease(self._group, partition, epoch)
 
-    async def _lose(self, lease: Lease) -> None:
-        lease.lost.set()
+    async def _end(self, lease: Lease) -> None:
+        """When the lease is lost, end the work on its partition, and say so to whoever owns it next."""
+        await lease.lost.wait()
         try:
             if self._on_lost:
                 async with asyncio.timeout(_LOST_SECONDS):
@@ -149,9 +218,16 @@ class Ownership:
             log.error("work on a lost partition did not end well; it can no longer write", exc_info=error)
         finally:
             lease.ended = True
-            if self._owned.get(lease.partition) is lease:
-                del self._owned[lease.partition]
+            del self._owned[lease.partition], self._ends[lease.partition]
             metrics.owned.labels(self._group).set(len(self._owned))
+        with contextlib.suppress(*DATABASE_ERRORS):
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                await self._pool.execute(
+                    "UPDATE partition_owner SET owner = '' WHERE consumer_group = $1 AND partition = $2 AND epoch = $3",
+                    self._group,
+                    lease.partition,
+                    lease.epoch,
+                )
 
     async def _watch(self) -> None:
         """Notice newer owners without Kafka's help."""
