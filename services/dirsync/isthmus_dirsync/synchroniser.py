@@ -22,7 +22,6 @@ from isthmus_directory import (
     Changes,
     DirectoryError,
     Forest,
-    all_guids,
     changes,
     collection_members,
     exchange_facts,
@@ -31,7 +30,6 @@ from isthmus_directory import (
     notify,
     read_where,
     reading,
-    sees_deletions,
     survey,
 )
 from isthmus_service import DATABASE_ERRORS
@@ -46,6 +44,7 @@ from isthmus_dirsync.looking_again import Look, Parted, look_again, source_parte
 from isthmus_dirsync.parting import newly, part
 from isthmus_dirsync.records import Progress, Record
 from isthmus_dirsync.reverting import Reverter
+from isthmus_dirsync.sweeping import Sweep
 from isthmus_dirsync.telling import News
 
 if TYPE_CHECKING:
@@ -62,8 +61,6 @@ _SHARE = 20
 last."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _STATUS_SECONDS = 1.0
-_SWEEP_SECONDS = {True: 600.0, False: 10.0}
-"""How often it is looked who is gone: by whether the forest tells of deletions."""
 _ORDERS_SECONDS = 0.5
 _ADDRESSES_SECONDS = 600.0
 _GATHER_SECONDS = 0.05
@@ -117,8 +114,7 @@ class Synchroniser:
         self._sides: Sides | None = None
         self._carrier: Carrier | None = None
         self._facts: ExchangeFacts | None = None
-        self._sees_deletions: dict[Side, bool] = {}
-        self._sweeps: dict[Side, tuple[float, int]] = {}
+        self._sweeps = {side: Sweep(project.project, side, forest, pool) for side, forest in self._forests.items()}
 
     async def run(self) -> None:
         """Synchronise until cancelled. Whatever goes wrong is told, waited for, and tried again."""
@@ -158,7 +154,7 @@ class Synchroniser:
     @property
     def _longest_wait(self) -> float:
         """Seconds until something is due of which no forest tells."""
-        sweeps = (_SWEEP_SECONDS[sees] for sees in self._sees_deletions.values())
+        sweeps = (sweep.seconds for sweep in self._sweeps.values())
         return min(self._project.directory.interval_seconds, _RETRY_SECONDS, *sweeps)
 
     def _retry_within(self, seconds: float) -> None:
@@ -171,14 +167,8 @@ class Synchroniser:
             readings = {side: await reading(forest, self._project) for side, forest in self._forests.items()}
             self._sides = Sides(self._forests, readings)
             self._carrier = Carrier(self._project, self._ordered_by, self._sides, self._pool, self._echoes)
-            for side, forest in self._forests.items():
-                self._sees_deletions[side] = await sees_deletions(forest)
-                if not self._sees_deletions[side]:
-                    self._log.warning(
-                        "no deleted object is shown: there is none, or the right is missing; who is gone is found out "
-                        "by looking, some seconds later. Grant 'List Contents' and 'Read Property' on the container",
-                        container=f"CN=Deleted Objects,{forest.base}",
-                    )
+            for sweep in self._sweeps.values():
+                await sweep.begin()
         if self._cut_short:
             await settle(self._project, self._sides, self._pool)
             self._cut_short = False
@@ -212,20 +202,7 @@ class Synchroniser:
         bookmark = progress.source if side is Side.SOURCE else progress.target
         assert bookmark is not None
         came = await changes(self._forests[side], bookmark, self._sides.readings[side].attributes)
-        if came.deleted:
-            self._sees_deletions[side] = True
-        came = self._without_echoes(side, came)
-        began = time.monotonic()
-        due, swept_usn = self._sweeps.get(side, (began, -1))
-        if began < due or came.bookmark.usn == swept_usn:
-            return came
-        async with self._pool.acquire() as connection:
-            known = await records.known_guids(connection, self._project.project, side)
-        gone = known - await all_guids(self._forests[side]) if known else set()
-        now = time.monotonic()
-        pause = max(_SWEEP_SECONDS[self._sees_deletions[side]], _SHARE * (now - began))
-        self._sweeps[side] = now + pause, came.bookmark.usn
-        return replace(came, deleted=[*came.deleted, *gone])
+        return await self._sweeps[side].with_gone(self._without_echoes(side, came))
 
     def _without_echoes(self, side: Side, came: Changes) -> Changes:
         """What changed but for what we wrote ourselves."""

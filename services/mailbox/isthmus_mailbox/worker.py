@@ -15,21 +15,16 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_ORDER_PASS_AND_PROVE,
     MAILBOX_STATE_BLOCKED,
-    MAILBOX_STATE_FIRST_PASS,
     MAILBOX_STATE_IN_STEP,
-    MAILBOX_STATE_PASS,
-    MAILBOX_STATE_PAUSED,
     MAILBOX_STATE_SWITCHED,
     CertificateIssued,
-    MailboxProgress,
-    MailboxState,
 )
 from isthmus_events import Event, Lease, Ownership, OwnershipLost, publish
 from isthmus_events.topics import (
@@ -37,11 +32,8 @@ from isthmus_events.topics import (
     MAILBOX_CERTIFICATES,
     MAILBOX_ORDERS,
     MAILBOX_PASSES,
-    MAILBOX_PROGRESS,
 )
-from isthmus_exchange.client import Client
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, TransientError
-from isthmus_exchange.streaming import News
 from isthmus_service import DATABASE_AWAY, Connection, Pool, Service, ServiceSettings
 from isthmus_sync.mailbox.certificate import CertificateError
 from isthmus_sync.mailbox.model import Outcome
@@ -56,20 +48,18 @@ from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.farewell import Farewell
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import ByteGate
-from isthmus_mailbox.notices import Notices, Watch
 from isthmus_mailbox.organisations import Organisations, Way
 from isthmus_mailbox.passing import MailboxBlocked, Pass
 from isthmus_mailbox.pressing import press
 from isthmus_mailbox.proving import Proof, prove
+from isthmus_mailbox.reporting import Reporter, moving
 from isthmus_mailbox.running import run_pass
 from isthmus_mailbox.surroundings import Around, People, trees
+from isthmus_mailbox.watching import Watching
 
 GROUP = "mailbox"
 
 _LOOK_SECONDS = 0.5
-_TELL_SECONDS = 1.0
-_TELL_SHARE, _SELDOM_SECONDS = 20.0, 10.0
-"""The items of a mailbox are counted to tell how far it is: for a twentieth of the time, or so seldom."""
 _PROOFS = 3
 """A proof that healed something is followed by another pass and another proof, so often at most."""
 _BLOCKED_SECONDS = 60.0
@@ -78,8 +68,8 @@ _TURN_SECONDS = 10.0
 _END_SECONDS = 6.0
 """Requests under way may take so long to be answered when their passes are to end."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
-_WATCH_SECONDS = 2.0
-"""So often it is seen which mailboxes are to be watched."""
+_PAUSED_SECONDS = 2.0
+"""So often it is seen which mailboxes are paused."""
 _SHORTEST_REST = 0.2
 """A mailbox in which something happened during its pass rests for as long as that took, and at least so long: one that
 is worked in is not looked at all the time."""
@@ -108,13 +98,6 @@ class Worker:
         self._at_work: dict[bytes, Box] = {}
         # By mailbox, with the epoch of the lease under which they were made, or read.
         self._marks: dict[bytes, tuple[int, Marks]] = {}
-        self._notices = Notices(self._changed)
-        self._resting: dict[bytes, boxes.Resting] = {}
-        # What happened in these since their last pass began.
-        self._news: dict[bytes, News] = {}
-        # The lease's epoch and the number of the last pass over these, where it came to its end.
-        self._in_step: dict[bytes, tuple[int, int]] = {}
-        self._to_wake: set[bytes] = set()
         # The collections of mailboxes that are worked on, as they are now; empty: they are to rest.
         self._standing: dict[bytes, str] = {}
         # For which partitions and filters it was seen to that mailboxes are due whose filters changed.
@@ -123,19 +106,20 @@ class Worker:
         self._without_place: set[bytes] = set()
         # The most urgent mailboxes that wait for a place: one that was never copied, and one that was.
         self._next_in_line: dict[bool, Urgency] = {}
-        # The same is not said twice.
-        self._told: dict[bytes, MailboxProgress] = {}
+        self._reporter = Reporter(pool)
         self._look = asyncio.Event()
         self._ownership = Ownership(
             service, pool, GROUP, [ACCOUNT_PAIRS, MAILBOX_ORDERS], self._heard, on_lost=self._lost
         )
+        self._watching = Watching(pool, organisations, self._ownership.owned, self._look.set)
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ownership.run())
             tasks.create_task(self._schedule())
-            tasks.create_task(self._watch())
+            tasks.create_task(self._watching.run())
+            tasks.create_task(self._tell_paused())
             tasks.create_task(press(self._service, self._pool, self._organisations, self._share))
             tasks.create_task(self._keep_places())
 
@@ -154,44 +138,6 @@ class Worker:
 
     async def _lost(self, lease: Lease) -> None:
         await _end([self._running[box.id] for box in self._at_work.values() if box.partition == lease.partition])
-
-    # --- who changed ------------------------------------------------------------------------------------------------
-
-    async def _watch(self) -> None:
-        """Have those mailboxes watched that only wait for changes."""
-        try:
-            while True:
-                await asyncio.sleep(_WATCH_SECONDS)
-                with contextlib.suppress(*DATABASE_AWAY):
-                    self._resting = await boxes.resting(self._pool, list(self._ownership.owned()), self._resting)
-                    servers = {
-                        collection: self._watched_server(collection)
-                        for collection in {resting.collection for resting in self._resting.values()}
-                    }
-                    self._notices.want(
-                        {
-                            box: Watch(server, resting.address)
-                            for box, resting in self._resting.items()
-                            if (server := servers[resting.collection]) is not None
-                        }
-                    )
-                    await self._tell_paused()
-        finally:
-            await self._notices.close()
-
-    def _watched_server(self, collection: str) -> Client | None:
-        try:
-            way = self._organisations.way(collection)
-        except LookupError:
-            return None
-        blackout = way.project.source.exchange.limits.closed(datetime.now(UTC))
-        return way.source if way.project.mailbox.notifications and not blackout else None
-
-    def _changed(self, found: Mapping[bytes, News]) -> None:
-        for box, news in found.items():
-            self._news[box] = self._news.get(box, News()) | news
-        self._to_wake.update(found)
-        self._look.set()
 
     # --- whose turn it is -------------------------------------------------------------------------------------------
 
@@ -212,13 +158,7 @@ class Worker:
         if not owned:
             return
         try:
-            if waking := self._to_wake:
-                self._to_wake = set()
-                try:
-                    await boxes.wake(self._pool, waking)
-                except DATABASE_AWAY:
-                    self._to_wake |= waking
-                    raise
+            await self._watching.wake()
             if (filters := (sorted(owned), self._organisations.fingerprints())) != self._filters_seen:
                 await boxes.wake_for_filters(self._pool, *filters)
                 self._filters_seen = filters
@@ -233,7 +173,7 @@ class Worker:
                 self._running.keys(),
                 most=places,
                 priorities=self._organisations.priorities(),
-                news=[box for box in self._news if self._is_known(box)],
+                news=self._watching.known(),
                 closed=closed,
                 closed_to_orders=closed_to_orders,
                 full=await first_passes.full(self._pool, limited) if limited else (),
@@ -255,11 +195,7 @@ class Worker:
 
     def _turn(self, box: Box) -> Turn:
         priority = self._organisations.priorities().get(box.pair.collection, boxes.LEAST)
-        return Turn(Urgency(not box.orders, priority), first=not box.passes, news=self._is_known(box.id))
-
-    def _is_known(self, box: bytes) -> bool:
-        """What is new in the mailbox, so that a pass takes moments."""
-        return box in self._in_step and bool(self._news.get(box, News()).folders)
+        return Turn(Urgency(not box.orders, priority), first=not box.passes, news=self._watching.is_known(box.id))
 
     async def _place(self, box: Box, lease: Lease) -> bool:
         """Whether the pass may begin, or go on, as far as the concurrency of its collection goes."""
@@ -289,6 +225,12 @@ class Worker:
         del self._at_work[box.id]
         metrics.RUNNING.set(len(self._running))
         self._look.set()
+
+    async def _tell_paused(self) -> None:
+        while True:
+            await asyncio.sleep(_PAUSED_SECONDS)
+            with contextlib.suppress(*DATABASE_AWAY):
+                await self._reporter.tell_paused(dict(self._ownership.owned()), self._running)
 
     # --- a pass -----------------------------------------------------------------------------------------------------
 
@@ -344,15 +286,14 @@ class Worker:
             if waiting is not None and time.monotonic() > until and waiting < self._turn(box).urgency:
                 raise _GivenWay("a more urgent mailbox waits")
 
-        news, in_step = self._news.pop(box.id, None), self._in_step.pop(box.id, None)
+        news = self._watching.begun(box.id, (lease.epoch, box.passes))
         made = Pass(
             ledger=DatabaseLedger(self._pool, lease, box.id),
             from_side=source,
             to_side=target,
             heal=not box.switched,
             eager=bool(box.orders),
-            # A database that was restored since knows less.
-            news=news if not box.orders and in_step == (lease.epoch, box.passes) else None,
+            news=None if box.orders else news,
             breathe=breathe,
             memory=self._memory,
             marks=self._marks_of(box, lease),
@@ -363,7 +304,7 @@ class Worker:
             around=Around(way.project.mailbox.surroundings, self._people, DatabaseKept(self._pool, lease, box.id)),
         )
         started_at = telling.microseconds()
-        reporting = asyncio.create_task(self._report(box, lease, made))
+        reporting = asyncio.create_task(self._reporter.follow(box, lease, made))
         try:
             proof = await self._run(made, proving=self._proving(box))
         finally:
@@ -404,7 +345,7 @@ class Worker:
         if not requests and (box.passes == 0 or made.counts):
             requests = [b""]
         busy_rest = max(_SHORTEST_REST, (telling.microseconds() - started_at) / 1e6)
-        rest = busy_rest if box.id in self._news else self._rest(box, way, made.marks)
+        rest = busy_rest if self._watching.something_new(box.id) else self._rest(box, way, made.marks)
         async with self._pool.acquire() as connection, connection.transaction():
             await lease.hold(connection)
             await boxes.finished(connection, box, rest, made.marks.write())
@@ -422,11 +363,8 @@ class Worker:
                     target_address=box.pair.target.primary_smtp_address,
                 )
                 await publish(connection, MAILBOX_CERTIFICATES, box.id, issued)
-            await self._tell(connection, telling.progress(box, counts, state, problem))
-        self._in_step[box.id] = (lease.epoch, box.passes + 1)
-        if rest > busy_rest and (later := self._news.get(box.id)):
-            # Something happened after the rest was chosen; whoever woke the mailbox found it not yet at rest.
-            self._changed({box.id: later})
+            await self._reporter.tell(connection, telling.progress(box, counts, state, problem))
+        self._watching.ended(box.id, (lease.epoch, box.passes + 1), rests=rest > busy_rest)
         for outcome in Outcome:
             metrics.ITEMS.labels(outcome.value).inc(made.counts[outcome])
         metrics.BYTES.inc(made.bytes_copied)
@@ -445,7 +383,7 @@ class Worker:
         """How long the mailbox rests after a pass, in seconds, unless something happens in it."""
         if not self._organisations.same_rules(way):
             return 0.0
-        look_in = marks.look_in(time.time()) if self._notices.watched(box.id) else 0.0
+        look_in = marks.look_in(time.time()) if self._watching.watched(box.id) else 0.0
         return max(look_in, way.project.mailbox.interval_seconds)
 
     async def _fail(self, box: Box, lease: Lease, problem: str, *, blocked: bool) -> None:
@@ -453,54 +391,13 @@ class Worker:
         metrics.PASSES.labels("blocked" if blocked else "failed").inc()
         try:
             counts = await boxes.counts(self._pool, box.id)
-            state = MAILBOX_STATE_BLOCKED if blocked else self._moving(box)
+            state = MAILBOX_STATE_BLOCKED if blocked else moving(box)
             async with self._pool.acquire() as connection, connection.transaction():
                 await lease.hold(connection)
                 await boxes.failed(connection, box, pause)
-                await self._tell(connection, telling.progress(box, counts, state, problem))
+                await self._reporter.tell(connection, telling.progress(box, counts, state, problem))
         except (OwnershipLost, *DATABASE_AWAY) as error:
             self._service.log.info("a failed pass could not be written down", reason=str(error))
-
-    # --- what is told -----------------------------------------------------------------------------------------------
-
-    async def _report(self, box: Box, lease: Lease, made: Pass) -> None:
-        """Say now and then how far the pass is, once it has something to do; seldom, where counting takes long."""
-        pause = _TELL_SECONDS
-        while True:
-            await asyncio.sleep(pause)
-            with contextlib.suppress(OwnershipLost, *DATABASE_AWAY):
-                began = time.monotonic()
-                counts = await boxes.counts(self._pool, box.id)
-                pause = max(_TELL_SECONDS, min(_TELL_SHARE * (time.monotonic() - began), _SELDOM_SECONDS))
-                if not counts.staged and not made.counts:
-                    continue
-                async with self._pool.acquire() as connection, connection.transaction():
-                    await lease.hold(connection)
-                    await self._tell(connection, telling.progress(box, counts, self._moving(box)))
-
-    async def _tell_paused(self) -> None:
-        """Say which mailboxes are paused, once their passes have ended."""
-        owned = dict(self._ownership.owned())
-        for box in await boxes.paused(self._pool, list(owned)):
-            told = self._told.get(box.id)
-            if box.id in self._running or (told is not None and told.state == MAILBOX_STATE_PAUSED):
-                continue
-            counts = await boxes.counts(self._pool, box.id)
-            with contextlib.suppress(OwnershipLost):
-                async with self._pool.acquire() as connection, connection.transaction():
-                    await owned[box.partition].hold(connection)
-                    await self._tell(connection, telling.progress(box, counts, MAILBOX_STATE_PAUSED))
-
-    def _moving(self, box: Box) -> MailboxState.ValueType:
-        return MAILBOX_STATE_PASS if box.passes else MAILBOX_STATE_FIRST_PASS
-
-    async def _tell(self, connection: Connection, progress: MailboxProgress) -> None:
-        said = _without_pass(progress)
-        if self._told.get(progress.pair_id) == said:
-            return
-        self._told[progress.pair_id] = said
-        progress.at = telling.microseconds()
-        await publish(connection, MAILBOX_PROGRESS, progress.pair_id, progress)
 
 
 class _GivenWay(Exception):  # noqa: N818 - a wish, not an error
@@ -515,10 +412,3 @@ async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
             task.cancel()
         if late:
             await asyncio.wait(late)
-
-
-def _without_pass(progress: MailboxProgress) -> MailboxProgress:
-    """Passes that find nothing to do differ in their number alone."""
-    copy = MailboxProgress.FromString(progress.SerializeToString())
-    copy.ClearField("pass")
-    return copy
