@@ -20,7 +20,7 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -311,9 +311,7 @@ async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[
             most = max(copied_by)
             _say_how_far(f"all are copied after {seconds:.0f} s")
             proven = await _prove(system, everybody)
-            _say_how_far(f"{proven} are proven equal")
             same = await _compare(everybody)
-            _say_how_far(f"{same} are the same by the servers")
         finally:
             coming_and_going.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -338,26 +336,38 @@ async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[
 
 async def _prove(system: MailboxSystem, movers: Sequence[Mover]) -> int:
     """How many mailboxes the workers find equal, item by item, asked while they still come and go."""
-    room = asyncio.Semaphore(_HIRING)
 
     async def one(mover: Mover) -> bool:
-        async with room:
-            request = await system.order(mover, MAILBOX_ORDER_PASS_AND_PROVE)
-            answer = await system.answer(mover, request)
-            return answer.proof.equal and not answer.proof.surplus
+        request = await system.order(mover, MAILBOX_ORDER_PASS_AND_PROVE)
+        answer = await system.answer(mover, request)
+        return answer.proof.equal and not answer.proof.surplus
 
-    return sum(await asyncio.gather(*(one(mover) for mover in movers)))
+    return await _how_many(movers, "proven equal", one)
 
 
 async def _compare(movers: Sequence[Mover]) -> int:
     """How many mailboxes have the same items on both sides, each exported and compared as a whole."""
-    room = asyncio.Semaphore(_HIRING)
 
     async def one(mover: Mover) -> bool:
-        async with room:
-            return await contents(mover.beta) == await contents(mover.alpha)
+        return await contents(mover.beta) == await contents(mover.alpha)
 
-    return sum(await asyncio.gather(*(one(mover) for mover in movers)))
+    return await _how_many(movers, "the same by the servers", one)
+
+
+async def _how_many(movers: Sequence[Mover], what: str, look: Callable[[Mover], Awaitable[bool]]) -> int:
+    room = asyncio.Semaphore(_HIRING)
+    looked, found = 0, 0
+
+    async def one(mover: Mover) -> None:
+        nonlocal looked, found
+        async with room:
+            found += await look(mover)
+            looked += 1
+            if looked % 100 == 0 or looked == len(movers):
+                _say_how_far(f"{found} of {looked} are {what}")
+
+    await asyncio.gather(*(one(mover) for mover in movers))
+    return found
 
 
 def run(mailboxes: int = _MAILBOXES, items: int = _ITEMS, workers: int = _WORKERS, seed: int = 1) -> list[Row]:
