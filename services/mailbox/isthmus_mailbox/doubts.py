@@ -13,7 +13,7 @@ from isthmus_sync.mailbox.model import Action, FolderRow, LedgerChange, Outcome,
 from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox import assembly, trees
-from isthmus_mailbox.passing import Pass
+from isthmus_mailbox.passing import Pass, pages
 
 GRACE_SECONDS = 3.0
 """Clocks of workers differ by less."""
@@ -95,18 +95,13 @@ async def look(p: Pass, rows: list[Staged]) -> list[doubt.Found]:
 
 async def _find(p: Pass, folder: str, associated: bool, keys: tuple[bytes, ...]) -> list[Item]:
     items: list[Item] = []
-    offset = 0
-    while True:
-        try:
-            page = await p.to_side.call(FindItem(folder, associated, offset, keys))
-        except EwsError as error:
-            if error.kind is Kind.GONE:
-                return items
+    try:
+        async for page in pages(p.to_side, lambda offset: FindItem(folder, associated, offset, keys)):
+            items += page.items
+    except EwsError as error:
+        if error.kind is not Kind.GONE:
             raise
-        items += page.items
-        if page.last:
-            return items
-        offset = page.next
+    return items
 
 
 async def _adopt(p: Pass, found: doubt.Found) -> None:

@@ -42,6 +42,18 @@ from isthmus_mailbox.surroundings import Around
 T = TypeVar("T")
 
 
+class Paged(Protocol):
+    """A part of an answer; `next`: the offset of the next part, unless it is the `last`."""
+
+    @property
+    def last(self) -> bool: ...
+
+    @property
+    def next(self) -> int: ...
+
+
+Part = TypeVar("Part", bound=Paged)
+
 _MAIN = "msgfolderroot"
 
 NOT_DONE = (EwsError, TransientError, AccessError)
@@ -56,6 +68,15 @@ class Side(Protocol):
     def now(self) -> float: ...
 
     async def call(self, operation: Operation[T], announce: Announce | None = None) -> T: ...
+
+
+async def pages(side: Side, ask: Callable[[int], Operation[Part]]) -> AsyncIterator[Part]:
+    """All of what a server tells page by page; `ask` from which offset on."""
+    offset, last = 0, False
+    while not last:
+        page = await side.call(ask(offset))
+        yield page
+        offset, last = page.next, page.last
 
 
 class MailboxBlocked(Exception):  # noqa: N818 - a state, with words for people

@@ -13,7 +13,6 @@ from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import (
     CreateSearchFolder,
     DeleteFolder,
-    FindFolders,
     GetSearchFolders,
     RenameFolder,
     SetSearch,
@@ -84,16 +83,13 @@ async def _read(side: Side) -> _Searches:
     """The search folders of a mailbox; those in the Finder, at whatever depth, have no parent."""
     found: dict[str, Folder] = {}
     for top in (_FINDER, trees.MAIN):
-        offset, last = 0, False
-        while not last:
-            try:
-                page = await side.call(FindFolders(offset, top, only_search=True))
-            except EwsError as error:
-                if top == trees.MAIN or error.kind not in (Kind.GONE, Kind.PERMANENT):
-                    raise
-                break  # nobody has made one in this mailbox
-            found |= {each.id: each._replace(parent="" if top == _FINDER else each.parent) for each in page.folders}
-            offset, last = page.next, page.last
+        try:
+            tree = await trees.below(side, top, only_search=True)
+        except EwsError as error:
+            if top == trees.MAIN or error.kind not in (Kind.GONE, Kind.PERMANENT):
+                raise
+            continue  # nobody has made one in this mailbox
+        found |= {each.id: each._replace(parent="" if top == _FINDER else each.parent) for each in tree}
     told = _Searches()
     for some in by_count(found, LIMIT):
         answers = await side.call(GetSearchFolders(tuple(some)))

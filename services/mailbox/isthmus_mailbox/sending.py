@@ -9,6 +9,7 @@ from typing import NamedTuple
 from isthmus_exchange.errors import EwsError, InDoubtError, Kind, ServerBusyError
 from isthmus_exchange.operations import Operation
 from isthmus_exchange.values import ItemId
+from isthmus_sync.mailbox import staging
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged
 from isthmus_sync.mailbox.ways import Way
 
@@ -89,7 +90,7 @@ def record(p: Pass, change: LedgerChange, each: Copy, answer: ItemId | EwsError)
     """Put into `change` what became of an item: its row in the ledger, its work, what is told of it."""
     staged, over = each.staged, each.over
     if not isinstance(answer, EwsError):
-        change.items.append(_agreed(each, answer))
+        change.items.append(staging.agreed(staged, answer.id, answer.change_key, each.way))
         change.unstage.append(staged.from_id)
         change.bytes_copied += staged.size
         change.count(Outcome.UPDATED if over else Outcome.ADDED)
@@ -119,20 +120,3 @@ def fail(p: Pass, change: LedgerChange, each: Copy, error: EwsError) -> None:
         words = f"{each.refused}; by its properties: {error}"
         error = EwsError(error.code, words.removeprefix(f"{error.code}: "), error.back_off)
     p.failed(change, each.staged, error)
-
-
-def _agreed(each: Copy, answer: ItemId) -> ItemRow:
-    staged = each.staged
-    return ItemRow(
-        from_id=staged.from_id,
-        to_id=answer.id,
-        folder=staged.folder,
-        search_key=staged.search_key,
-        size=staged.size,
-        associated=staged.associated,
-        is_read=staged.is_read,
-        from_change_key=staged.change_key,
-        to_change_key=answer.change_key,
-        modified=staged.modified,
-        way=each.way,
-    )

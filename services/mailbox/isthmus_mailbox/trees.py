@@ -10,7 +10,7 @@ from isthmus_exchange.operations import FindFolderMarks, FindFolders, GetDisting
 from isthmus_exchange.values import Folder, FolderMark
 from isthmus_sync.mailbox import hierarchy
 
-from isthmus_mailbox.passing import Side
+from isthmus_mailbox.passing import Side, pages
 
 
 class Tree(NamedTuple):
@@ -50,21 +50,24 @@ async def read(side: Side, roles: Collection[str] = (MAIN,)) -> list[Folder]:
     for top in roles:
         if top in found:
             tree.append(found[top])
-        offset, last = 0, top not in found or not TREES[top].deep
-        while not last:
-            page = await side.call(FindFolders(offset, top))
-            tree += page.folders
-            offset, last = page.next, page.last
+            if TREES[top].deep:
+                tree += await below(side, top)
     return hierarchy.with_roles(tree, found)
+
+
+async def below(side: Side, top: str, *, only_search: bool = False) -> list[Folder]:
+    """Every folder at any depth below the one of this role; or the search folders among them."""
+    tree: list[Folder] = []
+    async for page in pages(side, lambda offset: FindFolders(offset, top, only_search)):
+        tree += page.folders
+    return tree
 
 
 async def marks(side: Side, roles: Collection[str] = (MAIN,), top_ids: Collection[str] = ()) -> dict[str, FolderMark]:
     """The mark of every folder of these trees, by its id; `top_ids`: of their tops."""
     found = await side.call(GetFolderMarks(tuple(top_ids))) if top_ids else {}
     for top in roles:
-        offset, last = 0, not TREES[top].deep
-        while not last:
-            page = await side.call(FindFolderMarks(offset, top))
-            found.update(page.folders)
-            offset, last = page.next, page.last
+        if TREES[top].deep:
+            async for page in pages(side, lambda offset, top=top: FindFolderMarks(offset, top)):  # type: ignore[misc]
+                found.update(page.folders)
     return found

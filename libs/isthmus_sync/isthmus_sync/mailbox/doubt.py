@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from isthmus_exchange.values import Folder, Item
 
+from isthmus_sync.mailbox import staging
 from isthmus_sync.mailbox.model import Action, FolderRow, FolderWrite, ItemRow, Staged
 from isthmus_sync.mailbox.ways import Way
 
@@ -53,20 +54,8 @@ def adopted(found: Found, *, same: bool, way: Way = Way.STREAM) -> ItemRow:
     """The ledger's row of an item that is there already. Not the `same`: its content may be another one, so nothing is
     agreed, and it is copied over.
     """
-    staged, item = found.staged, found.item
-    return ItemRow(
-        from_id=staged.from_id,
-        to_id=item.id,
-        folder=staged.folder,
-        search_key=staged.search_key,
-        size=staged.size,
-        associated=staged.associated,
-        is_read=item.is_read,
-        from_change_key=staged.change_key if same else "",
-        to_change_key=item.change_key,
-        modified=staged.modified if same else "",
-        way=way,
-    )
+    row = replace(staging.agreed(found.staged, found.item.id, found.item.change_key, way), is_read=found.item.is_read)
+    return row if same else replace(row, from_change_key="", modified="")
 
 
 def latest(doubtful: Sequence[Staged]) -> float:

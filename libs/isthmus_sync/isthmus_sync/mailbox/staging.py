@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from isthmus_exchange.values import Entry, Item, ItemChange
 
 from isthmus_sync.mailbox.model import ItemRow, LedgerChange, Staged, Work
+from isthmus_sync.mailbox.ways import Way
 
 _UNSURE_SECONDS = 2.0
 _NOT_ITEMS = ("ipm.rule.", "ipm.ruleorganizer", "ipm.note.rules.ooftemplate.")
@@ -85,6 +86,23 @@ def creation(folder: int, item: Item, seen_at: float) -> Staged:
         change_key=item.change_key,
         modified=trusted(item.modified, seen_at),
         traits=item.traits,
+    )
+
+
+def agreed(staged: Staged, to_id: str, to_change_key: str, way: Way = Way.STREAM) -> ItemRow:
+    """The ledger's row of an item once its staged content is on the other side."""
+    return ItemRow(
+        from_id=staged.from_id,
+        to_id=to_id,
+        folder=staged.folder,
+        search_key=staged.search_key,
+        size=staged.size,
+        associated=staged.associated,
+        is_read=staged.is_read,
+        from_change_key=staged.change_key,
+        to_change_key=to_change_key,
+        modified=staged.modified,
+        way=way,
     )
 
 
