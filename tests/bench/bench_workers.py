@@ -48,7 +48,7 @@ _MAILBOXES, _ITEMS, _WORKERS = 60, 20, 3
 _BUSY_WITH, _BUSY_ITEMS, _MAILS = 100, 150, 20
 """While so many mailboxes of so many items of 5 kB are copied, mails arrive in another one; so many before."""
 _SIZE = 5_000
-_HIRING, _ASKING = 8, 32
+_HIRING, _LOOKING, _ASKING = 8, 16, 32
 _URGENT, _USUAL = "Urgent", "Usual"
 _COLLECTIONS = (
     {"name": _URGENT, "priority": 1, "mailboxes": ["urgent@alpha.example"]},
@@ -355,14 +355,14 @@ async def _compare(movers: Sequence[Mover]) -> int:
 
 
 async def _how_many(movers: Sequence[Mover], what: str, look: Callable[[Mover], Awaitable[bool]]) -> int:
-    room = asyncio.Semaphore(_HIRING)
+    room = asyncio.Semaphore(_LOOKING)
     looked, found = 0, 0
 
     async def one(mover: Mover) -> None:
         nonlocal looked, found
         async with room:
-            found += await look(mover)
-            looked += 1
+            fine = await look(mover)
+            found, looked = found + fine, looked + 1
             if looked % 100 == 0 or looked == len(movers):
                 _say_how_far(f"{found} of {looked} are {what}")
 

@@ -161,14 +161,12 @@ def test_every_folder_of_the_server_has_a_place_whatever_the_ledger_knows() -> N
 
 
 def test_a_manifest_does_not_depend_on_the_order() -> None:
-    one, other = proof.Manifest(), proof.Manifest()
-    one.add("Inbox", [_entry("a", b"1"), _entry("b", b"2")])
-    one.add("Sent", [])
-    other.add("Sent", [])
-    other.add("Inbox", [_entry("q", b"2"), _entry("p", b"1")])
-    assert one.digest == other.digest
-    other.add("Sent", [_entry("r", b"3")])
-    assert one.digest != other.digest
+    inbox = proof.manifest("Inbox", [_entry("a", b"1"), _entry("b", b"2")])
+    assert inbox == proof.manifest("Inbox", [_entry("q", b"2"), _entry("p", b"1")])
+    assert inbox != proof.manifest("Sent", [_entry("a", b"1"), _entry("b", b"2")])
+    one = proof.whole({"Inbox": inbox, "Sent": proof.manifest("Sent", [])})
+    assert one == proof.whole({"Sent": proof.manifest("Sent", []), "Inbox": inbox})
+    assert one != proof.whole({"Inbox": inbox, "Sent": proof.manifest("Sent", [_entry("r", b"3")])})
 
 
 def test_passing_failures_are_told_when_they_do_not_pass() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
 from functools import partial
@@ -17,10 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
-from isthmus_exchange.operations import ExportItems, Operation, SyncFolderItems
+from isthmus_exchange.operations import ExportItems, FindEntries, Operation, SyncFolderItems
 from isthmus_exchange.streaming import News
+from isthmus_mailbox import proving
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.passing import Pass
+from isthmus_mailbox.proven import Proven
 from isthmus_mailbox.proving import Proof, prove
 from isthmus_mailbox.running import run_pass
 from isthmus_project.filters import Filter
@@ -43,7 +45,7 @@ _NOTICES = st.sampled_from(["none", "all", "some are lost"])
 _STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("people"), _DEEDS),
-        st.tuples(st.just("pass"), st.tuples(_FATES, _DEEDS, _NOTICES)),
+        st.tuples(st.sampled_from(["pass", "proof"]), st.tuples(_FATES, _DEEDS, _NOTICES)),
     ),
     max_size=8,
 )
@@ -80,6 +82,19 @@ class People:
             deeds[deed]()
 
 
+class MemoryShelf:
+    """What proofs have found so far. No end of a proof clears it: marks must tell what still holds."""
+
+    def __init__(self) -> None:
+        self.proven: dict[bytes, Proven] = {}
+
+    async def read(self) -> list[Proven]:
+        return list(self.proven.values())
+
+    async def add(self, proven: Sequence[Proven]) -> None:
+        self.proven |= {each.fingerprint: each for each in proven}
+
+
 class Case:
     """Two mailboxes, a ledger between them, and time."""
 
@@ -89,6 +104,7 @@ class Case:
         self.target = ModelMailbox(self.world, "target", _TARGET_ROLES)
         self.ledger = MemoryLedger(self.world)
         self.marks = Marks()
+        self.shelf = MemoryShelf()
         # The last pass came to its end, so that notices tell what happened since.
         self.in_step = False
         self.people = People(self.source)
@@ -114,6 +130,7 @@ class Case:
             log=_SILENT,
             sleep=self.world.sleep,
             marks=self.marks,
+            proven=self.shelf,
         )
 
     async def play(self, steps: list[tuple[str, Any]]) -> None:
@@ -133,7 +150,11 @@ class Case:
                 ]
                 try:
                     self.in_step = False
-                    await run_pass(self.new_pass(news=None if notices == "none" else news))
+                    this = self.new_pass(news=None if notices == "none" else news)
+                    await run_pass(this)
+                    if kind == "proof":
+                        this.heal = False  # it only looks
+                        await prove(this)
                     self.in_step = True
                     written = self.marks.write()
                 except Crash:
@@ -151,6 +172,15 @@ class Case:
             await run_pass(self.new_pass(eager=True))
         self.world.land(now=True)
         proof = await prove(self.new_pass())
+        anew = self.new_pass()
+        anew.proven = None
+        same = await prove(anew)
+        assert (proof.equal, proof.folders, proof.digest, proof.to_digest) == (
+            same.equal,
+            same.folders,
+            same.digest,
+            same.to_digest,
+        )
         await run_pass(self.new_pass())  # sets the read flags that the proof found
         return proof
 
@@ -408,6 +438,52 @@ def test_what_was_deleted_on_the_other_side_comes_back_when_it_is_proven(case: C
     assert proof.differences == ["Posteingang: 'one' (736f7572…) is missing"]
     assert asyncio.run(case.come_to_rest()).equal
     _assert_same(case)
+
+
+def test_a_proof_that_was_cut_off_is_gone_on_with(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Letters", "Bills", "Trips"):
+        case.source.deliver(case.source.make_folder(_folder(case.source, "inbox"), name), name)
+    asyncio.run(run_pass(case.new_pass()))
+    case.world.time += 60
+    asked: list[str] = []
+    answer = case.source._answer
+
+    def asking(operation: Operation[Any]) -> Any:
+        if isinstance(operation, FindEntries):
+            asked.append(case.source.folders[operation.folder].name)
+        return answer(operation)
+
+    monkeypatch.setattr(case.source, "_answer", asking)
+    monkeypatch.setattr(proving, "_WRITTEN_SECONDS", 0.0)
+    places = 0
+
+    async def breathe() -> None:
+        nonlocal places
+        places += 1
+        if places == 7:
+            raise Crash
+
+    first, began_at = case.new_pass(), case.world.time
+    first.breathe = breathe
+    with pytest.raises(Crash):
+        asyncio.run(prove(first))
+    found, asked[:] = set(asked), []
+    assert case.shelf.proven
+    # Something happens in a folder that was found equal, and the next pass brings it over.
+    case.world.time += 60
+    inbox = _folder(case.source, "inbox")
+    assert case.source.folders[inbox].name in found
+    case.source.deliver(inbox, "four")
+    asyncio.run(run_pass(case.new_pass()))
+    case.world.time += 60
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.equal, proof.from_items, proof.began_at) == (True, 7, began_at)
+    assert "Posteingang" in asked
+    assert found - set(asked)
+    asked.clear()
+    case.world.time += 3600
+    asyncio.run(prove(case.new_pass()))
+    assert found < set(asked)
 
 
 def test_after_a_switch_the_owner_may_delete(case: Case) -> None:

@@ -21,6 +21,9 @@ _LARGEST = 900_000
 """Bytes; Kafka takes messages up to 1 MiB with key and headers."""
 
 _BATCH = 2000
+_TURN_SECONDS = 0.5
+"""So often an instance looks whether it is its turn to publish."""
+_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('isthmus outbox ' || $1, 0))"
 _POLL_SECONDS = 1.0
 """A notification that was lost with its connection delays an event by this much."""
 
@@ -102,13 +105,17 @@ class Relay:
                         await self._relay()
                 except (KafkaError, *DATABASE_ERRORS) as error:
                     self._service.log.warning("outbox relay interrupted, starts again", reason=repr(error))
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(_TURN_SECONDS)
 
     async def _relay(self) -> None:
+        """Publish for as long as it is this instance's turn. PostgreSQL does not notice the death of a process that waits
+        for a lock, and would keep its connection: so nobody waits for this one.
+        """
         async with self._pool.acquire() as connection:
             schema = await connection.fetchval("SELECT current_schema()")
             # Held as long as the connection lives; the pool's reset gives it back.
-            await connection.execute("SELECT pg_advisory_lock(hashtextextended('isthmus outbox ' || $1, 0))", schema)
+            if not await connection.fetchval(_LOCK, schema):
+                return
             database = await connection.fetchval("SELECT current_database()")
             async with (
                 _notified(connection, f"outbox_{schema}") as said,

@@ -37,6 +37,7 @@ from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.ledger import Ledger
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import ByteGate
+from isthmus_mailbox.proven import Shelf
 from isthmus_mailbox.surroundings import Around
 
 T = TypeVar("T")
@@ -113,6 +114,8 @@ class Pass:
     filters: Sequence[Filter] = ()
     # With what the surroundings are looked after; None: they are not.
     around: Around | None = None
+    # Where a proof keeps how far it is; None: one that is cut off begins anew.
+    proven: Shelf | None = None
     # Told who stands in the items; None: nobody is.
     correspondents: Correspondents | None = None
     # The trees that are to be followed where both sides have them, by the roles of their tops (trees.py).

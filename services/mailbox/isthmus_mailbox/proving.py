@@ -2,27 +2,31 @@
 
 Nothing of the ledger enters the counts: folders and items are those that the servers list now. The ledger only tells
 which folder is the counterpart of which, and differences apart: what was never copied, what was on the other side and
-is there no more, what Isthmus brought twice, and what the other side has of its own.
+is there no more, what Isthmus brought twice, and what the other side has of its own. A proof that was cut off is gone
+on with: folders that it found equal are not listed again while nothing happens in them (proven.py).
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, Self
 
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import DeleteItems, FindEntries, GetItemLabels, Label
-from isthmus_exchange.values import Entry, Item
+from isthmus_exchange.values import Entry, Folder, FolderMark, Item
 from isthmus_sync.mailbox import choice, staging
 from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import FolderRow, LedgerChange, Staged
-from isthmus_sync.mailbox.proof import Difference, Manifest, Place, compare, places
+from isthmus_sync.mailbox.proof import Difference, Place, compare, manifest, places, whole
 
-from isthmus_mailbox import trees
-from isthmus_mailbox.passing import Pass, Side, in_parallel
+from isthmus_mailbox import proven, trees
+from isthmus_mailbox.passing import Pass, Side, in_parallel, pages
+from isthmus_mailbox.proven import Marked, Proven
 
 _FOLDERS_AT_ONCE = 3
 _LISTED = 2000
@@ -33,6 +37,8 @@ _LABELS = 10
 _DELETIONS = 100
 _ENTRY_BYTES = 700
 """What an entry takes in memory."""
+_WRITTEN_SECONDS = 1.0
+"""So often it is written down how far a proof is; one that ends before writes nothing."""
 
 
 class Kept(NamedTuple):
@@ -61,14 +67,10 @@ class FolderProof:
 
 
 @dataclass
-class Proof:
-    """How both sides compare."""
+class Findings:
+    """What was found in a folder, or in several."""
 
-    # Seconds since 1970, by our clock, before the first question was asked.
-    began_at: float = 0.0
     folders: list[FolderProof] = field(default_factory=list)
-    from_items: int = 0
-    to_items: int = 0
     missing: int = 0
     # Of the missing ones, those that were on the to side and were removed there.
     removed: int = 0
@@ -79,16 +81,65 @@ class Proof:
     own: int = 0
     # Read flags that differed, and will be set by the next pass.
     flags: int = 0
-    missing_folders: int = 0
+    flags_differ: bool = False
     # Items of the from side that a filter leaves out, by its words, and their bytes; they are in no other count.
     left_out: Counter[str] = field(default_factory=Counter)
     left_out_bytes: int = 0
     listed: list[Kept] = field(default_factory=list)
+    # Work was staged, or surplus of ours deleted: another pass will bring another proof.
+    healed: bool = False
+
+    def keep(self, difference: Kept) -> None:
+        if len(self.listed) < _LISTED:
+            self.listed.append(difference)
+
+    def add(self, more: Findings) -> None:
+        """What was found elsewhere, too."""
+        self.folders += more.folders
+        self.missing += more.missing
+        self.removed += more.removed
+        self.different += more.different
+        self.surplus += more.surplus
+        self.own += more.own
+        self.flags += more.flags
+        self.left_out += more.left_out
+        self.left_out_bytes += more.left_out_bytes
+        for difference in more.listed:
+            self.keep(difference)
+        self.healed |= more.healed
+
+    @property
+    def nothing_differs(self) -> bool:
+        return not (self.missing or self.different or self.flags_differ or self.listed or self.healed)
+
+    def write(self) -> str:
+        """For `read`, of a folder in which nothing differs."""
+        [folder] = self.folders
+        digests = [digest.hex() for digest in folder.digests]
+        return json.dumps(
+            [folder.path, folder.items, folder.sizes, digests, self.own, self.left_out, self.left_out_bytes]
+        )
+
+    @classmethod
+    def read(cls, written: str) -> Self:
+        path, items, sizes, digests, own, left_out, left_out_bytes = json.loads(written)
+        ours, theirs = map(bytes.fromhex, digests)
+        folder = FolderProof(path, tuple(items), tuple(sizes), (ours, theirs))
+        return cls([folder], surplus=own, own=own, left_out=Counter(left_out), left_out_bytes=left_out_bytes)
+
+
+@dataclass
+class Proof(Findings):
+    """How both sides compare."""
+
+    # Seconds since 1970, by our clock, before the first question was asked of whatever is told here.
+    began_at: float = 0.0
+    from_items: int = 0
+    to_items: int = 0
+    missing_folders: int = 0
     # SHA-256 of both manifests.
     digest: bytes = b""
     to_digest: bytes = b""
-    # Work was staged, or surplus of ours deleted: another pass will bring another proof.
-    healed: bool = False
 
     @property
     def equal(self) -> bool:
@@ -100,82 +151,116 @@ class Proof:
         """In words, at most 20."""
         return [_words(each) for each in self.listed[:_IN_WORDS]]
 
-    def keep(self, difference: Kept) -> None:
-        if len(self.listed) < _LISTED:
-            self.listed.append(difference)
-
 
 async def prove(p: Pass) -> Proof:
     """Compare every folder of the from side with its counterpart."""
-    proof = Proof(began_at=p.clock())
+    began_at = p.clock()
+    proof = Proof(began_at=began_at)
+    earlier = proven.holding(await p.proven.read(), began_at) if p.proven else {}
     from_tree, to_tree = await trees.read(p.from_side, p.trees), await trees.read(p.to_side, p.trees)
     rows = await p.folders()
     found = places(rows, from_tree, to_tree, {role: tree.name for role, tree in trees.TREES.items()})
-    marks = await trees.marks(p.from_side, p.trees, [folder.id for folder in from_tree if folder.role in p.trees])
-    sizes = {folder: _count(mark.total) + _count(mark.associated) for folder, mark in marks.items()}
-    ours, theirs = Manifest(), Manifest()
+    sides = await _marked(p, p.from_side, from_tree), await _marked(p, p.to_side, to_tree)
+    filters = choice.version(p.filters, rows, p.from_side.now())
     named = choice.places(rows)
+    fresh: list[Proven] = []
+    written_at = began_at
 
-    async def each() -> AsyncIterator[Place]:
+    async def each() -> AsyncIterator[tuple[Place, bytes]]:
         for place in found:
-            await p.breathe()
-            yield place
+            what = proven.fingerprint(place, sides, filters)
+            if before := earlier.get(what):
+                proof.add(Findings.read(before.findings))
+                proof.began_at = min(proof.began_at, before.at)
+            else:
+                await p.breathe()
+                yield place, what
 
-    async def one(place: Place) -> None:
+    async def one(piece: tuple[Place, bytes]) -> None:
+        nonlocal written_at
+        place, what = piece
         # Both sides of the folder are held until they are compared.
-        async with p.memory.hold(2 * sizes.get(place.from_id, 0) * _ENTRY_BYTES):
-            # Both are asked the same: what a server tells of a row may depend on what else it is asked for.
-            async with asyncio.TaskGroup() as sides:
-                listings = [
-                    sides.create_task(_contents(side, folder, traits=bool(p.filters)))
-                    for side, folder in ((p.from_side, place.from_id), (p.to_side, place.to_id))
-                ]
-            from_items, to_items = (listing.result() for listing in listings)
-            comparison = compare(from_items, to_items)
-            left_out = await _left_out(p, named.get(place.number or 0, choice.NOWHERE), comparison.numbers)
-            if left_out:
-                proof.left_out.update(left_out.values())
-                proof.left_out_bytes += sum(item.size for item in from_items if item.id in left_out)
-                from_items = [item for item in from_items if item.id not in left_out]
-                comparison = compare(from_items, to_items)
-            proof.folders.append(_sums(place.path, (ours, theirs), (from_items, to_items)))
-            if comparison.numbers:
-                await _judge(p, place, comparison.numbers, {item.id for item in to_items}, proof)
-            if comparison.different:
-                await _renew(p, place, comparison.different, proof)
-            if comparison.flags and p.heal:
-                await _set_flags(p, comparison.flags, proof)
+        async with p.memory.hold(2 * sides[0].items(place.from_id) * _ENTRY_BYTES):
+            marks = sides[0].marks.get(place.from_id), sides[1].marks.get(place.to_id or "")
+            findings = await _compare(p, place, marks, named.get(place.number or 0, choice.NOWHERE))
+        proof.add(findings)
+        if p.proven and what and findings.nothing_differs:
+            fresh.append(Proven(what, began_at, findings.write()))
+            if p.clock() - written_at >= _WRITTEN_SECONDS:
+                written_at = p.clock()
+                some = fresh.copy()
+                fresh.clear()
+                await p.proven.add(some)
 
     await in_parallel(each(), _FOLDERS_AT_ONCE, one)
     await _folders(p, found, rows, proof)
     proof.folders.sort(key=lambda folder: folder.path)
     proof.listed.sort(key=lambda kept: kept.folder)
-    proof.from_items, proof.digest = ours.items, ours.digest
-    proof.to_items, proof.to_digest = theirs.items, theirs.digest
+    proof.from_items, proof.to_items = (sum(folder.items[side] for folder in proof.folders) for side in (0, 1))
+    proof.digest, proof.to_digest = (
+        whole({folder.path: folder.digests[side] for folder in proof.folders}) for side in (0, 1)
+    )
     await _label(p, proof)
     return proof
 
 
-def _count(told: str) -> int:
-    return int(told) if told.isdigit() else 0
+async def _marked(p: Pass, side: Side, tree: list[Folder]) -> Marked:
+    marks = await trees.marks(side, p.trees, [folder.id for folder in tree if folder.role in p.trees])
+    return Marked(marks, side.now())
 
 
-async def _contents(side: Side, folder: str | None, *, traits: bool = False) -> list[Entry]:
-    """All items of a folder, normal and associated; none of one that does not exist."""
+async def _compare(
+    p: Pass, place: Place, marks: tuple[FolderMark | None, FolderMark | None], named: choice.Place
+) -> Findings:
+    """One folder; what is wrong with it is put right, or staged to be. `marks`: what its sides' servers say of it."""
+    # Both are asked the same: what a server tells of a row may depend on what else it is asked for.
+    async with asyncio.TaskGroup() as sides:
+        listings = [
+            sides.create_task(_contents(side, folder, mark, traits=bool(p.filters)))
+            for side, folder, mark in ((p.from_side, place.from_id, marks[0]), (p.to_side, place.to_id, marks[1]))
+        ]
+    from_items, to_items = (listing.result() for listing in listings)
+    found = Findings()
+    comparison = compare(from_items, to_items)
+    left_out = await _left_out(p, named, comparison.numbers)
+    if left_out:
+        found.left_out.update(left_out.values())
+        found.left_out_bytes += sum(item.size for item in from_items if item.id in left_out)
+        from_items = [item for item in from_items if item.id not in left_out]
+        comparison = compare(from_items, to_items)
+    found.folders.append(_sums(place.path, from_items, to_items))
+    if comparison.numbers:
+        await _judge(p, place, comparison.numbers, {item.id for item in to_items}, found)
+    if comparison.different:
+        await _renew(p, place, comparison.different, found)
+    if comparison.flags:
+        found.flags_differ = True
+        if p.heal:
+            await _set_flags(p, comparison.flags, found)
+    return found
+
+
+async def _contents(side: Side, folder: str | None, mark: FolderMark | None, *, traits: bool = False) -> list[Entry]:
+    """All items of a folder, normal and associated; none of one that does not exist. Those of which its server's `mark`
+    says that there are none are not listed.
+    """
     entries: list[Entry] = []
-    for associated in (False, True) if folder else ():
-        offset, last = 0, False
-        while not last:
-            try:
-                page = await side.call(FindEntries(folder or "", associated, offset, traits))
-            except EwsError as error:
-                if error.kind is Kind.GONE:
-                    return []
-                raise
-            entries += [entry for entry in page.entries if staging.is_content(entry)]
-            offset, last = page.next, page.last
+    for associated, told in ((False, mark.total if mark else ""), (True, mark.associated if mark else "")):
+        if folder is None or told == "0":
+            continue
+        try:
+            async for page in pages(side, partial(_asked, folder, associated, traits)):
+                entries += [entry for entry in page.entries if staging.is_content(entry)]
+        except EwsError as error:
+            if error.kind is Kind.GONE:
+                return []
+            raise
     # While people work, a page may tell an item that another page told already.
     return list({entry.id: entry for entry in entries}.values())
+
+
+def _asked(folder: str, associated: bool, traits: bool, offset: int) -> FindEntries:
+    return FindEntries(folder, associated, offset, traits)
 
 
 async def _left_out(p: Pass, place: choice.Place, different: list[Difference]) -> Mapping[str, str]:
@@ -198,10 +283,10 @@ async def _left_out(p: Pass, place: choice.Place, different: list[Difference]) -
     return found
 
 
-def _sums(path: str, manifests: tuple[Manifest, Manifest], sides: tuple[list[Entry], list[Entry]]) -> FolderProof:
-    digests = [manifest.add(path, entries) for manifest, entries in zip(manifests, sides, strict=True)]
+def _sums(path: str, *sides: list[Entry]) -> FolderProof:
     counts = [len(entries) for entries in sides]
     sums = [sum(entry.size for entry in entries) for entries in sides]
+    digests = [manifest(path, entries) for entries in sides]
     return FolderProof(path, (counts[0], counts[1]), (sums[0], sums[1]), (digests[0], digests[1]))
 
 
@@ -218,7 +303,7 @@ async def _folders(p: Pass, found: list[Place], rows: list[FolderRow], proof: Pr
         await p.write(LedgerChange(folders=unsettled))
 
 
-async def _judge(p: Pass, place: Place, different: list[Difference], present: set[str], proof: Proof) -> None:
+async def _judge(p: Pass, place: Place, different: list[Difference], present: set[str], proof: Findings) -> None:
     """Count where the sides have other numbers of an item, say what each is, and heal what can be healed."""
     missing = [item for each in different if each.missing for item in each.from_items]
     surplus = [item for each in different if each.surplus for item in each.to_items]
@@ -263,7 +348,7 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
             await p.to_side.call(DeleteItems(tuple(some)))
 
 
-async def _renew(p: Pass, place: Place, items: list[Entry], proof: Proof) -> None:
+async def _renew(p: Pass, place: Place, items: list[Entry], proof: Findings) -> None:
     """Copies that are not what their originals are: those are copied over them."""
     proof.different += len(items)
     for item in items:
@@ -275,7 +360,7 @@ async def _renew(p: Pass, place: Place, items: list[Entry], proof: Proof) -> Non
         await p.write(LedgerChange(stage=rows))
 
 
-async def _set_flags(p: Pass, items: list[Entry], proof: Proof) -> None:
+async def _set_flags(p: Pass, items: list[Entry], proof: Findings) -> None:
     """Read flags that differ are set by the next pass; no reason to doubt a copy."""
     ids = [item.id for item in items]
     known, staged = await p.ledger.known(ids), await p.ledger.staged(ids)

@@ -40,7 +40,7 @@ from isthmus_sync.mailbox.model import Outcome
 from isthmus_sync.mailbox.turns import Turn, Urgency, choose
 from pydantic import Field
 
-from isthmus_mailbox import boxes, certifying, first_passes, metrics, telling
+from isthmus_mailbox import boxes, certifying, first_passes, metrics, proven, telling
 from isthmus_mailbox.boxes import Box
 from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.database_kept import DatabaseKept
@@ -65,8 +65,9 @@ _PROOFS = 3
 _BLOCKED_SECONDS = 60.0
 _TURN_SECONDS = 10.0
 """A pass may go on for so long before it gives way."""
-_END_SECONDS = 6.0
-"""Requests under way may take so long to be answered when their passes are to end."""
+_END_SECONDS = 4.5
+"""Requests under way may take so long to be answered when their passes are to end; the next owner of a partition waits
+for it (isthmus_events.ownership)."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
 _PAUSED_SECONDS = 2.0
 """So often it is seen which mailboxes are paused."""
@@ -300,6 +301,7 @@ class Worker:
             deletions=way.collection.deletions,
             filters=way.collection.filters,
             wanted_trees=trees(way.project.mailbox.surroundings, way.collection.deletions),
+            proven=proven.DatabaseShelf(self._pool, lease, box.id),
             correspondents=Correspondents(self._pool, lease, way.project.project, box.pair),
             around=Around(way.project.mailbox.surroundings, self._people, DatabaseKept(self._pool, lease, box.id)),
         )
@@ -349,6 +351,8 @@ class Worker:
         async with self._pool.acquire() as connection, connection.transaction():
             await lease.hold(connection)
             await boxes.finished(connection, box, rest, made.marks.write())
+            if proof:
+                await proven.clear(connection, box.id)
             for request in requests:
                 message = telling.completed(box, made, counts, started_at, round_trips, proof, request)
                 if proof and proof.equal and certificate:

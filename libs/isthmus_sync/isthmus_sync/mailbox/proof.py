@@ -134,34 +134,20 @@ def places(
     return found
 
 
-class Manifest:
-    """One side, folder by folder, as a digest that does not depend on the order of anything."""
+def manifest(folder: str, entries: Iterable[Entry]) -> bytes:
+    """One side of a folder as the SHA-256 of its sorted lines."""
+    digest = hashlib.sha256()
+    for written in sorted(line(folder, entry) for entry in entries):
+        digest.update(written)
+    return digest.digest()
 
-    def __init__(self) -> None:
-        self._folders: dict[str, bytes] = {}
-        self.items = 0
-        self.bytes = 0
 
-    def add(self, folder: str, entries: Iterable[Entry]) -> bytes:
-        """The SHA-256 of the folder's sorted lines."""
-        digest = hashlib.sha256()
-        lines = []
-        for entry in entries:
-            lines.append(line(folder, entry))
-            self.items += 1
-            self.bytes += entry.size
-        for written in sorted(lines):
-            digest.update(written)
-        self._folders[folder] = digest.digest()
-        return digest.digest()
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 over the sorted folders, each with its SHA-256."""
-        whole = hashlib.sha256()
-        for folder in sorted(self._folders):
-            whole.update(folder.encode() + b"\0" + self._folders[folder])
-        return whole.digest()
+def whole(folders: Mapping[str, bytes]) -> bytes:
+    """One side as the SHA-256 over its sorted folders, each with that of its manifest."""
+    digest = hashlib.sha256()
+    for folder in sorted(folders):
+        digest.update(folder.encode() + b"\0" + folders[folder])
+    return digest.digest()
 
 
 def line(folder: str, entry: Entry) -> bytes:
