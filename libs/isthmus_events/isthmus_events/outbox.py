@@ -102,14 +102,16 @@ class Relay:
                 await self._service.wait_for(f"Kafka at {self._kafka}", lambda: ensure_topics(self._kafka))
                 try:
                     with cancellation_first():
-                        await self._relay()
+                        while True:
+                            await self._relay()
+                            await asyncio.sleep(_TURN_SECONDS)
                 except (KafkaError, *DATABASE_ERRORS) as error:
                     self._service.log.warning("outbox relay interrupted, starts again", reason=repr(error))
                 await asyncio.sleep(_TURN_SECONDS)
 
     async def _relay(self) -> None:
-        """Publish for as long as it is this instance's turn. PostgreSQL does not notice the death of a process that waits
-        for a lock, and would keep its connection: so nobody waits for this one.
+        """Publish for as long as it is this instance's turn. Nobody waits for that within PostgreSQL, which does not
+        notice the death of a process that waits for a lock, and would keep its connection.
         """
         async with self._pool.acquire() as connection:
             schema = await connection.fetchval("SELECT current_schema()")
