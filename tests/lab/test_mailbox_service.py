@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -105,6 +106,41 @@ async def test_killed_ten_times_it_ends_equal(running: MailboxSystem, service: P
             0,
         )
     assert service.stop() == 0, service.tail()
+
+
+async def test_a_proof_whose_worker_dies_is_gone_on_with(
+    running: MailboxSystem, service: Process, database_url: str
+) -> None:
+    frida = running.hire("frida")
+    inbox = await role(frida.alpha, "inbox")
+    for number in range(15):
+        await put(frida.alpha, await frida.alpha.call(CreateFolder(inbox, f"{number}", "IPF.Note")), stream("One"))
+    await running.say(ACCOUNT_PAIRS, frida.id, frida.pair())
+    await running.answer(frida, b"")
+    await asyncio.sleep(3)  # a mark is to be believed: nothing happened within its second
+    connection = await asyncpg.connect(database_url)
+    try:
+
+        async def some_proven() -> bool:
+            proven: int = await connection.fetchval("SELECT count(*) FROM mailbox.proven")
+            return proven >= 3
+
+        with conditions(running.office.exchanges.alpha, delay={"call_ms": {"FindItem": 800}}):
+            request = await running.order(frida, MAILBOX_ORDER_PASS_AND_PROVE)
+            await eventually(some_proven)
+            service.kill()
+        died = datetime.now(UTC)
+        service.start()
+        answer = await running.answer(frida, request)
+        assert await connection.fetchval("SELECT count(*) FROM mailbox.proven") == 0
+    finally:
+        await connection.close()
+    said = opened(unpacked(answer.proof.certificate), public_key((running.secrets / PUBLIC_FILE).read_bytes()))
+    assert (said["complete"], said["source"]["digest"]) == (True, said["target"]["digest"])
+    assert datetime.fromisoformat(said["began_at"]) < died < datetime.fromisoformat(said["ended_at"])
+    again = await running.answer(frida, await running.order(frida, MAILBOX_ORDER_PASS_AND_PROVE))
+    assert again.proof.digest == answer.proof.digest
+    assert again.round_trips >= answer.round_trips + 2 * 3, "each of them is listed on both sides"
 
 
 async def test_orders_sweeps_pauses_and_the_switch(running: MailboxSystem, service: Process) -> None:
