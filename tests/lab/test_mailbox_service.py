@@ -122,10 +122,12 @@ async def test_a_proof_whose_worker_dies_is_gone_on_with(
     try:
 
         async def some_proven() -> bool:
-            proven: int = await connection.fetchval("SELECT count(*) FROM mailbox.proven")
+            # Among them are folders of which the servers say that they are empty: those take no requests.
+            with_items = "SELECT count(*) FROM mailbox.proven WHERE findings LIKE '%[1, 1]%'"
+            proven: int = await connection.fetchval(with_items)
             return proven >= 3
 
-        with conditions(running.office.exchanges.alpha, delay={"call_ms": {"FindItem": 800}}):
+        with conditions(running.office.exchanges.alpha, delay={"call_ms": {"FindItem": 1000}}):
             request = await running.order(frida, MAILBOX_ORDER_PASS_AND_PROVE)
             await eventually(some_proven)
             service.kill()
