@@ -153,7 +153,6 @@ class Case:
                     this = self.new_pass(news=None if notices == "none" else news)
                     await run_pass(this)
                     if kind == "proof":
-                        this.heal = False  # it only looks
                         await prove(this)
                     self.in_step = True
                     written = self.marks.write()

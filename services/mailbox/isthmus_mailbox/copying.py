@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from isthmus_exchange.errors import EwsError
+from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import ExportItems, UploadItems
 from isthmus_exchange.stream_addresses import stream_addresses
 from isthmus_exchange.values import Upload
-from isthmus_sync.mailbox import ways
+from isthmus_sync.mailbox import retry, ways
 from isthmus_sync.mailbox.model import LedgerChange
 from isthmus_sync.mailbox.ways import Way
 
@@ -85,6 +85,9 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
 def _another_way(p: Pass, change: LedgerChange, others: list[Copy], each: Copy, error: EwsError) -> None:
     if ways.worth_another_way(error, each.staged.attempts):
         others.append(_refused(each, error))
+    elif error.kind is Kind.GONE and each.over is None and each.staged.attempts >= retry.QUIET_ATTEMPTS:
+        # It came and went between two listings of its folder, and a proof saw it: no listing will tell of it.
+        change.unstage.append(each.staged.from_id)
     else:
         fail(p, change, each, error)
 
