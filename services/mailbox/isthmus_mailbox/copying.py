@@ -65,7 +65,7 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
         ready.append(each)
         over = each.over.to_id if each.over else None
         uploads.append(Upload(p.to_folders[each.staged.folder], content.data, each.staged.associated, over))
-    if change.stage:
+    if change.stage or change.unstage:
         await p.write(change)
     if not ready:
         return
