@@ -62,7 +62,7 @@ def test_whoever_comes_and_goes_all_is_shared_evenly_and_little_moves() -> None:
 
 def test_topics_of_a_group_come_together_over_kafkas_protocol() -> None:
     cluster = ClusterMetadata()
-    cluster._partitions = {topic: dict.fromkeys(range(4)) for topic in ("one", "two")}  # type: ignore[attr-defined]
+    cluster._partitions = {topic: dict.fromkeys(range(4)) for topic in ("one", "two")}
     first, second = Sharing(lambda: {0: 5, 1: 5, 2: 5, 3: 5}), Sharing(dict)
     members = {"m1": first.metadata(("one", "two")), "m2": second.metadata(("two", "one"))}
     members = {name: type(each).decode(each.encode()) for name, each in members.items()}
