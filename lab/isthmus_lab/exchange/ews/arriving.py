@@ -8,18 +8,20 @@ document was understood.
 from __future__ import annotations
 
 import binascii
+import re
 from typing import Final, NamedTuple
 
 import pybase64
 
 _OPERATION: Final = b"UploadItems"
-_ELEMENT: Final = b"Data"
+_NEXT: Final = re.compile(rb"<(?:((?:[^\s<>/!?:]+:)?Data(?=[\s/>]))|!--|!\[CDATA\[|\?)")
+"""The start tag of an element Data, or the beginning of what may hold something that looks like one."""
+_ENDS: Final = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 _BEGINNING: Final = 8192
 """Bytes in which the operation is named."""
 _LONGEST: Final = 1 << 20
 """Bytes of a tag or comment whose end has not come, after which nothing is taken out any more."""
 _SLASH: Final = ord("/")
-_ENDS: Final = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
 
 
 class Body(NamedTuple):
@@ -42,11 +44,11 @@ class Arriving:
     """Fed with the pieces of a body, in order and of any length."""
 
     def __init__(self) -> None:
-        self._document: list[bytes] = []
+        self._document: list[bytes | memoryview] = []
         self._contents: list[bytes | None] = []
         self._ahead = b""  # has arrived, and is not understood yet
         self._lifts: bool | None = None  # not known yet
-        self._text: list[bytes] | None = None  # of an element Data, until the tag behind it is known
+        self._text: list[memoryview] | None = None  # of an element Data, until the tag behind it is known
         self._text_goes_on = False
 
     def feed(self, piece: bytes) -> None:
@@ -81,33 +83,13 @@ class Arriving:
         if self._text_goes_on:
             assert self._text is not None
             at = piece.find(b"<")
+            self._text.append(memoryview(piece)[: len(piece) if at < 0 else at])
             if at < 0:
-                self._text.append(piece)
                 return
-            self._text.append(piece[:at])
-            self._text_goes_on, piece = False, piece[at:]
-        piece, kept = self._ahead + piece, 0
-        at = piece.find(b"<")
-        while at >= 0:
-            end = _end(piece, at)
-            if end < 0:
-                break
-            if self._text is not None:  # as a rule the element's end tag is behind it
-                self._settle(self._text, plain=piece[at + 1] == _SLASH)
-                self._text = None
-            following = piece.find(b"<", end)
-            if _name(piece, at, end) == _ELEMENT:
-                self._document.append(piece[kept:end])
-                if piece[end - 2] == _SLASH:
-                    self._contents.append(None)
-                    kept = end
-                else:
-                    kept = len(piece) if following < 0 else following
-                    self._text, self._text_goes_on = [piece[end:kept]], following < 0
-            at = following
-        pending = len(piece) if at < 0 else at
-        self._document.append(piece[kept:pending])
-        self._ahead = piece[pending:]
+            self._text_goes_on = False
+        else:
+            piece, at = self._ahead + piece, 0
+        self._ahead = piece[self._walk(piece, at) :]
         if len(self._ahead) > _LONGEST:
             self._lifts = False
             if self._text is not None:
@@ -116,41 +98,59 @@ class Arriving:
             self._document.append(self._ahead)
             self._ahead = b""
 
-    def _settle(self, text: list[bytes], *, plain: bool) -> None:
+    def _walk(self, piece: bytes, at: int) -> int:
+        """Takes what is understood of a piece, from ``at`` on. Returns where it ends: at a tag or comment that does not."""
+        kept = at
+        while True:
+            if self._text is not None:  # as a rule the element's end tag is behind it
+                if at + 1 == len(piece):
+                    return at
+                self._settle(self._text, plain=piece[at + 1] == _SLASH)
+                self._text = None
+            found = _NEXT.search(piece, at)
+            if found is None:
+                at = piece.rfind(b"<", at)
+                at = len(piece) if at < 0 or piece.find(b">", at) >= 0 else at
+                break
+            close = b">" if found[1] else _ENDS[found[0]]
+            end = piece.find(close, found.end()) + len(close)
+            if end < len(close):
+                at = found.start()
+                break
+            at = end
+            if not found[1]:
+                continue
+            self._document.append(piece[kept:end])
+            if piece[end - 2] == _SLASH:
+                self._contents.append(None)
+            else:
+                at = piece.find(b"<", end)
+                self._text_goes_on = at < 0
+                at = len(piece) if at < 0 else at
+                self._text = [memoryview(piece)[end:at]]
+            kept = at
+            if self._text_goes_on:
+                break
+        self._document.append(piece[kept:at])
+        return at
+
+    def _settle(self, text: list[memoryview], *, plain: bool) -> None:
         content = _decoded(text[0] if len(text) == 1 else b"".join(text)) if plain else None
         if content is None:
             self._put_back(text)
         else:
             self._contents.append(content)
 
-    def _put_back(self, text: list[bytes]) -> None:
+    def _put_back(self, text: list[memoryview]) -> None:
         self._document += text
         self._contents.append(None)
 
 
-def _end(piece: bytes, at: int) -> int:
-    """Where what begins with this ``<`` has ended, -1 if that has not come."""
-    if piece[at + 1 : at + 2] in (b"!", b"?"):
-        if len(piece) < at + 9:
-            return -1
-        for begin, end in _ENDS:
-            if piece.startswith(begin, at):
-                found = piece.find(end, at + len(begin))
-                return found if found < 0 else found + len(end)
-    return piece.find(b">", at) + 1 or -1
-
-
-def _name(piece: bytes, at: int, end: int) -> bytes:
-    """The local name of a start tag; of anything else something that is no name."""
-    tag = piece[at + 1 : end - 1].split(None, 1)
-    return tag[0].rstrip(b"/").rpartition(b":")[2] if tag and tag[0][0] != _SLASH else b""
-
-
-def _decoded(text: bytes) -> bytes | None:
+def _decoded(text: bytes | memoryview) -> bytes | None:
     try:
         return pybase64.b64decode(text, validate=True)
     except binascii.Error:
         try:  # lines and blanks are allowed in base64Binary, and rare
-            return pybase64.b64decode(text.translate(None, b" \t\r\n"), validate=True)
+            return pybase64.b64decode(bytes(text).translate(None, b" \t\r\n"), validate=True)
         except binascii.Error:
             return None
