@@ -118,7 +118,8 @@ def test_a_death_between_content_and_commit_leaves_nothing(tmp_path: Path) -> No
     length = file(tmp_path / "store").stat().st_size
     with mailbox.transaction():
         mailbox.items.delete([gone.id], Delete.HARD)
-        mailbox.items.add(inbox, message("c"))
+        added = mailbox.items.add(inbox, message("c"))
+        assert body(mailbox, added.id)[:1] == b"c"  # now it is in the file
         shutil.copytree(tmp_path / "store", tmp_path / "copy")
     assert file(tmp_path / "copy").stat().st_size > length
     store.close()
@@ -129,6 +130,27 @@ def test_a_death_between_content_and_commit_leaves_nothing(tmp_path: Path) -> No
     later = mailbox.items.add(inbox, message("d"))
     assert [body(mailbox, row.id)[:1] for row in (kept, gone, later)] == [b"a", b"b", b"d"]
     store.close()
+
+
+def test_what_is_not_in_the_file_yet_is_taken_back_as_what_is(store: Store, mailbox: Mailbox, inbox: bytes) -> None:
+    rows = []
+    with mailbox.transaction():
+        for letter, read in (("a", False), ("b", True), ("c", False)):
+            rows.append(mailbox.items.add(inbox, message(letter)))
+            with pytest.raises(ZeroDivisionError), mailbox.transaction():
+                gone = mailbox.items.add(inbox, message("x", LARGE * 2))
+                if read:
+                    assert body(mailbox, gone.id)[:1] == b"x"
+                raise ZeroDivisionError
+        assert [body(mailbox, row.id)[:1] for row in rows[:1]] == [b"a"]
+        rows.append(mailbox.items.add(inbox, message("d")))
+    assert [body(mailbox, row.id) for row in rows] == [letter * LARGE for letter in (b"a", b"b", b"c", b"d")]
+
+
+def test_a_transaction_of_many_contents_is_written_in_parts(store: Store, mailbox: Mailbox, inbox: bytes) -> None:
+    with mailbox.transaction():
+        rows = [mailbox.items.add(inbox, message(str(number % 10))) for number in range(1200)]
+    assert all(body(mailbox, row.id) == b"%d" % (at % 10) * LARGE for at, row in enumerate(rows) if at % 97 == 0)
 
 
 def test_a_death_between_commit_and_giving_back_is_made_good(

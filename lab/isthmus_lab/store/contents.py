@@ -1,10 +1,11 @@
 """The contents of a mailbox's items: small ones in the database, large ones in a file beside it.
 
-SQLite writes each byte twice, to its log and then to its place, and that is what uploads of large items would wait for.
-So what does not fit on a page of the database goes to the end of `GUID.contents`, before the row that says where it
-stands is committed. A content is never changed, an item gets another one. The place of one that is gone is given back
-to the disk (the file is sparse) once that is committed. What the end of the process left undone is done when the
-mailbox is opened: places are given back, and what no row knows at the end of the file is cut off.
+SQLite writes each byte twice, to its log and then to its place, and that is what uploads of large items would wait
+for. So what does not fit on a page of the database goes to the end of `GUID.contents`, all of a transaction at
+once, before the rows that say where it stands are committed. A content is never changed, an item gets another one.
+The place of one that is gone is given back to the disk (the file is sparse) once that is committed. What the end of
+the process left undone is done when the mailbox is opened: places are given back, and what no row knows at the end
+of the file is cut off.
 """
 
 import ctypes
@@ -12,6 +13,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
+from isthmus_lab.processor import PROCESSOR
 from isthmus_lab.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 PAGE: Final = 16384  # bytes of the database's pages
 _BLOCK: Final = 4096  # of the file system: a content begins at one, so that all of its place can be given back
+_MOST, _MOST_BYTES = 512, 1 << 24  # contents and bytes that are written at once; the kernel takes 1024 pieces
 _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS large (number INTEGER PRIMARY KEY, place INTEGER NOT NULL, length INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS freed (place INTEGER PRIMARY KEY, length INTEGER NOT NULL)",
@@ -41,6 +44,7 @@ class Contents:
         self._path = mailbox.path.with_suffix(".contents")
         self._file: int | None = None
         self._end = 0  # where the next large content goes
+        self._unwritten: list[tuple[int, bytes]] = []  # places and contents, one behind the other up to the end
         self._freed: list[tuple[int, int]] = []  # places and lengths that the transaction gave up
 
     def recover(self) -> None:
@@ -77,12 +81,11 @@ class Contents:
         if len(content) <= PAGE:
             self._mailbox.sql("INSERT INTO content VALUES (?, ?)", (number, content))
             return
-        file, at, rest = self._opened(), self._end, memoryview(content)
-        while rest:
-            written = os.pwrite(file, rest, at)
-            at, rest = at + written, rest[written:]
         self._mailbox.sql("INSERT INTO large VALUES (?, ?, ?)", (number, self._end, len(content)))
-        self._end = _whole(at)
+        self._unwritten.append((self._end, content))
+        self._end += _whole(len(content))
+        if len(self._unwritten) >= _MOST or self._end - self._unwritten[0][0] >= _MOST_BYTES:
+            self.write()
 
     def get(self, number: int) -> bytes:
         """The content of that number."""
@@ -100,6 +103,17 @@ class Contents:
 
     # What the transaction says.
 
+    def write(self) -> None:
+        """Before it is committed: what was added is in the file."""
+        if self._unwritten:
+            at, pieces = self._unwritten[0][0], list[memoryview]()
+            for _, content in self._unwritten:
+                pieces += (memoryview(content), _FILLING[: -len(content) % _BLOCK])
+            pieces.pop()  # behind the last one nothing is filled
+            with PROCESSOR.waiting():
+                _write(self._opened(), pieces, at)
+            self._unwritten = []
+
     def mark(self) -> tuple[int, int]:
         """To be given to `undo`."""
         return self._end, len(self._freed)
@@ -107,6 +121,7 @@ class Contents:
     def undo(self, mark: tuple[int, int]) -> None:
         """What was added and deleted since is taken back."""
         self._end = mark[0]
+        self._unwritten = [each for each in self._unwritten if each[0] < self._end]
         del self._freed[mark[1] :]
 
     def committed(self) -> None:
@@ -125,12 +140,14 @@ class Contents:
         return self._file
 
     def _read(self, place: int, length: int) -> bytes:
+        self.write()
         content = os.pread(self._opened(), length, place)
         if len(content) != length:
             raise StoreError(f"{self._path} ends inside the content of {length} bytes at byte {place}")
         return content
 
 
+_FILLING: Final = memoryview(bytes(_BLOCK))
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2  # linux/falloc.h
 _fallocate = ctypes.CDLL(None).fallocate
 _fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
@@ -139,6 +156,17 @@ _fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int6
 def _whole(length: int) -> int:
     """In whole blocks."""
     return -(-length // _BLOCK) * _BLOCK
+
+
+def _write(file: int, pieces: list[memoryview], at: int) -> None:
+    """All of them, one behind the other from ``at`` on."""
+    while pieces:
+        written = os.pwritev(file, pieces, at)
+        at += written
+        while pieces and written >= len(pieces[0]):
+            written -= len(pieces.pop(0))
+        if pieces:
+            pieces[0] = pieces[0][written:]
 
 
 def _give_back(file: int, place: int, length: int) -> None:

@@ -80,6 +80,7 @@ class Mailbox:
             try:
                 yield
                 if self._depth == 1 and self._changed:
+                    self.contents.write()
                     self.folders.committed(self._events)
                     self.sql("UPDATE mailbox SET counter = ?", (self._counter,))
                 self.sql(commit)

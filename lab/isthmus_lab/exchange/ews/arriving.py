@@ -99,7 +99,10 @@ class Arriving:
             self._ahead = b""
 
     def _walk(self, piece: bytes, at: int) -> int:
-        """Takes what is understood of a piece, from ``at`` on. Returns where it ends: at a tag or comment that does not."""
+        """Takes what is understood of a piece, from ``at`` on.
+
+        Returns where that ends: at a tag or comment whose end has not come.
+        """
         kept = at
         while True:
             if self._text is not None:  # as a rule the element's end tag is behind it
