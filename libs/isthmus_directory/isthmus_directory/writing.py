@@ -16,9 +16,9 @@ from isthmus_sync.directory import DirectoryObject, Modification
 from isthmus_sync.directory.creation import Creation
 from isthmus_sync.directory.difference import Value, wire_value
 from ldap3.core import exceptions as ldap
-from ldap3.protocol.controls import build_control
 from ldap3.protocol.microsoft import show_deleted_control
 
+from isthmus_directory import requests
 from isthmus_directory.connection import Forest, entries, explained
 from isthmus_directory.errors import WriteRefused
 from isthmus_directory.filters import present
@@ -95,7 +95,7 @@ def _add(forest: Forest, connection: ldap3.Connection, creation: Creation) -> Wr
             held["userAccountControl"] = [b"%d" % (_NORMAL_ACCOUNT | _DISABLED)]
 
     def work(connection: ldap3.Connection) -> None:
-        connection.add(creation.dn, [creation.object_class], held)
+        requests.add(connection, creation.dn, {"objectClass": [creation.object_class.encode()], **held})
 
     return _refusal(_refusing(forest, "create", creation.dn, work), connection)
 
@@ -117,11 +117,11 @@ async def modify_each(
 
     def work(connection: ldap3.Connection, change: tuple[bytes, str, Sequence[Modification]]) -> WriteRefused | None:
         guid, dn, modifications = change
-        controls, name = [build_control(_PERMISSIVE_MODIFY, False, None)], f"<GUID={UUID(bytes_le=guid)}>"
+        name = f"<GUID={UUID(bytes_le=guid)}>"
 
         def write(connection: ldap3.Connection) -> None:
             for portion in _portions(modifications):
-                connection.modify(name, portion, controls=controls)
+                requests.modify(connection, name, portion, _PERMISSIVE_MODIFY)
 
         return _refusal(_refusing(forest, "change", dn, write), connection)
 
