@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -40,7 +39,7 @@ _ADDED_BY_THE_SERVER = ("objectClass", "objectGUID", "objectSid", "cn", "userAcc
 """What is read of an object that was made with more than its maker gave it."""
 
 _NORMAL_ACCOUNT, _DISABLED = 0x200, 0x2
-_PASSWORD_LENGTH = 32
+_PASSWORD_BYTES = 24
 _REMEDIES = {
     ldap.LDAPInsufficientAccessRightsResult: "give the account of the project the right to write here",
     ldap.LDAPEntryAlreadyExistsResult: "another object has this name; rename it, or match the two",
@@ -229,8 +228,4 @@ def _values(values: tuple[Value, ...]) -> Iterator[list[bytes]]:
 
 def _password() -> str:
     """A password that satisfies every complexity rule, for nobody to know."""
-    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "!#%+-./:=?@_")
-    some = [secrets.choice(kind) for kind in kinds]
-    some += [secrets.choice("".join(kinds)) for _ in range(_PASSWORD_LENGTH - len(some))]
-    secrets.SystemRandom().shuffle(some)
-    return "".join(some)
+    return f"{secrets.token_urlsafe(_PASSWORD_BYTES)}-aA1"

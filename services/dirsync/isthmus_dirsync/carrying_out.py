@@ -386,9 +386,10 @@ class Carrier:
 
 def _made(entry: journal.Entry, creation: Creation, obj: DirectoryObject) -> journal.Entry:
     """The entry of a creation, without the links that the directory did not take."""
+    made = replace(entry, outcome=journal.WRITTEN, guid=obj.guid)
     lost = {name for name in creation.links if not obj.linked(name)}
-    changes = tuple(change for change in entry.changes if change.modification.attribute not in lost)
-    return replace(entry, outcome=journal.WRITTEN, guid=obj.guid, changes=changes if lost else entry.changes)
+    kept = tuple(change for change in entry.changes if change.modification.attribute not in lost)
+    return replace(made, changes=kept, fewer=True) if lost else made
 
 
 def _ended(entry: journal.Entry, done: Done) -> journal.Entry:
@@ -399,7 +400,7 @@ def _ended(entry: journal.Entry, done: Done) -> journal.Entry:
     changes = tuple(change for change in entry.changes if change.modification in written)
     if not changes:
         return replace(entry, outcome=journal.REFUSED)
-    return replace(entry, outcome=journal.WRITTEN, changes=changes)
+    return replace(entry, outcome=journal.WRITTEN, changes=changes, fewer=True)
 
 
 async def _all(work: Callable[[Decision], Awaitable[T]], items: Iterable[Decision]) -> list[T]:

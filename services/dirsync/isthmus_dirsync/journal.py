@@ -45,7 +45,8 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One write to one object; `guid` is empty while the object is being created; `intended` is what both sides agree
-    on once it is written, known only until it has ended. See migrations/0002_journal.sql."""
+    on once it is written, known only until it has ended; `fewer`: something of what was begun was not changed after
+    all, and is not among `changes` any more. See migrations/0002_journal.sql."""
 
     pair_id: bytes
     side: Side
@@ -59,6 +60,7 @@ class Entry:
     at: datetime = _NEVER
     reverted_by: int = 0
     intended: Agreed | None = None
+    fewer: bool = False
 
     @property
     def modifications(self) -> tuple[Modification, ...]:
@@ -155,8 +157,11 @@ async def begin(connection: Connection, project: str, entries: Sequence[Entry]) 
 async def end(connection: Connection, entries: Iterable[Entry]) -> None:
     """Write down what came of entries that were begun: outcome, the object's GUID, and what was changed after all."""
     await connection.executemany(
-        "UPDATE journal SET outcome = $2, object_guid = $3, changes = $4, intended = NULL WHERE number = $1",
-        [(entry.number, entry.outcome, entry.guid, _json(entry.changes)) for entry in entries],
+        """
+        UPDATE journal SET outcome = $2, object_guid = $3, changes = coalesce($4, changes), intended = NULL
+        WHERE number = $1
+        """,
+        [(each.number, each.outcome, each.guid, _json(each.changes) if each.fewer else None) for each in entries],
     )
 
 
