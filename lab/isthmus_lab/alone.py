@@ -47,7 +47,7 @@ def up(
         float, typer.Option("--at-work", min=0, help="What people at work do in a minute, all together; 0: nothing.")
     ] = 0.0,
     version: Annotated[
-        str | None, typer.Option(help="2010 (SP2), 2013, 2016, 2019 or SE.", show_default="2016")
+        str | None, typer.Option(help="2010RTM, 2010 (SP2), 2013, 2016, 2019 or SE.", show_default="2016")
     ] = None,
     faults: Annotated[
         Path | None,

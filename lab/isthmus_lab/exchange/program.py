@@ -16,11 +16,14 @@ from isthmus_lab.program import Program
 from .settings import Settings
 
 # glibc gives every block of 128 kB and more pages of its own, which the kernel fills with zeros and takes back: most of
-# the time that a request of megabytes would take. One arena, so that what is kept for the next request is bounded.
+# the time that a request of megabytes would take. One arena, so that what is kept for the next request is bounded. In
+# huge pages, where the kernel has them: at each small one, what walks through megabytes (TLS, base64) waits for the
+# page table.
 _MEMORY: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
     "MALLOC_ARENA_MAX": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 
 
