@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import gzip
 import http.client
 import json
 import re
@@ -84,6 +85,8 @@ class Client:
     exchange: Exchange
     connections: list[http.client.HTTPSConnection]
     headers: dict[str, str]
+    received: int = 0
+    """Bytes of the answers as they came over the line; exact for one request at a time."""
 
     def call(self, body: str) -> bytes:
         """The answer to one request."""
@@ -98,6 +101,9 @@ class Client:
         connection.request("POST", "/EWS/Exchange.asmx", content, self.headers)
         answer = connection.getresponse()
         received = answer.read()
+        self.received += len(received)
+        if answer.headers["Content-Encoding"] == "gzip":
+            received = gzip.decompress(received)
         if answer.status != 200 or b'ResponseClass="Error"' in received:
             raise SystemExit(received[:2000].decode())
         return received
@@ -170,7 +176,7 @@ def measure(client: Client, process: psutil.Process, size: int, count: int, batc
             result |= {f"{title} items/s": count / wall, f"{title} MB/s": megabytes / wall}
             result |= {f"{title} MB/CPU s": megabytes / own}
 
-    def synchronise() -> None:
+    def synchronise(client: Client) -> None:
         state, told = "", 0
         while True:
             answer = client.call(
@@ -188,8 +194,11 @@ def measure(client: Client, process: psutil.Process, size: int, count: int, batc
         if told != len(ids):
             raise SystemExit(f"{told} changes were told of {len(ids)}")
 
-    wall, own = timed(synchronise, process)
-    result["sync changes/s"], result["sync changes/CPU s"] = len(ids) / wall, len(ids) / own
+    for title, headers in (("sync", {}), ("compressed sync", {"Accept-Encoding": "gzip"})):
+        asking = Client(client.exchange, client.connections, client.headers | headers)
+        wall, own = timed(partial(synchronise, asking), process)
+        result |= {f"{title} changes/s": len(ids) / wall, f"{title} changes/CPU s": len(ids) / own}
+        result[f"{title} bytes a change"] = asking.received / len(ids)
     uploaded, waited = beside(client, uploads)
     result["upload beside small requests items/s"] = uploaded * batch
     result["a small request beside uploads ms"] = waited * 1000
