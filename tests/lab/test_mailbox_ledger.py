@@ -60,7 +60,8 @@ class _Changes:
         luck = self._luck
         change = LedgerChange()
         if luck.random() < 0.3:
-            change.intents = {each: self._intent() for each in self._some(list(memory.staged_rows))}
+            rows = self._some(list(memory.staged_rows.values()))
+            change.intents = {row.sequence: self._intent() for row in rows}
         elif luck.random() < 0.4:
             change.items = [self._item(each) for each in self._some(_IDS)]
             change.unstage = self._some(_IDS)
@@ -105,7 +106,11 @@ class _Changes:
         before = memory.staged_rows.get(from_id)
         if before is not None and luck.random() < 0.5:
             return replace(
-                before, attempts=before.attempts + 1, reason="no\0 reason", sequence=luck.choice((0, before.sequence))
+                before,
+                attempts=before.attempts + 1,
+                reason="no\0 reason",
+                intent=None,
+                sequence=luck.choice((0, before.sequence)),
             )
         return Staged(from_id, luck.choice(_FOLDERS), luck.choice(list(Work)), bytes([luck.randrange(4)]), modified="x")
 
@@ -120,7 +125,7 @@ async def test_it_holds_what_the_ledger_in_memory_holds(pool: Pool, seed: int) -
     for _ in range(60):
         change = changes.next(memory)
         written += change.bytes_copied
-        await ledger.write(change)
+        await ledger.write(_renumbered(change, memory, await ledger.staged(_IDS)))
         await memory.write(change)
         assert await ledger.folders() == await memory.folders()
         assert await ledger.chosen_by() == await memory.chosen_by()
@@ -136,22 +141,41 @@ async def test_it_holds_what_the_ledger_in_memory_holds(pool: Pool, seed: int) -
         for work in (Work.COPY, Work.READ_FLAG):
             rows, expected = [await each.next_work(work, 0, _EVER, 100) for each in (ledger, memory)]
             assert [row.from_id for row in rows] == [row.from_id for row in expected]
+        doubts, expected = [await each.in_doubt() for each in (ledger, memory)]
+        assert {row.from_id: row.intent for row in doubts} == {row.from_id: row.intent for row in expected}
     assert await pool.fetchval("SELECT bytes_done FROM mailbox") == written
+    doubts = await memory.in_doubt()
+    await ledger.write(LedgerChange(unstage=[row.from_id for row in doubts]))
+    assert await pool.fetchval("SELECT count(*) FROM intent") == 0
+
+
+def _renumbered(change: LedgerChange, memory: MemoryLedger, staged: dict[str, Staged]) -> LedgerChange:
+    """The change with the numbers that rows have in the database: given in the same order, and not the same ones."""
+    numbers = {row.sequence: staged[each].sequence for each, row in memory.staged_rows.items()} | {0: 0}
+    return replace(
+        change,
+        stage=[replace(row, sequence=numbers[row.sequence]) for row in change.stage],
+        intents={numbers[each]: intent for each, intent in change.intents.items()},
+    )
 
 
 def _ordered(rows: dict[str, Staged]) -> dict[str, Staged]:
-    """Numbers are given in order, and are not the same ones; what cannot be stored is not."""
-    return {each: replace(row, sequence=0, reason=row.reason.replace("\0", "\ufffd")) for each, row in rows.items()}
+    """What cannot be stored is not; what is in doubt is told by itself."""
+    return {
+        each: replace(row, sequence=0, intent=None, reason=row.reason.replace("\0", "\ufffd"))
+        for each, row in rows.items()
+    }
 
 
 async def test_a_worker_that_lost_a_mailbox_writes_nothing(pool: Pool) -> None:
     older = await _owner(pool)
     row = Staged(_IDS[0], 0, Work.COPY, size=5)
     await older.write(LedgerChange(stage=[row]))
+    [number] = [each.sequence for each in (await older.staged(_IDS)).values()]
     newer = await _owner(pool)
     item = ItemRow(_IDS[0], "dGFyZ2V0", 0, b"key", 5, False, False, "a2V5", "a2V5", "")
     for change in (
-        LedgerChange(intents={row.from_id: Intent(Action.CREATE, 1.0)}),
+        LedgerChange(intents={number: Intent(Action.CREATE, 1.0)}),
         LedgerChange(items=[item], unstage=[_IDS[0]], bytes_copied=5),
         LedgerChange(stage=[replace(row, size=6)]),
     ):

@@ -121,11 +121,13 @@ class MemoryLedger:
             self.staged_rows.pop(from_id, None)
         for staged in change.stage:
             self._stage(staged)
-        for from_id, intent in change.intents.items():
-            self.staged_rows[from_id] = replace(self.staged_rows[from_id], intent=intent)
+        ids = {row.sequence: row.from_id for row in self.staged_rows.values()} if change.intents else {}
+        for sequence, intent in change.intents.items():
+            self.staged_rows[ids[sequence]] = replace(self.staged_rows[ids[sequence]], intent=intent)
         self.resent_keys |= set(change.resent)
 
     def _stage(self, row: Staged) -> None:
+        assert row.intent is None
         if not row.sequence:
             self.sequence += 1
             row = replace(row, sequence=self.sequence)

@@ -42,8 +42,9 @@ _FOLDER_COUNTS = """
                count(*) FILTER (WHERE reason <> '' AND work <> 4) AS aside,
                count(*) FILTER (WHERE work = 4) AS left_out,
                (sum(size) FILTER (WHERE work = 4))::bigint AS left_out_bytes,
-               count(*) FILTER (WHERE intent_action IS NOT NULL) AS doubts
-        FROM work WHERE pair_id = $1 GROUP BY 1
+               count(action) AS doubts
+        FROM work LEFT JOIN intent ON intent.pair_id = $1 AND sequence <@ sequences
+        WHERE work.pair_id = $1 GROUP BY 1
     ) AS staged USING (number)
     WHERE folder.pair_id = $1 ORDER BY folder.number
 """
@@ -119,7 +120,8 @@ class Answers:
             target,
         )
         work = await self._pool.fetch(
-            "SELECT * FROM work WHERE pair_id = $1 AND source_id = ANY($2::bytea[])",
+            "SELECT work.*, action FROM work LEFT JOIN intent ON intent.pair_id = $1 AND sequence <@ sequences"
+            " WHERE work.pair_id = $1 AND source_id = ANY($2::bytea[])",
             pair_id,
             [*source, *(row["source_id"] for row in known)],
         )
@@ -145,11 +147,12 @@ class Answers:
         collection = request.query.get("collection")
         rows = await self._pool.fetch(
             """
-            SELECT work.*, mailbox.pair, mailbox.collection, count(*) OVER () AS of_all
+            SELECT work.*, action, mailbox.pair, mailbox.collection, count(*) OVER () AS of_all
             FROM work JOIN mailbox USING (pair_id)
+            LEFT JOIN intent ON intent.pair_id = work.pair_id AND sequence <@ sequences
             WHERE reason <> '' AND work <> 4
-                  AND ($1::bytea[] = '{}' OR pair_id = ANY($1)) AND ($2::text IS NULL OR collection = $2)
-            ORDER BY pair_id, sequence LIMIT $3
+                  AND ($1::bytea[] = '{}' OR work.pair_id = ANY($1)) AND ($2::text IS NULL OR collection = $2)
+            ORDER BY work.pair_id, sequence LIMIT $3
             """,
             wanted,
             collection,
@@ -223,7 +226,7 @@ def _folder(row: Record) -> dict[str, Any]:
 
 
 def _staged(row: Record, paths: dict[int, str]) -> dict[str, Any]:
-    doubtful = row["intent_action"] is not None
+    doubtful = row["action"] is not None
     return {
         # Stays the same for as long as the item is set aside.
         "number": row["sequence"],
@@ -234,7 +237,7 @@ def _staged(row: Record, paths: dict[int, str]) -> dict[str, Any]:
         "attempts": row["attempts"],
         "next_attempt": _time(datetime.fromtimestamp(row["not_before"], UTC)) if row["not_before"] else None,
         "reason": row["reason"],
-        "in_doubt": Action(row["intent_action"]).name.lower() if doubtful else None,
+        "in_doubt": Action(row["action"]).name.lower() if doubtful else None,
     }
 
 

@@ -75,7 +75,7 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
     for each, answer in zip(ready, answers, strict=bool(answers)):
         if isinstance(answer, EwsError) and ways.worth_another_way(answer, each.staged.attempts):
             # This write did not happen.
-            change.intents[each.staged.from_id] = None
+            change.intents[each.staged.sequence] = None
             others.append(_refused(each, answer))
         else:
             record(p, change, each, answer)

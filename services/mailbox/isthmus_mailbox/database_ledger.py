@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Container, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from asyncpg import Record
 from isthmus.events.v1.mailbox_pb2 import ItemSetAside
@@ -27,7 +27,7 @@ from isthmus_sync.mailbox.model import (
 from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox.ids import pack, pack_optional, unpack, unpack_optional
-from isthmus_mailbox.ledger_statements import AGREE, DELETE_ALL, INTEND, OTHERS, PUT_FOLDER, STAGE
+from isthmus_mailbox.ledger_statements import AGREE, DELETE_ALL, END, IN_DOUBT, INTEND, OTHERS, PUT_FOLDER, STAGE
 
 _AT_ONCE = 1000
 _NOTHING = LedgerChange()
@@ -101,7 +101,8 @@ class DatabaseLedger:
 
     async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
         return await self._work(
-            "work = $2 AND intent_action IS NULL AND sequence > $3 AND not_before <= $4 ORDER BY sequence LIMIT $5",
+            "work = $2 AND sequence > $3 AND not_before <= $4 AND NOT EXISTS ("
+            "SELECT FROM intent WHERE intent.pair_id = $1 AND sequence <@ sequences) ORDER BY sequence LIMIT $5",
             work,
             after,
             due,
@@ -118,7 +119,11 @@ class DatabaseLedger:
         )
 
     async def in_doubt(self) -> list[Staged]:
-        return await self._work("intent_action IS NOT NULL")
+        rows = await self._pool.fetch(IN_DOUBT, self._pair)
+        return [
+            replace(_staged(row), intent=Intent(Action(row["action"]), row["until"], unpack(row["moved"])))
+            for row in rows
+        ]
 
     async def resent(self, folder: int) -> set[bytes]:
         rows = await self._pool.fetch(
@@ -166,11 +171,11 @@ class DatabaseLedger:
         if change.set_aside:
             await self._tell(connection, change.set_aside)
 
-    async def _intend(self, where: Pool | Connection, intents: Mapping[str, Intent | None]) -> None:
-        columns = _columns(((pack(each), *_intent_values(intent)) for each, intent in intents.items()), 4)
-        found = await self._fenced(where, INTEND, *columns)
-        if found["done"] != len(intents):
-            raise RuntimeError(f"intents for {len(intents)} items, of which {found['done']} are staged")
+    async def _intend(self, where: Pool | Connection, intents: Mapping[int, Intent | None]) -> None:
+        if 0 in intents:
+            raise RuntimeError("an intent for what is not staged")
+        columns = _columns(((each, *_intent_values(intent)) for each, intent in intents.items()), 4)
+        await self._fenced(where, INTEND, *columns)
 
     async def _agree(self, where: Pool | Connection, change: LedgerChange) -> None:
         if change.items or change.unstage or change.bytes_copied:
@@ -182,15 +187,14 @@ class DatabaseLedger:
         self, where: Pool | Connection, rows: Collection[Staged], sync_states: Mapping[int, str | None]
     ) -> None:
         if rows or sync_states:
-            columns = _columns(map(_staged_values, rows), 17)
+            columns = _columns(map(_staged_values, rows), 14)
             await self._fenced(where, STAGE, *columns, list(sync_states), list(sync_states.values()))
 
-    async def _fenced(self, where: Pool | Connection, statement: str, *values: object) -> Record:
+    async def _fenced(self, where: Pool | Connection, statement: str, *values: object) -> None:
         lease = self._lease
         row = await where.fetchrow(statement, lease.group, lease.partition, lease.epoch, self._pair, *values)
         assert row is not None
         lease.held(row["held"])
-        return row
 
     async def _write_folders(self, connection: Connection, change: LedgerChange) -> None:
         if change.folders:
@@ -201,8 +205,11 @@ class DatabaseLedger:
                 self._pair,
                 number,
             )
+            await connection.execute(END, self._pair, [number])
             await connection.execute(DELETE_ALL, self._pair, number)
         lost = [*change.reset_folders, *change.removed_folders]
+        if lost:
+            await connection.execute(END, self._pair, lost)
         for table in ("item", "work") if lost else ():
             await connection.execute(
                 f"DELETE FROM {table} WHERE pair_id = $1 AND folder = ANY($2::integer[])",  # noqa: S608
@@ -326,9 +333,6 @@ def _item_values(row: ItemRow) -> tuple[object, ...]:
 
 
 def _staged(row: Record) -> Staged:
-    intent = None
-    if row["intent_action"] is not None:
-        intent = Intent(Action(row["intent_action"]), row["intent_until"], unpack(row["intent_moved"]))
     return Staged(
         from_id=unpack(row["source_id"]),
         folder=row["folder"],
@@ -342,7 +346,6 @@ def _staged(row: Record) -> Staged:
         attempts=row["attempts"],
         not_before=row["not_before"],
         reason=row["reason"],
-        intent=intent,
         traits=_traits(row["traits"]),
         sequence=row["sequence"],
     )
@@ -372,7 +375,6 @@ def _staged_values(row: Staged) -> tuple[object, ...]:
         row.attempts,
         row.not_before,
         _clean(row.reason),
-        *_intent_values(row.intent),
         None if row.traits is None else json.dumps(row.traits),
         row.sequence,
     )

@@ -64,7 +64,7 @@ async def settle_items(p: Pass) -> None:
         else:
             await p.write(
                 LedgerChange(
-                    intents=dict.fromkeys(row.from_id for row in lost),
+                    intents=dict.fromkeys(row.sequence for row in lost),
                     resent=[
                         (row.folder, row.search_key)
                         for row in lost

@@ -12,8 +12,8 @@ from isthmus_sync.mailbox.ways import Way
 class Ledger(Protocol):
     """The ledger of one mailbox, seen in the direction of the pass at hand.
 
-    Everything is keyed by the from side's ids. `write` raises OwnershipLost, and writes nothing, when the mailbox has a
-    newer owner.
+    Items are keyed by the from side's ids; only `in_doubt` tells of intents. `write` raises OwnershipLost, and writes
+    nothing, when the mailbox has a newer owner.
     """
 
     async def chosen_by(self) -> str:

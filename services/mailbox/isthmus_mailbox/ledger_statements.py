@@ -19,8 +19,31 @@ _INSTEAD = """ON CONFLICT (pair_id, source_id) DO UPDATE SET
         folder = excluded.folder, work = excluded.work, search_key = excluded.search_key, size = excluded.size,
         associated = excluded.associated, is_read = excluded.is_read, change_key = excluded.change_key,
         modified = excluded.modified, attempts = excluded.attempts, not_before = excluded.not_before,
-        reason = excluded.reason, intent_action = excluded.intent_action, intent_until = excluded.intent_until,
-        intent_moved = excluded.intent_moved, traits = excluded.traits, sequence = excluded.sequence"""
+        reason = excluded.reason, traits = excluded.traits, sequence = excluded.sequence"""
+
+
+def _ending(numbers: str) -> str:
+    """The intents of the work with these numbers end: expressions of a WITH. `numbers`: a multirange, or NULL."""
+    return f"""ended AS (
+        DELETE FROM intent USING lease WHERE intent.pair_id = $4 AND sequences <@ ({numbers})
+    ), ended_in_part AS (
+        UPDATE intent SET sequences = sequences - ({numbers}) FROM lease
+        WHERE intent.pair_id = $4 AND sequences && ({numbers}) AND NOT sequences <@ ({numbers})
+    )"""  # noqa: S608
+
+
+# What folders' items have of intents, with the pair and the folders.
+END = """
+    WITH numbers AS (
+        SELECT range_agg(int8range(sequence, sequence, '[]')) AS them FROM work
+        WHERE pair_id = $1 AND (folder = ANY($2::integer[]) OR source_id IN (
+            SELECT source_id FROM item WHERE pair_id = $1 AND folder = ANY($2::integer[])))
+    ), ended AS (
+        DELETE FROM intent USING numbers WHERE pair_id = $1 AND sequences <@ them
+    )
+    UPDATE intent SET sequences = sequences - them FROM numbers
+    WHERE pair_id = $1 AND sequences && them AND NOT sequences <@ them
+"""
 DELETE_ALL = f"""
     WITH never_copied AS (
         DELETE FROM work WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
@@ -35,35 +58,40 @@ DELETE_ALL = f"""
 """  # noqa: S608
 # The three changes that an item takes on its way, each one statement that is fenced by itself: a transaction of several
 # statements would be five to seven waits for the database instead of one.
+_REPLACED = """SELECT range_agg(int8range(sequence, sequence, '[]')) FROM work
+            WHERE work.pair_id = $4 AND work.source_id = ANY($5::bytea[])"""
+_DONE = "SELECT range_agg(int8range(sequence, sequence, '[]')) FROM done"
 STAGE = f"""
     WITH lease AS ({HOLD}), put AS (
         INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
-                          attempts, not_before, reason, intent_action, intent_until, intent_moved, traits, sequence)
+                          attempts, not_before, reason, traits, sequence)
         SELECT $4, source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
-               not_before, reason, intent_action, intent_until, intent_moved, traits,
+               not_before, reason, traits,
                CASE WHEN sequence = 0 THEN nextval('work_sequence') ELSE sequence END
         FROM unnest($5::bytea[], $6::integer[], $7::smallint[], $8::bytea[], $9::bigint[], $10::boolean[],
                     $11::boolean[], $12::bytea[], $13::text[], $14::integer[], $15::double precision[], $16::text[],
-                    $17::smallint[], $18::double precision[], $19::bytea[], $20::text[], $21::bigint[])
+                    $17::text[], $18::bigint[])
              AS new (source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
-                     not_before, reason, intent_action, intent_until, intent_moved, traits, sequence), lease
+                     not_before, reason, traits, sequence), lease
         {_INSTEAD}
-    ), told AS (
+    ), {_ending(_REPLACED)}, told AS (
         UPDATE folder SET sync_state = new.sync_state
-        FROM unnest($22::integer[], $23::text[]) AS new (number, sync_state), lease
+        FROM unnest($19::integer[], $20::text[]) AS new (number, sync_state), lease
         WHERE folder.pair_id = $4 AND folder.number = new.number
     )
     SELECT EXISTS (SELECT FROM lease) AS held
 """  # noqa: S608
 INTEND = f"""
-    WITH lease AS ({HOLD}), done AS (
-        UPDATE work SET intent_action = new.action, intent_until = new.until, intent_moved = new.moved
-        FROM unnest($5::bytea[], $6::smallint[], $7::double precision[], $8::bytea[])
-             AS new (source_id, action, until, moved), lease
-        WHERE work.pair_id = $4 AND work.source_id = new.source_id
-        RETURNING work.source_id
+    WITH lease AS ({HOLD}), given AS (
+        SELECT action, until, moved, range_agg(int8range(sequence, sequence, '[]')) AS sequences
+        FROM unnest($5::bigint[], $6::smallint[], $7::double precision[], $8::bytea[])
+             AS new (sequence, action, until, moved)
+        GROUP BY action, until, moved
+    ), {_ending("SELECT range_agg(sequences) FROM given")}, recorded AS (
+        INSERT INTO intent (pair_id, action, until, moved, sequences)
+        SELECT $4, given.* FROM given, lease WHERE action IS NOT NULL
     )
-    SELECT EXISTS (SELECT FROM lease) AS held, (SELECT count(*) FROM done) AS done
+    SELECT EXISTS (SELECT FROM lease) AS held
 """  # noqa: S608
 AGREE = f"""
     WITH lease AS ({HOLD}), put AS (
@@ -79,11 +107,18 @@ AGREE = f"""
             modified = excluded.modified, way = excluded.way, agreed_at = excluded.agreed_at
     ), done AS (
         DELETE FROM work USING lease WHERE work.pair_id = $4 AND work.source_id = ANY($16::bytea[])
-    ), told AS (
+        RETURNING sequence
+    ), {_ending(_DONE)}, told AS (
         UPDATE mailbox SET bytes_done = bytes_done + $17::bigint FROM lease WHERE mailbox.pair_id = $4 AND $17 > 0
     )
     SELECT EXISTS (SELECT FROM lease) AS held
 """  # noqa: S608
+IN_DOUBT = """
+    SELECT work.*, action, until, moved
+    FROM intent, unnest(sequences) AS run
+    JOIN work ON work.pair_id = $1 AND work = ANY('{1, 2, 3, 4}') AND sequence >= lower(run) AND sequence < upper(run)
+    WHERE intent.pair_id = $1
+"""
 OTHERS = """
     SELECT source_id FROM item WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
         SELECT FROM work WHERE work.pair_id = $1 AND work.source_id = item.source_id AND work = 2)

@@ -30,8 +30,8 @@ async def move(p: Pass, found: list[Move]) -> None:
 
 async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
     async def announce(until: float) -> None:
-        intents: dict[str, Intent | None] = {
-            each.arrived.from_id: Intent(Action.MOVE, until, moved_from=each.row.from_id) for each in batch
+        intents: dict[int, Intent | None] = {
+            each.arrived.sequence: Intent(Action.MOVE, until, moved_from=each.row.from_id) for each in batch
         }
         await p.write(LedgerChange(intents=intents))
 
@@ -41,7 +41,7 @@ async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
         p.doubt = True
         return
     except NOT_DONE:
-        await p.write(LedgerChange(intents=dict.fromkeys(each.arrived.from_id for each in batch)))
+        await p.write(LedgerChange(intents=dict.fromkeys(each.arrived.sequence for each in batch)))
         raise
     change = LedgerChange()
     for each, answer in zip(batch, answers, strict=True):

@@ -56,10 +56,10 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
 
     async def announce(until: float) -> None:
         intents = {each: Intent(each, until) for each in Action}
-        await p.write(LedgerChange(intents={each.staged.from_id: intents[_action(each)] for each in batch}))
+        await p.write(LedgerChange(intents={each.staged.sequence: intents[_action(each)] for each in batch}))
 
     async def withdraw() -> None:
-        await p.write(LedgerChange(intents=dict.fromkeys(each.staged.from_id for each in batch)))
+        await p.write(LedgerChange(intents=dict.fromkeys(each.staged.sequence for each in batch)))
 
     attempt = 0
     while True:

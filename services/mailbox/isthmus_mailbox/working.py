@@ -197,9 +197,9 @@ async def _delete(p: Pass, rows: list[Staged], known: dict[str, ItemRow]) -> Non
 
 
 async def _intend(p: Pass, action: Action, rows: list[Staged], until: float) -> None:
-    await p.write(LedgerChange(intents=dict.fromkeys((row.from_id for row in rows), Intent(action, until))))
+    await p.write(LedgerChange(intents=dict.fromkeys((row.sequence for row in rows), Intent(action, until))))
 
 
 async def _withdraw(p: Pass, rows: list[Staged]) -> None:
     """The write did not happen."""
-    await p.write(LedgerChange(intents=dict.fromkeys(row.from_id for row in rows)))
+    await p.write(LedgerChange(intents=dict.fromkeys(row.sequence for row in rows)))

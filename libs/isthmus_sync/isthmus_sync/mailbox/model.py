@@ -164,9 +164,10 @@ class LedgerChange:
     forget: list[str] = field(default_factory=list)
     items: list[ItemRow] = field(default_factory=list)
     unstage: list[str] = field(default_factory=list)
+    # Without intents: what is staged anew is decided anew.
     stage: list[Staged] = field(default_factory=list)
-    # By from id: the intent that a staged row has now, or None where it has none any more.
-    intents: dict[str, Intent | None] = field(default_factory=dict)
+    # By sequence: the intent that a staged row has now, or None where it has none any more.
+    intents: dict[int, Intent | None] = field(default_factory=dict)
     # Folder and search key of uploads that were taken for lost and are made again.
     resent: list[tuple[int, bytes]] = field(default_factory=list)
     # What this change is in the pass's counts.
