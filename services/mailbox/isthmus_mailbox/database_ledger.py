@@ -27,9 +27,20 @@ from isthmus_sync.mailbox.model import (
 from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox.ids import pack, pack_optional, unpack, unpack_optional
-from isthmus_mailbox.ledger_statements import AGREE, DELETE_ALL, END, IN_DOUBT, INTEND, OTHERS, PUT_FOLDER, STAGE
+from isthmus_mailbox.ledger_statements import (
+    AGREE,
+    DELETE_ALL,
+    END,
+    IN_DOUBT,
+    INTEND,
+    OTHERS,
+    PUT_FOLDER,
+    STAGE,
+    by_id,
+)
 
 _AT_ONCE = 1000
+_WORK = {each.value: each for each in Work}
 _NOTHING = LedgerChange()
 
 
@@ -57,7 +68,7 @@ class DatabaseLedger:
         return await read_folders(self._pool, self._pair)
 
     async def known(self, from_ids: Collection[str]) -> dict[str, ItemRow]:
-        return await self._items("source_id = ANY($2::bytea[])", [pack(each) for each in from_ids])
+        return await self._items(by_id("item", "source_id", "$2"), [pack(each) for each in from_ids])
 
     async def count_in(self, folder: int) -> int:
         count: int = await self._pool.fetchval(
@@ -81,7 +92,7 @@ class DatabaseLedger:
         return found
 
     async def came_by(self, way: Way) -> dict[str, ItemRow]:
-        return await self._items("way = $2", way)
+        return await self._items("item AS found WHERE pair_id = $1 AND way = $2", way)
 
     async def counts(self) -> dict[tuple[int, bool], int]:
         rows = await self._pool.fetch(
@@ -92,12 +103,13 @@ class DatabaseLedger:
         return {(row["folder"], row["associated"]): row["items"] for row in rows}
 
     async def claimed(self, to_ids: Collection[str]) -> dict[str, ItemRow]:
-        found = await self._items("target_id = ANY($2::bytea[])", [pack(each) for each in to_ids])
+        found = await self._items(by_id("item", "target_id", "$2"), [pack(each) for each in to_ids])
         return {row.to_id: row for row in found.values()}
 
     async def staged(self, from_ids: Collection[str]) -> dict[str, Staged]:
-        rows = await self._work("source_id = ANY($2::bytea[])", [pack(each) for each in from_ids])
-        return {row.from_id: row for row in rows}
+        ids = [pack(each) for each in from_ids]
+        rows = await self._pool.fetch(f"SELECT found.* FROM {by_id('work', 'source_id', '$2')}", self._pair, ids)  # noqa: S608
+        return {row.from_id: row for row in map(_staged, rows)}
 
     async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
         return await self._work(
@@ -131,8 +143,8 @@ class DatabaseLedger:
         )
         return {row["search_key"] for row in rows}
 
-    async def _items(self, condition: str, value: object) -> dict[str, ItemRow]:
-        rows = await self._pool.fetch(f"SELECT * FROM item WHERE pair_id = $1 AND {condition}", self._pair, value)  # noqa: S608
+    async def _items(self, found: str, value: object) -> dict[str, ItemRow]:
+        rows = await self._pool.fetch(f"SELECT found.* FROM {found}", self._pair, value)  # noqa: S608
         return {item.from_id: item for item in map(_item, rows)}
 
     async def _work(self, condition: str, *values: object) -> list[Staged]:
@@ -336,7 +348,7 @@ def _staged(row: Record) -> Staged:
     return Staged(
         from_id=unpack(row["source_id"]),
         folder=row["folder"],
-        work=Work(row["work"]),
+        work=_WORK[row["work"]],
         search_key=row["search_key"],
         size=row["size"],
         associated=row["associated"],

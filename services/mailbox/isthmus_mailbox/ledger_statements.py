@@ -22,6 +22,16 @@ _INSTEAD = """ON CONFLICT (pair_id, source_id) DO UPDATE SET
         reason = excluded.reason, traits = excluded.traits, sequence = excluded.sequence"""
 
 
+def by_id(table: str, column: str, wanted: str, pair: str = "$1", what: str = "*") -> str:
+    """Rows of a pair whose ids are in the array `wanted`: what follows FROM, as `found`; of each row `what`.
+
+    Each id is looked up by itself. A join, or an id that is any of the array, PostgreSQL makes of all rows of the
+    mailbox when it knows no better, and every one of them is compared with every id.
+    """
+    found = f"SELECT {what} FROM {table} WHERE pair_id = {pair} AND {column} = wanted.id OFFSET 0"  # noqa: S608
+    return f"unnest({wanted}::bytea[]) AS wanted (id), LATERAL ({found}) AS found"
+
+
 def _ending(numbers: str) -> str:
     """The intents of the work with these numbers end: expressions of a WITH. `numbers`: a multirange, or NULL."""
     return f"""ended AS (
@@ -58,8 +68,8 @@ DELETE_ALL = f"""
 """  # noqa: S608
 # The three changes that an item takes on its way, each one statement that is fenced by itself: a transaction of several
 # statements would be five to seven waits for the database instead of one.
-_REPLACED = """SELECT range_agg(int8range(sequence, sequence, '[]')) FROM work
-            WHERE work.pair_id = $4 AND work.source_id = ANY($5::bytea[])"""
+_REPLACED = f"""SELECT range_agg(int8range(sequence, sequence, '[]'))
+            FROM {by_id("work", "source_id", "$5", "$4", "sequence")}"""  # noqa: S608
 _DONE = "SELECT range_agg(int8range(sequence, sequence, '[]')) FROM done"
 STAGE = f"""
     WITH lease AS ({HOLD}), put AS (
@@ -106,7 +116,8 @@ AGREE = f"""
             source_change_key = excluded.source_change_key, target_change_key = excluded.target_change_key,
             modified = excluded.modified, way = excluded.way, agreed_at = excluded.agreed_at
     ), done AS (
-        DELETE FROM work USING lease WHERE work.pair_id = $4 AND work.source_id = ANY($16::bytea[])
+        DELETE FROM work USING lease WHERE work.ctid = ANY(ARRAY(
+            SELECT found.ctid FROM {by_id("work", "source_id", "$16", "$4", "ctid")}))
         RETURNING sequence
     ), {_ending(_DONE)}, told AS (
         UPDATE mailbox SET bytes_done = bytes_done + $17::bigint FROM lease WHERE mailbox.pair_id = $4 AND $17 > 0

@@ -29,7 +29,9 @@ async def follow(p: Pass) -> None:
     p.marks.sweep(p.clock(), wanted=p.eager)
     rows = [(row, told.get(row.from_id or "")) for row in followed]
     unlisted = {row.number for row in followed if row.sync_state is None}
-    lost = unlisted & await p.ledger.filled() if unlisted else unlisted
+    filled = await p.ledger.filled() if unlisted else unlisted
+    lost = unlisted & filled
+    p.new = bool(unlisted) and not filled
 
     async def each() -> AsyncIterator[tuple[FolderRow, FolderMark | None]]:
         for row, mark in rows:
@@ -106,8 +108,10 @@ async def _answers(p: Pass, row: FolderRow, state: str | None) -> AsyncIterator[
 async def _staged(p: Pass, row: FolderRow, changes: Sequence[ItemChange]) -> LedgerChange:
     if not changes:
         return LedgerChange()
-    ids = {change.id for change in changes}
-    known, staged = await p.ledger.known(ids), await p.ledger.staged(ids)
+    # In a first pass nothing is known, and an item that is told anew takes the place of itself.
+    asked = {change.id for change in changes if not p.new or change.item is None}
+    ids = {change.id for change in changes} if asked else asked
+    known, staged = (await p.ledger.known(ids), await p.ledger.staged(ids)) if ids else ({}, {})
     return staging.stage(row.number, changes, known, staged, p.from_side.now(), await choosing.chooser(p))
 
 

@@ -129,6 +129,8 @@ class Pass:
     bytes_copied: int = 0
     # A write of this pass got no answer.
     doubt: bool = False
+    # The ledger had neither items nor work when the pass began to list.
+    new: bool = False
     # What could not be done in the folder tree, for people.
     problems: list[str] = field(default_factory=list)
     # The to side's folder of each number, as far as there is one.
