@@ -35,12 +35,11 @@ _BESIDE = {  # PidTag…SmtpAddress: the same party by SMTP
     b"\x02\x5d": "author",  # SentRepresenting, 0x5D02
     b"\xfe\x39": "recipient",  # 0x39FE
 }
-# PtypString in front of a property's id.
-_TEXT = re.compile(rb"\x1f\x00(" + b"|".join(map(re.escape, (*_ADDRESSES, *_BESIDE))) + rb")")
+# PtypString in front of a property's id, and its length, which is small.
+_TEXT = re.compile(rb"\x1f\x00(" + b"|".join(map(re.escape, (*_ADDRESSES, *_BESIDE))) + rb")(..\x00\x00)", re.DOTALL)
 # PidLidEmail1/2/3EmailAddress of PSETID_Address.
-_CARD = re.compile(
-    re.escape(UUID("00062004-0000-0000-c000-000000000046").bytes_le + b"\x00") + rb"[\x83\x93\xa3]\x80\x00\x00"
-)
+_CARDS = UUID("00062004-0000-0000-c000-000000000046").bytes_le + b"\x00"
+_CARD = re.compile(re.escape(_CARDS) + rb"[\x83\x93\xa3]\x80\x00\x00(..\x00\x00)", re.DOTALL)
 _X500 = re.compile(r"/o=[^\r\n\t]+/cn=[^\r\n\t]+", re.IGNORECASE)
 _SMTP = re.compile(r"[^\s@<>\"()\[\]:;,\\]+@[^\s@<>\"()\[\]:;,\\/]+\.[^\s@<>\"()\[\]:;,\\/]+")
 
@@ -105,24 +104,20 @@ def _parties(stream: bytes) -> set[tuple[str, str]]:
     markers = [marker.end() for marker in _PARTY.finditer(stream)]
     parties: dict[tuple[str, int], list[str]] = {}
     for place in _TEXT.finditer(stream):
-        if (text := _text(stream, place.end())) is not None:
+        if (text := _text(stream, place)) is not None:
             tag = place[1]
             who = _ADDRESSES.get(tag) or _BESIDE[tag]
             parties.setdefault((who, bisect(markers, place.start())), ["", ""])[tag in _BESIDE] = text
-    cards = ((_text(stream, place.end()) or "", "") for place in _CARD.finditer(stream))
-    return {*map(_pair, parties.values()), *cards}
+    found = {(address, beside) for address, beside in parties.values()}
+    if _CARDS in stream:
+        found |= {(_text(stream, place) or "", "") for place in _CARD.finditer(stream)}
+    return found
 
 
-def _pair(party: list[str]) -> tuple[str, str]:
-    address, beside = party
-    return address, beside
-
-
-def _text(stream: bytes, at: int) -> str | None:
-    """The text whose length stands here; None when there is none."""
-    size = int.from_bytes(stream[at : at + 4], "little")
-    raw = stream[at + 4 : at + 4 + size]
-    return _decoded(raw) if 4 <= size <= _LONGEST and len(raw) == size else None
+def _text(stream: bytes, place: re.Match[bytes]) -> str | None:
+    """The text behind what was found, which ends with its length; None when there is none."""
+    start, size = place.end(), int.from_bytes(place[place.lastindex or 0], "little")
+    return _decoded(stream[start : start + size]) if 4 <= size <= _LONGEST and start + size <= len(stream) else None
 
 
 @lru_cache(maxsize=4096)
