@@ -9,6 +9,7 @@ from tests.bench import (
     bench_agents,
     bench_directory,
     bench_lab,
+    bench_ledger,
     bench_mailbox,
     bench_mailboxes,
     bench_memory,
@@ -19,6 +20,7 @@ from tests.bench.report import Row, show, write
 BENCHMARKS = (
     bench_mailbox.run,
     bench_mailboxes.run,
+    bench_ledger.run,
     bench_memory.run,
     bench_workers.run,
     bench_lab.run,
