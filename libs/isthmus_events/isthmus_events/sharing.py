@@ -18,13 +18,16 @@ Claims = Mapping[int, int]
 
 
 def share(partitions: Collection[int], claims: Mapping[str, Claims]) -> dict[str, list[int]]:
-    """The partitions of each member. Of two that claim one, the newer owner has it; a late one is fenced."""
+    """The partitions of each member. Of two that claim one, the newer owner has it; a late one is fenced. A member that
+    has more than its share gives away what changed hands least often so far, so that nobody's mailbox always does.
+    """
     kept: dict[str, list[int]] = {member: [] for member in sorted(claims)}
+    epochs = {}
     free = []
     for partition in sorted(partitions):
         claimed = [(each.get(partition, 0), member) for member, each in claims.items()]
-        epoch, member = max(claimed)
-        if epoch:
+        epochs[partition], member = max(claimed)
+        if epochs[partition]:
             kept[member].append(partition)
         else:
             free.append(partition)
@@ -33,6 +36,7 @@ def share(partitions: Collection[int], claims: Mapping[str, Claims]) -> dict[str
     # Who has most already may keep one more than others.
     for place, member in enumerate(sorted(kept, key=lambda member: -len(kept[member]))):
         most = least + (place < more)
+        kept[member].sort(key=lambda partition: -epochs[partition])
         free += kept[member][most:]
         del kept[member][most:]
         room[member] = most - len(kept[member])
