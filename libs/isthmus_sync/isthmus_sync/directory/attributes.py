@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING
 
 from isthmus_project import AttributeRule, ldap_filter
@@ -70,6 +71,13 @@ def _plain_attributes(kind: Kind, named: tuple[tuple[str, bool], ...]) -> tuple[
     excluded = {name.lower() for name, out in named if out}
     every = names + tuple(name for name, _ in named if name.lower() not in known)
     return tuple(name for name in every if name.lower() not in excluded)
+
+
+@lru_cache(maxsize=256)
+def spelled(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Names as the schema spells them, each with its lower case, by which objects have their attributes; made once, as
+    every pair remembers all of them."""
+    return tuple((name, intern(name.lower())) for name in names)
 
 
 def linked_attributes(kind: Kind, project: Project) -> tuple[str, ...]:

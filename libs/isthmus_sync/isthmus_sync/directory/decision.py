@@ -11,14 +11,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from isthmus_sync.directory.addresses import ProxyAddress, in_domain, primary_smtp, smtp_addresses
-from isthmus_sync.directory.attributes import SINGLE_LINKS, linked_attributes, owner_of, plain_attributes, rule_of
+from isthmus_sync.directory.attributes import (
+    SINGLE_LINKS,
+    linked_attributes,
+    owner_of,
+    plain_attributes,
+    rule_of,
+    spelled,
+)
 from isthmus_sync.directory.creation import Creation, enabled, free_alias, naming, object_class
 from isthmus_sync.directory.difference import Modification, applied, difference
 from isthmus_sync.directory.joining import merged_objects
 from isthmus_sync.directory.linking import NOTHING_LINKED, Linking, link_value, link_values
 from isthmus_sync.directory.merging import goes_to, rivals, stand_ins, with_addresses
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Side, Values
-from isthmus_sync.directory.pairs import Agreed, Pair, Twins, fingerprint
+from isthmus_sync.directory.pairs import NO_VALUES, Agreed, Pair, Twins, fingerprint
 from isthmus_sync.directory.proxying import NAME as PROXY_ADDRESSES
 from isthmus_sync.directory.proxying import merge_addresses
 from isthmus_sync.directory.recipients import ExchangeFacts, gets_mailbox, is_linked, logged_on_to, recipient_attributes
@@ -117,12 +124,12 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
     sets_agreed: dict[str, frozenset[str]] = {}
 
     offered: dict[str, Values] = {}
-    copied = plain_attributes(source.kind, project)
-    for attribute in copied:
-        rule, name = rule_of(attribute, project), attribute.lower()
+    copied, rules = spelled(plain_attributes(source.kind, project)), project.directory.rules
+    for attribute, name in copied:
         here, there = source.attributes.get(name, ()), current.attributes.get(name, ())
-        if not (here or there or rule.transforms):
+        if not (here or there or name in rules):
             continue  # most attributes of most objects
+        rule = rule_of(attribute, project)
         values = {Side.SOURCE: here, Side.TARGET: there}
         giver = Side.TARGET if rule.owner == "target" else Side.SOURCE
         if rule.transforms:
@@ -206,9 +213,11 @@ def decide(pair: Pair, source: DirectoryObject, target: DirectoryObject | None, 
             sets_agreed[name.lower()] = kept
     after = {side: applied(objects[side], modifications[side]) for side in Side}
     ours, theirs = after[Side.SOURCE].attributes, after[Side.TARGET].attributes
-    for attribute in (*copied, "targetAddress"):
-        name = attribute.lower()
+    for attribute, name in (*copied, ("targetAddress", "targetaddress")):
         here, there = ours.get(name, ()), theirs.get(name, ())
+        if not (here or there or attribute in offered):
+            values_agreed[name] = NO_VALUES
+            continue
         if attribute in offered:
             # What was made of the owner's values, not those themselves: it is what a later decision compares with.
             made = offered[attribute]

@@ -6,9 +6,13 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from uuid import NAMESPACE_OID, uuid5
 
 from isthmus_sync.directory.objects import Side, Values
+
+NO_VALUES = ("", "")
+"""What is agreed on about most attributes of most pairs; kept once, as are the names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,11 @@ class Agreed:
     def from_json(cls, text: str) -> Agreed:
         document = json.loads(text)
         return cls(
-            {name: (pair[0], pair[1]) for name, pair in document.get("values", {}).items()},
-            {name: frozenset(members) for name, members in document.get("sets", {}).items()},
+            {
+                intern(name): (one, other) if one or other else NO_VALUES
+                for name, (one, other) in document.get("values", {}).items()
+            },
+            {intern(name): frozenset(members) for name, members in document.get("sets", {}).items()},
         )
 
 
