@@ -1,4 +1,4 @@
-"""How decisions go out: in portions, two at a time, and what is told of them in few statements."""
+"""How decisions go out: in portions, some at a time, and what is told of them in few statements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from isthmus_dirsync.carrying_out import in_portions
 from isthmus_dirsync.telling import rounds
 
 
-async def test_two_portions_are_under_way_at_a_time() -> None:
+async def test_some_portions_are_under_way_at_a_time() -> None:
     under_way, most, done = 0, 0, list[int]()
 
     async def work(portion: Sequence[Any]) -> None:
@@ -24,10 +24,10 @@ async def test_two_portions_are_under_way_at_a_time() -> None:
         under_way -= 1
 
     await in_portions(work, cast(Any, list(range(1_050))))
-    assert (most, sorted(done)) == (2, list(range(1_050)))
+    assert (most, sorted(done)) == (8, list(range(1_050)))
 
 
-async def test_after_a_failure_nothing_more_is_begun_and_the_other_portion_ends() -> None:
+async def test_after_a_failure_nothing_more_is_begun_and_the_other_portions_end() -> None:
     begun, ended = list[int](), list[int]()
 
     async def work(portion: Sequence[Any]) -> None:
@@ -52,7 +52,8 @@ async def test_after_a_failure_nothing_more_is_begun_and_the_other_portion_ends(
 
     with pytest.raises(ConnectionError):
         await in_portions(later, cast(Any, list(range(2_000))))
-    assert begun == [0, ended[-1]]
+    assert begun == [0, *ended]
+    assert len(ended) == 7
 
 
 def test_what_was_written_to_both_objects_of_a_pair_is_told_in_turn() -> None:

@@ -45,8 +45,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_AT_ONCE = 200
-"""Decisions written down in one transaction; what a crash costs is looking at them again."""
+_PORTION, _AT_ONCE = 100, 8
+"""Decisions written down in one transaction, and portions under way: while some wait for a forest or for PostgreSQL
+others are carried out. What a crash costs is looking at them again."""
 _MOST_REPEATS = 3
 
 
@@ -415,9 +416,9 @@ async def _all(work: Callable[[Decision], Awaitable[T]], items: Iterable[Decisio
 
 
 async def in_portions(work: Callable[[Sequence[Decision]], Awaitable[None]], items: Sequence[Decision]) -> None:
-    """`work` for the items in portions, two at a time, so that the forests have work while one is written down; when
-    one raises, the other ends first and no more are begun."""
-    portions = (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))
+    """`work` for the items in portions, some at a time, so that neither forest waits; when one raises, those under way
+    end first and no more are begun."""
+    portions = (items[start : start + _PORTION] for start in range(0, len(items), _PORTION))
     broken = False
 
     async def some() -> None:
@@ -431,6 +432,6 @@ async def in_portions(work: Callable[[Sequence[Decision]], Awaitable[None]], ite
                 broken = True
                 raise
 
-    for result in await asyncio.gather(some(), some(), return_exceptions=True):
+    for result in await asyncio.gather(*(some() for _ in range(_AT_ONCE)), return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
