@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from isthmus_sync.directory import Side
-from isthmus_sync.directory.cut_short import agreed_after
-from isthmus_sync.directory.reverting import changed_since
+from isthmus_sync.directory.cut_short import agreed_after, is_there
 
 from isthmus_dirsync import journal, records
 from isthmus_dirsync.carrying_out import Sides
@@ -49,8 +48,8 @@ async def settle(project: Project, sides: Sides, pool: Pool) -> None:
     ended = []
     for entry in entries:
         obj = objects[entry.side].get(entry.guid)
-        there = obj is not None and not any(changed_since(obj, change) for change in entry.modifications)
-        ended.append(replace(entry, outcome=journal.WRITTEN) if there else entry)
+        written = all(is_there(change, obj) for change in entry.modifications)
+        ended.append(replace(entry, outcome=journal.WRITTEN) if written else entry)
     async with pool.acquire() as connection, connection.transaction():
         await records.save_pairs(connection, project.project, settled)
         await journal.end(connection, ended)

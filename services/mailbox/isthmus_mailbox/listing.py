@@ -109,8 +109,7 @@ async def _staged(p: Pass, row: FolderRow, changes: Sequence[ItemChange]) -> Led
     if not changes:
         return LedgerChange()
     # In a first pass nothing is known, and an item that is told anew takes the place of itself.
-    asked = {change.id for change in changes if not p.new or change.item is None}
-    ids = {change.id for change in changes} if asked else asked
+    ids = set() if p.new and all(change.item is not None for change in changes) else {change.id for change in changes}
     known, staged = (await p.ledger.known(ids), await p.ledger.staged(ids)) if ids else ({}, {})
     return staging.stage(row.number, changes, known, staged, p.from_side.now(), await choosing.chooser(p))
 

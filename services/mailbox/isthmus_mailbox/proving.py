@@ -249,7 +249,7 @@ async def _contents(side: Side, folder: str | None, mark: FolderMark | None, *, 
         if folder is None or told == "0":
             continue
         try:
-            async for page in pages(side, partial(_asked, folder, associated, traits)):
+            async for page in pages(side, partial(FindEntries, folder, associated, traits=traits)):
                 entries += [entry for entry in page.entries if staging.is_content(entry)]
         except EwsError as error:
             if error.kind is Kind.GONE:
@@ -257,10 +257,6 @@ async def _contents(side: Side, folder: str | None, mark: FolderMark | None, *, 
             raise
     # While people work, a page may tell an item that another page told already.
     return list({entry.id: entry for entry in entries}.values())
-
-
-def _asked(folder: str, associated: bool, traits: bool, offset: int) -> FindEntries:
-    return FindEntries(folder, associated, offset, traits)
 
 
 async def _left_out(p: Pass, place: choice.Place, different: list[Difference]) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import NamedTuple
 
 from isthmus_exchange.errors import EwsError
@@ -58,7 +59,7 @@ async def read(side: Side, roles: Collection[str] = (MAIN,)) -> list[Folder]:
 async def below(side: Side, top: str, *, only_search: bool = False) -> list[Folder]:
     """Every folder at any depth below the one of this role; or the search folders among them."""
     tree: list[Folder] = []
-    async for page in pages(side, lambda offset: FindFolders(offset, top, only_search)):
+    async for page in pages(side, partial(FindFolders, top=top, only_search=only_search)):
         tree += page.folders
     return tree
 
@@ -68,6 +69,6 @@ async def marks(side: Side, roles: Collection[str] = (MAIN,), top_ids: Collectio
     found = await side.call(GetFolderMarks(tuple(top_ids))) if top_ids else {}
     for top in roles:
         if TREES[top].deep:
-            async for page in pages(side, lambda offset, top=top: FindFolderMarks(offset, top)):  # type: ignore[misc]
+            async for page in pages(side, partial(FindFolderMarks, top=top)):
                 found.update(page.folders)
     return found

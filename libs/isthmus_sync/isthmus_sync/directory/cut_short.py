@@ -25,9 +25,10 @@ def agreed_after(
     """What was `intended` for the attributes whose modifications are all there, and what was agreed `before` for those
     that miss one. `begun` are all modifications of the pair's objects that were under way, `objects` these objects as
     they are now; None is gone."""
-    missing = {change.attribute.lower() for side, change in begun if not _is_there(change, objects[side])}
+    missing = {change.attribute.lower() for side, change in begun if not is_there(change, objects[side])}
     return intended.but_for(missing, before)
 
 
-def _is_there(change: Modification, obj: DirectoryObject | None) -> bool:
+def is_there(change: Modification, obj: DirectoryObject | None) -> bool:
+    """Whether the object, None when it is gone, holds what this change gave it."""
     return obj is not None and not changed_since(obj, change)
