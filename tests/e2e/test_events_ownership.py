@@ -8,6 +8,8 @@ import uuid
 from collections import Counter
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from isthmus.events.v1.mailbox_pb2 import MailboxOrdered, MailboxProgress
 from isthmus_events import Lease, Ownership, OwnershipLost, Topic, ensure_topics
 
@@ -191,6 +193,45 @@ async def test_a_new_owner_waits_for_what_the_old_one_has_begun(system: System) 
             assert not taking.done()
         await taking
     assert await system.pool.fetchval("SELECT count(*) FROM step") == 1
+
+
+async def test_whom_a_group_of_another_version_refuses_says_so_and_waits(system: System) -> None:
+    group = f"owners {uuid.uuid4()}"
+    older = AIOKafkaConsumer(
+        bootstrap_servers=system.service.settings.kafka,
+        group_id=group,
+        client_id="worker-of-yesterday",
+        partition_assignment_strategy=(RangePartitionAssignor,),
+    )
+    await older.start()
+    try:
+        older.subscribe([system.topic.name])
+
+        async def is_member() -> bool:
+            return bool(older.assignment())
+
+        await until(is_member, "the older one is a member")
+
+        async def ignore(*_: object) -> None:
+            pass
+
+        ownership = Ownership(system.service, system.pool, group, [system.topic], ignore)
+        task = system.service.spawn("ownership", ownership.run())
+        place = f"a place in Kafka's group {group}"
+
+        async def refused() -> bool:
+            return place in await system.service.not_ready()
+
+        await until(refused, "the refusal is told")
+        assert "worker-of-yesterday at 127.0.0.1. Stop them" in (await system.service.not_ready())[place]
+        assert not ownership.owned() and not task.done()
+    finally:
+        await older.stop()
+
+    async def all_owned() -> bool:
+        return len(ownership.owned()) == PARTITIONS and place not in await system.service.not_ready()
+
+    await until(all_owned, "everything is owned")
 
 
 async def test_topics_owned_together_give_a_worker_the_same_partitions(system: System) -> None:

@@ -12,8 +12,10 @@ from typing import Any, Generic, TypeVar
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
 from isthmus_service import Service
 
+from isthmus_events.refusals import explained
 from isthmus_events.topics import Topic, ensure_topics
 
 U = TypeVar("U")
@@ -31,6 +33,9 @@ _END_SECONDS = 12.0
 _LEAVE_SECONDS = 2.0
 _SILENT_SECONDS = 10.0
 """A broker answers twice a second that there is nothing new; when it does not for so long, it is away."""
+
+_LOOK_SECONDS = 1.0
+"""So often a member asks aiokafka whether the group still takes it."""
 
 _NEVER_MS = 24 * 3600 * 1000
 """A worker is alive while its heartbeats come; how long one event takes is no sign of death."""
@@ -51,7 +56,8 @@ async def take_part(
     Partitions of the same `unit` are worked on together. Whenever a member joins or leaves, all work of all members is
     cancelled and its end awaited, then it begins again for what each is given. What is to outlast that goes by
     `on_units`, which is awaited with all units that are ours from now on before work on them begins, and with none
-    before we leave the group. Raises what `work` raises.
+    before we leave the group. While Kafka refuses us for a reason that somebody can mend, log and /readyz say which,
+    and it is tried again. Raises what `work` raises, and any other error of the membership.
     """
     kafka = service.settings.kafka
 
@@ -83,7 +89,11 @@ async def take_part(
     service.check(f"Kafka, group {group}", member.silence)
     try:
         consumer.subscribe([topic.name for topic in topics], listener=member)
-        await member.failure
+        belonging = asyncio.ensure_future(member.belong(TopicPartition(topics[0].name, -1)))
+        try:
+            await member.failure
+        finally:
+            belonging.cancel()
     finally:
         await member.end_all()
         if on_units:
@@ -104,6 +114,8 @@ class _Member(ConsumerRebalanceListener, Generic[U]):  # type: ignore[misc]
         work: Callable[[AIOKafkaConsumer, list[TopicPartition]], Awaitable[None]],
         on_units: Callable[[Collection[U]], Awaitable[None]] | None,
     ) -> None:
+        self._service = service
+        self._group = group
         self._log = service.log.bind(group=group)
         self._consumer = consumer
         self._unit = unit
@@ -117,6 +129,23 @@ class _Member(ConsumerRebalanceListener, Generic[U]):  # type: ignore[misc]
         answers = [self._consumer.last_poll_timestamp(partition) for partition in self._consumer.assignment()]
         silent = time.time() - max((answer for answer in answers if answer), default=time.time() * 1000) / 1000
         return f"no answer for {silent:.0f} s" if silent > _SILENT_SECONDS else None
+
+    async def belong(self, nowhere: TopicPartition) -> None:
+        """See without end whether the group takes us. aiokafka keeps an error of the membership until it is asked for
+        events, which nobody does who has no partitions, and only then tries again. `nowhere`: one that does not exist.
+        """
+
+        async def probe() -> None:
+            try:
+                await self._consumer.getmany(nowhere)
+            except KafkaError as error:
+                if refused := await explained(error, self._service.settings.kafka, self._group):
+                    raise refused from error
+                self._fail(error)
+
+        while not self.failure.done():
+            await self._service.wait_for(f"a place in Kafka's group {self._group}", probe)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """aiokafka awaits this before it asks for a new assignment, and sends heartbeats meanwhile."""
@@ -138,7 +167,11 @@ class _Member(ConsumerRebalanceListener, Generic[U]):  # type: ignore[misc]
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) and not self.failure.done():
+        if not task.cancelled() and (error := task.exception()):
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failure.done():
             self.failure.set_exception(error)
 
     async def end_all(self) -> None:
