@@ -7,6 +7,8 @@ from random import Random
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Attachment, Bag, Properties
 from isthmus_lab.store import (
@@ -32,6 +34,8 @@ from isthmus_lab.store import (
 )
 from isthmus_lab.store.ids import mailbox_of
 from isthmus_lab.store.restriction import OtherProperty
+
+from tests.unit.mapi_bags import OLD, bags, signed
 
 GUID = UUID("7c0c7d4e-8a53-4f0e-9a43-0d9f2a0c1a11")
 
@@ -162,6 +166,33 @@ def test_export_and_upload_keep_every_byte(mailbox: Mailbox, inbox: bytes) -> No
         None,
         content,
     ]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bag=bags(1), flags=signed[32], associated=st.booleans())
+def test_of_an_upload_only_the_flags_are_the_servers_that_it_sees_for_itself(
+    mailbox: Mailbox, inbox: bytes, bag: Bag, flags: int, associated: bool
+) -> None:
+    any_of_them = {key: value for key, value in bag.properties.items() if key not in columns.DESCRIBING}
+    bag.properties = {
+        tags.PidTagMessageFlags: flags,
+        tags.PidTagMessageClass: "IPM.Note",
+        tags.PidTagSearchKey: b"exported",
+        tags.PidTagCreationTime: OLD,
+        tags.PidTagLastModificationTime: OLD,
+        **any_of_them,
+    }
+    content = fasttransfer.encode(bag)
+    row = mailbox.items.upload(inbox, content, associated=associated)
+    exported = mailbox.items.content(row.id)
+    kept = mailbox.items.get(row.id).bag[tags.PidTagMessageFlags]
+    # mfSubmitted, mfHasAttach and mfFAI, [MS-OXCMSG] 2.2.1.6; all else is the client's, or of the item's past.
+    assert kept | 0x54 == flags | 0x54
+    assert (kept & 0x04, bool(kept & 0x10), bool(kept & 0x40)) == (0, bool(bag.attachments), associated)
+    assert (exported[:4], exported[8:]) == (content[:4], content[8:])
+    assert row.message_flags == kept and row == mailbox.items.row(row.id)
+    again = mailbox.items.upload(inbox, exported, associated=associated)
+    assert mailbox.items.content(again.id) == exported
 
 
 @pytest.mark.parametrize("seed", range(200))

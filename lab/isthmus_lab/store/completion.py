@@ -23,11 +23,9 @@ def complete(bag: Bag, now: int, *, associated: bool, delivered: bool = False) -
     flags = given.get(tags.PidTagMessageFlags, 0)
     if tags.PidTagRead in given:
         flags = flags | tags.MSGFLAG_READ if given[tags.PidTagRead] else flags & ~tags.MSGFLAG_READ
-    flags = flags | tags.MSGFLAG_HASATTACH if bag.attachments else flags & ~tags.MSGFLAG_HASATTACH
-    if associated:
-        flags |= tags.MSGFLAG_ASSOCIATED
+    flags = _as_it_is(flags, bag, associated)
     if delivered:
-        flags &= ~(tags.MSGFLAG_READ | tags.MSGFLAG_UNSENT | tags.MSGFLAG_SUBMIT)
+        flags &= ~(tags.MSGFLAG_READ | tags.MSGFLAG_UNSENT)
         given[tags.PidTagMessageDeliveryTime] = now
     bag.properties = {
         tags.PidTagMessageFlags: flags,
@@ -41,10 +39,14 @@ def complete(bag: Bag, now: int, *, associated: bool, delivered: bool = False) -
 
 
 def uploaded(content: bytes, now: int, *, associated: bool) -> tuple[Bag, bytes]:
-    """What describes an exported item, and the content to keep: as it came, unless it lacks what every item has."""
+    """What describes an exported item, and the content to keep: as it came, unless it lacks what every item has or has
+    flags that do not fit it.
+    """
     bag = fasttransfer.decode(content, only=DESCRIBING)
     if content[:4] == _FIRST and all(key in bag.properties for key in _NEEDED):
-        return bag, content
+        came = bag.properties[tags.PidTagMessageFlags]
+        flags = bag.properties[tags.PidTagMessageFlags] = _as_it_is(came, bag, associated)
+        return bag, content if flags == came else with_flags(content, flags)
     bag = fasttransfer.decode(content)
     complete(bag, now, associated=associated)
     return bag, fasttransfer.encode(bag)
@@ -53,6 +55,14 @@ def uploaded(content: bytes, now: int, *, associated: bool) -> tuple[Bag, bytes]
 def with_flags(content: bytes, flags: int) -> bytes:
     """The content that an item has with these PidTagMessageFlags."""
     return b"".join((_FIRST, struct.pack("<i", flags), memoryview(content)[8:]))
+
+
+def _as_it_is(flags: int, bag: Bag, associated: bool) -> int:
+    """PidTagMessageFlags of an item that is saved: what a server sees for itself is no client's to say, [MS-OXCMSG]
+    2.2.1.6. It keeps what tells of the item's past (mfFromMe, mfUnmodified, where it came from).
+    """
+    flags &= ~(tags.MSGFLAG_HASATTACH | tags.MSGFLAG_ASSOCIATED | tags.MSGFLAG_SUBMIT)
+    return flags | (tags.MSGFLAG_HASATTACH * bool(bag.attachments)) | (tags.MSGFLAG_ASSOCIATED * associated)
 
 
 def _number_attachments(bag: Bag) -> None:
