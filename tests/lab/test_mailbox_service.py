@@ -31,7 +31,7 @@ from isthmus_sync.mailbox.certificate import PUBLIC_FILE, opened, public_key, un
 from tests.conftest import Broker
 from tests.lab.copying import contents, listing, put, rewrite, role, stream
 from tests.lab.mailbox_system import EVERYBODY, PROGRAM, MailboxSystem, Mover, mailbox_system
-from tests.plugins.conditions import conditions
+from tests.plugins.conditions import conditions, injected
 from tests.plugins.exchange import Office
 from tests.processes import Process
 from tests.waiting import eventually
@@ -143,6 +143,37 @@ async def test_a_proof_whose_worker_dies_is_gone_on_with(
     again = await running.answer(frida, await running.order(frida, MAILBOX_ORDER_PASS_AND_PROVE))
     assert again.proof.digest == answer.proof.digest
     assert again.round_trips >= answer.round_trips + 2 * 3, "each of them is listed on both sides"
+
+
+async def test_whose_worker_died_while_it_sent_holds_nobody_up(
+    running: MailboxSystem, start: Callable[..., Process]
+) -> None:
+    gina, hugo = running.hire("gina"), running.hire("hugo")
+    for mover in (gina, hugo):
+        await put(mover.alpha, await role(mover.alpha, "inbox"), stream("One"))
+    beta = running.office.exchanges.beta
+    silence = {"fault": "no-answer", "seconds": 600, "operations": ["UploadItems"], "mailboxes": [gina.target.smtp]}
+    with conditions(beta, faults={"rules": [silence]}):
+        more = {"ISTHMUS_ANSWER_SECONDS": "600", "ISTHMUS_MAILBOXES_AT_ONCE": "1"}
+        service = start("mailbox", PROGRAM, **running.settings | more)
+        await running.say(ACCOUNT_PAIRS, gina.id, gina.pair())
+
+        async def sent() -> bool:
+            return sum(injected(beta).values()) == 1
+
+        await eventually(sent)
+        service.kill()
+        service.start()
+
+        async def waits() -> bool:
+            return "waiting for writes without an answer" in service.tail(20)
+
+        await eventually(waits)
+        # There is one place, and until it is certain that gina's upload will not come it is of no use to her.
+        await running.say(ACCOUNT_PAIRS, hugo.id, hugo.pair())
+        assert (await running.answer(hugo, b"")).added == 1
+        assert not gina.passes
+        assert await contents(hugo.beta) == await contents(hugo.alpha)
 
 
 async def test_orders_sweeps_pauses_and_the_switch(running: MailboxSystem, service: Process) -> None:

@@ -233,6 +233,13 @@ async def finished(connection: Connection, box: Box, rest_seconds: float, marks:
     )
 
 
+async def put_off(connection: Connection, box: Box, seconds: float) -> None:
+    """A pass waits for something; it goes on then, or when it is ordered."""
+    await connection.execute(
+        "UPDATE mailbox SET due = now() + $2 * interval '1 second' WHERE pair_id = $1", box.id, seconds
+    )
+
+
 async def failed(connection: Connection, box: Box, rest_seconds: float) -> None:
     """A pass did not come to its end; its orders wait for the next one."""
     await connection.execute(

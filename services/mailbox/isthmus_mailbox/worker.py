@@ -69,6 +69,8 @@ _END_SECONDS = 4.5
 """Requests under way may take so long to be answered when their passes are to end; the next owner of a partition waits
 for it (isthmus_events.ownership)."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
+_DOUBT_SECONDS = 5.0
+"""So often it is looked whether a write without an answer happened, where others have the place meanwhile."""
 _PAUSED_SECONDS = 2.0
 """So often it is seen which mailboxes are paused."""
 _SHORTEST_REST = 0.2
@@ -244,6 +246,8 @@ class Worker:
             log.info("the mailbox has a newer owner")
         except _GivenWay as way:
             log.info(f"the pass rests: {way}")
+            if way.seconds:
+                await self._put_off(box, lease, way.seconds)
         except (MailboxBlocked, AccessError) as error:
             log.warning("the mailbox is blocked", reason=str(error))
             await self._fail(box, lease, str(error), blocked=True)
@@ -287,6 +291,12 @@ class Worker:
             if waiting is not None and time.monotonic() > until and waiting < self._turn(box).urgency:
                 raise _GivenWay("a more urgent mailbox waits")
 
+        async def sleep(seconds: float) -> None:
+            # It waits for what became of a write; whoever ordered this pass waits with it.
+            if self._next_in_line and not box.orders:
+                raise _GivenWay("it waits for a write without an answer, and others for its place", _DOUBT_SECONDS)
+            await asyncio.sleep(seconds)
+
         news = self._watching.begun(box.id, (lease.epoch, box.passes))
         made = Pass(
             ledger=DatabaseLedger(self._pool, lease, box.id),
@@ -296,6 +306,7 @@ class Worker:
             eager=bool(box.orders),
             news=None if box.orders else news,
             breathe=breathe,
+            sleep=sleep,
             memory=self._memory,
             marks=self._marks_of(box, lease),
             deletions=way.collection.deletions,
@@ -390,6 +401,12 @@ class Worker:
         look_in = marks.look_in(time.time()) if self._watching.watched(box.id) else 0.0
         return max(look_in, way.project.mailbox.interval_seconds)
 
+    async def _put_off(self, box: Box, lease: Lease, seconds: float) -> None:
+        with contextlib.suppress(OwnershipLost, *DATABASE_AWAY):
+            async with self._pool.acquire() as connection, connection.transaction():
+                await lease.hold(connection)
+                await boxes.put_off(connection, box, seconds)
+
     async def _fail(self, box: Box, lease: Lease, problem: str, *, blocked: bool) -> None:
         pause = _BLOCKED_SECONDS if blocked else min(_FIRST_PAUSE * 2**box.failures, _LONGEST_PAUSE)
         metrics.PASSES.labels("blocked" if blocked else "failed").inc()
@@ -405,7 +422,11 @@ class Worker:
 
 
 class _GivenWay(Exception):  # noqa: N818 - a wish, not an error
-    """The mailbox is to rest; the text says why."""
+    """The mailbox is to rest, for so many seconds or until its turn comes again; the text says why."""
+
+    def __init__(self, why: str, seconds: float = 0.0) -> None:
+        super().__init__(why)
+        self.seconds = seconds
 
 
 async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
