@@ -15,6 +15,7 @@ from isthmus_events.direct import read_all, send
 from isthmus_events.topics import PROJECTS, ensure_topics
 from isthmus_project import TEMPLATE, Project
 from rich.table import Table
+from rich.text import Text
 
 from ..differences import Difference, differences
 from ..endpoints import endpoints
@@ -106,17 +107,22 @@ def _check_secrets(project: Project, folder: Path) -> None:
 
 
 def _table(changes: list[Difference]) -> Table:
-    table = Table("field", "before", "after", box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("field", "before", "after"):
+        table.add_column(column, overflow="fold")
     for change in changes:
         table.add_row(change.field, _value(change.before), _value(change.after))
     return table
 
 
-def _value(value: Any) -> str:
+def _value(value: Any) -> Text:
     if value is None:
-        return "[dim]-[/]"
-    return (
-        value.replace("[", "\\[")
-        if isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False).replace("[", "\\[")
-    )
+        return Text("-", "dim")
+    return Text(value if isinstance(value, str) else json.dumps(_said(value), ensure_ascii=False))
+
+
+def _said(value: Any) -> Any:
+    """Without fields that say nothing."""
+    if isinstance(value, dict):
+        return {key: _said(part) for key, part in value.items() if part not in (None, "", [], {})}
+    return [_said(part) for part in value] if isinstance(value, list) else value
