@@ -11,9 +11,10 @@ from enum import IntEnum
 from typing import Any, NoReturn
 
 import typer
+from isthmus_lab.terminal import WIDTH
 from rich.console import Console
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 

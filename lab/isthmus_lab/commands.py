@@ -75,7 +75,7 @@ def info(
         console.print(table)
         people = Table(box=None, header_style="bold")
         for column in ("name", "address", "logs on as", "password", "department"):
-            people.add_column(column, overflow="fold")
+            people.add_column(column, overflow="fold", no_wrap=column == "password")  # to be copied
         for person in each["people"]:
             people.add_row(*(person[key] for key in ("name", "address", "user", "password", "department")))
         console.print(people)

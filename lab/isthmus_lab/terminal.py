@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,10 @@ from isthmus_lab.folders import default_data_folder
 NOT_IN_ORDER, WRONG_INPUT, UNREACHABLE = 1, 2, 3
 """Exit codes, as everywhere in the isthmus command."""
 
-console = Console(highlight=False)
+WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
+"""Columns of what goes into a file or a pipe, where no terminal says how many there are: nothing is cut off."""
+
+console = Console(highlight=False, width=WIDTH)
 
 DataFolder = Annotated[
     Path, typer.Option("--data", envvar="ISTHMUS_DATA", help="Folder of the system that 'isthmus up --lab' runs.")

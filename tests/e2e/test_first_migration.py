@@ -209,6 +209,28 @@ def test_what_cannot_be_copied_is_found_fetched_and_tried_again(user: User, tmp_
     assert trace["why"].startswith("copied 20")
     user.run("mailbox", "trace", address, "--subject", "no such thing", *options, exit_code=1)
 
+    # Nothing is proven of a mailbox that rests, and nobody waits for it.
+    user.run("mailbox", "pause", address)
+    until(lambda: user.mailbox(address)["status"] == "paused")
+    user.run("mailbox", "certificate", address, "--new", exit_code=1)
+    user.run("switch", address, exit_code=1)
+    user.run("mailbox", "resume", address)
+
+
+def test_filters_are_applied_and_show_what_they_leave_out(user: User) -> None:
+    [rest] = [each for each in user.json("status")["mailboxes"] if each["collection"] == "people"][:1]
+    file = Path(user.project).with_name("filtered.yaml")
+    people = "  - name: people\n"
+    for folder in ("sentitems", "inbox"):
+        filters = f"    filters: [{{exclude: {{folders: {folder}}}}}, {{exclude: {{larger_than: 20 MB}}}}]\n"
+        file.write_text(Path(user.project).read_text().replace(people, people + filters))
+        # None has a name: the second time nothing but the words of the first one differ.
+        [change] = user.json("apply", str(file))["changes"]
+        assert change["field"] == "collections.people.filters"
+    [plan] = user.json("mailbox", "plan", rest["source_address"], "--project", str(file))
+    assert 0 < plan["left_out_items"] == sum(each["items"] for each in plan["left_out"]) < plan["items"]
+    user.run("apply", user.project)
+
 
 def test_a_system_goes_on_where_it_was_stopped(user: User) -> None:
     """Down and up, and up once more while it runs: the same portal, the same mailboxes, nothing copied again."""

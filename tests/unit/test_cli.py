@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from isthmus_cli.commands.mailbox_trace import _Place, explain
 from isthmus_cli.commands.status import view
 from isthmus_cli.main import build
+from isthmus_exchange.operations import Hit
 from isthmus_project import TEMPLATE
 from rich.console import Console
 from typer.testing import CliRunner
@@ -47,8 +52,8 @@ def summary(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def shown(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = 60) -> str:
-    console = Console(width=140, record=True, force_terminal=False)
+def shown(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = 60, width: int = 140) -> str:
+    console = Console(width=width, record=True, force_terminal=False)
     console.print(view(summary, mailboxes, most))
     return console.export_text()
 
@@ -60,6 +65,39 @@ def test_status_shows_each_mailbox_and_the_totals() -> None:
     assert "quota [full]" in text
     assert "400/1 000" in text
     assert "2 mailboxes (2 copying); 800/2 000 items, 40 %; 120 items/s, 3.0 MB/s; done in about 0:00:10" in text
+
+
+def test_a_terminal_of_eighty_columns_shows_how_a_mailbox_stands() -> None:
+    text = shown(summary(), [mailbox("Mechthild Müller-Lüdenscheidt", collection="managers")], width=80)
+    assert text.splitlines()[0].split() == ["mailbox", "collection", "status", "progress", "items", "pass"]
+    assert "…" not in text
+    assert {"Mechthild", "managers", "copying", "000"} <= set(text.split())
+
+
+def test_what_goes_into_a_file_is_not_cut_off(tmp_path: Path) -> None:
+    wide = "from isthmus_cli.output import console; console.print('word ' * 30)"
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    said = subprocess.run([sys.executable, "-c", wide], capture_output=True, text=True, env=environment, check=True)
+    assert said.stdout.count("\n") == 1
+
+
+def test_the_logs_of_all_workers_are_shown_by_the_name_of_their_service(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").mkdir()
+    for name in ("mailbox-1", "mailbox-2", "stats"):
+        (tmp_path / "logs" / f"{name}.log").write_text(f"of {name}\n")
+    assert isthmus("logs", "mailbox", "--data", str(tmp_path)).exit_code == 0
+    assert {"of mailbox-1", "of mailbox-2"} <= set(said := capfd.readouterr().out.splitlines())
+    assert "of stats" not in said
+    assert isthmus("logs", "nobody", "--data", str(tmp_path)).exit_code == 2
+
+
+def test_a_trace_says_when_in_words_for_people() -> None:
+    hit = Hit("1", "inbox", b"key", 10, "Hello", "IPM.Note", "2026-11-26T08:15:00Z")
+    row = {"source_id": "1", "target_id": "2", "agreed_at": "2026-11-27T03:52:17.4Z", "way": "stream"}
+    [trace] = explain([_Place(hit, "Inbox")], [_Place(hit._replace(id="2"), "Inbox")], {"known": [row], "staged": []})
+    assert (trace.why, trace.well) == ("copied 2026-11-27 03:52:17 UTC", True)
 
 
 def test_status_names_what_is_limiting() -> None:

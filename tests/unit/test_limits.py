@@ -78,7 +78,7 @@ def test_blackout_is_of_the_same_clock() -> None:
         (OFFICE | {"business_connections": "0 %"}, "a share of connections"),
         (OFFICE | {"business_connections": "many"}, "a share of connections"),
         ({"bandwidth": "fast"}, "a rate is expected"),
-        ({"bandwidth": "1 kB/s"}, "10000"),
+        ({"bandwidth": "1 kB/s"}, "10 kB/s is the least"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_remedy(fields: dict[str, Any], words: str) -> None:

@@ -13,6 +13,7 @@ import typer
 from aiokafka.errors import KafkaError
 from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_ORDER_PASS_AND_PROVE,
+    MAILBOX_STATE_PAUSED,
     CertificateIssued,
     MailboxOrdered,
     MailboxProgress,
@@ -74,8 +75,9 @@ async def _issued(kafka: str, address: str, *, new: bool, seconds: float) -> Cer
                 return found
             await asyncio.sleep(_LOOK_SECONDS)
         fail(
-            f"no certificate of {address} came within {seconds:.0f} s. A long pass may run ('isthmus status'), "
-            "or the mailbox service has no key ('isthmus certificate key', 'isthmus logs mailbox')"
+            f"no certificate of {address} came within {seconds:.0f} s. A long pass may run ('isthmus status'), the "
+            f"collection may be in its blackout hours ('isthmus mailbox show {address}'), or the mailbox service has "
+            "no key ('isthmus certificate key', 'isthmus logs mailbox-1')"
         )
     found = await _newest(kafka, address)
     if found is None:
@@ -95,12 +97,14 @@ async def _newest(kafka: str, address: str) -> CertificateIssued | None:
 async def _order(kafka: str, address: str) -> bytes:
     """Order a pass with proof; its request id."""
     said = [event.data for event in (await read_all(kafka, MAILBOX_PROGRESS)).values()]
-    pairs = [each.pair_id for each in said if isinstance(each, MailboxProgress) and address in _addresses(each)]
-    if not pairs:
+    found = [each for each in said if isinstance(each, MailboxProgress) and address in _addresses(each)]
+    if not found:
         fail(f"no migrated mailbox has the address {address}; see 'isthmus status'", Exit.WRONG_INPUT)
-    request = uuid.uuid4().bytes
-    order = MailboxOrdered(pair_id=pairs[0], order=MAILBOX_ORDER_PASS_AND_PROVE, request_id=request)
-    await send(kafka, "isthmus", MAILBOX_ORDERS, pairs[0], order)
+    if found[0].state == MAILBOX_STATE_PAUSED:
+        fail(f"{address} is paused; 'isthmus mailbox resume {address}' lets it be compared")
+    pair, request = found[0].pair_id, uuid.uuid4().bytes
+    order = MailboxOrdered(pair_id=pair, order=MAILBOX_ORDER_PASS_AND_PROVE, request_id=request)
+    await send(kafka, "isthmus", MAILBOX_ORDERS, pair, order)
     return request
 
 

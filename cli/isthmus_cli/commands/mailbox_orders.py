@@ -81,7 +81,8 @@ def _order(
         print_json([each["source_address"] for each in found])
         return
     for each in found:
-        console.print(f"{each['name']} ({each['status']}) {'would be' if dry_run else 'is'} {words}.")
+        rests = ", once somebody resumes it" if what == MAILBOX_ORDER_RETRY and each["status"] == "paused" else ""
+        console.print(f"{each['name']} ({each['status']}) {'would be' if dry_run else 'is'} {words}{rests}.")
 
 
 async def _send(kafka: str, pairs: list[str], what: MailboxOrder.ValueType) -> None:

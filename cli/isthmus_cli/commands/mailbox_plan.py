@@ -184,25 +184,26 @@ async def _folders(mailbox: Mailbox, surroundings: Surroundings) -> list[FolderR
 def _print(found: list[Sorted]) -> None:
     several = len(found) > 1
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("mailbox", *(() if several else ("folder",)), "left out by the filter"):
+    for column in ("mailbox" if several else "folder", "left out by the filter"):
         table.add_column(column, overflow="fold")
     for column in ("items", "size"):
         table.add_column(column, justify="right", no_wrap=True)
     for mailbox in found:
-        sums: dict[tuple[str, ...], Counter[str]] = {}
+        sums: dict[tuple[str, str], Counter[str]] = {}
         for (folder, words), each in mailbox.left_out.items():
-            key: tuple[str, ...] = (words,) if several else (folder, words)
+            key = mailbox.address if several else folder, words
             sums.setdefault(key, Counter()).update(items=each.items, bytes=each.bytes)
         for key, counts in sorted(sums.items()):
-            table.add_row(mailbox.address, *map(Text, key), _number(counts["items"]), size(counts["bytes"]))
+            table.add_row(*map(Text, key), _number(counts["items"]), size(counts["bytes"]))
     if table.row_count:
         console.print(table)
     of_all, left = Counter[str](), Counter[str]()
     for mailbox in found:
         of_all.update(items=mailbox.all.items, bytes=mailbox.all.bytes)
         left.update(items=mailbox.all_left_out.items, bytes=mailbox.all_left_out.bytes)
+    whose = f"{len(found)} mailboxes" if several else found[0].address
     console.print(
-        f"{len(found)} mailboxes: {_number(of_all['items'] - left['items'])} items "
+        f"{whose}: {_number(of_all['items'] - left['items'])} items "
         f"({size(of_all['bytes'] - left['bytes'])}) would be copied, {_number(left['items'])} ({size(left['bytes'])}) "
         f"left out; what is on the target already stays there"
     )

@@ -51,7 +51,8 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
         at = datetime.fromtimestamp(last["finished_at"] / 1e6, UTC)
         console.print(Text(f"last pass that did something: {at:%Y-%m-%d %H:%M:%S} UTC, {did or 'nothing to do'}"))
     console.print(Text(_next(found)))
-    table = Table("folder", box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("folder", overflow="fold")
     for column in ("items", "size", "to copy", "size", "flags", "to delete", "set aside", "left out"):
         table.add_column(column, justify="right", no_wrap=True)
     for folder in [*found["folders"], _sum(found["folders"])]:

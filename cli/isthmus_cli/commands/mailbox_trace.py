@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -109,7 +110,7 @@ def explain(here: list[_Place], there: list[_Place], known: dict[str, Any]) -> l
 
 
 def _of_source(row: dict[str, Any] | None, copy: _Place | None, work: dict[str, Any] | None) -> tuple[str, bool]:
-    when = f"copied {row['agreed_at']}" if row and row["agreed_at"] else "copied"
+    when = f"copied {_moment(row['agreed_at'])}" if row and row["agreed_at"] else "copied"
     if row:
         when += _WAYS[row["way"]]
     if work is not None and work["in_doubt"]:
@@ -192,12 +193,19 @@ def _path(folders: dict[str, Folder], identity: str) -> str:
     return "/".join(reversed(names)) or "/"
 
 
+def _moment(text: str) -> str:
+    """A time in ISO 8601 for people; nothing of none."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if text else ""
+
+
 def _print(traces: list[Trace], source: str, target: str) -> None:
-    table = Table("subject", "received", source, target, "why", box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("subject", "received", source, target, "why"):
+        table.add_column(column, overflow="fold")
     for each in traces:
         table.add_row(
             Text(each.subject or each.item_class),
-            each.received,
+            _moment(each.received),
             Text(each.source_folder or "–"),
             Text(each.target_folder or "–"),
             Text(each.why, "" if each.well else "yellow"),

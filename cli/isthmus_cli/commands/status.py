@@ -28,6 +28,7 @@ COLOURS = {
     "paused": "yellow",
 }
 _TALLEST = 60
+_BAR = 12
 
 
 def status(
@@ -71,9 +72,10 @@ def _follow(portal: Portal) -> dict[str, Any]:
 def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _TALLEST) -> RenderableType:
     """The table of mailboxes, those that move or need attention first when there are more than ``most``, and totals."""
     table = Table(box=None, header_style="bold", pad_edge=False, expand=False)
-    for column in ("mailbox", "collection", "status"):
+    table.add_column("mailbox", overflow="fold")
+    for column in ("collection", "status"):
         table.add_column(column, no_wrap=True)
-    table.add_column("progress", width=22)
+    table.add_column("progress", width=_BAR)
     for column in ("items", "pass"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
@@ -85,7 +87,7 @@ def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _
             mailbox["name"],
             mailbox["collection"],
             Text(mailbox["status"], COLOURS.get(mailbox["status"], "")),
-            ProgressBar(total=100, completed=mailbox["percent"], width=22),
+            ProgressBar(total=100, completed=mailbox["percent"], width=_BAR),
             _items(mailbox["items"]),
             str(mailbox["pass"] or ""),
             _remark(mailbox),

@@ -59,13 +59,18 @@ def switch(
     people = [person for person in people if person not in already]
     for person in already:
         console.print(f"{person['name']} is on that side already.") if not as_json else None
+    if (paused := [person for person in people if person["status"] == "paused"]) and not undo:
+        names = ", ".join(person["name"] for person in paused)
+        fail(f"{names}: paused, so that nothing is proven; 'isthmus mailbox resume' lets the mailbox go on")
+    if not people and not as_json:
+        return
     if dry_run or not people:
         _say_plan(people, undo=undo, as_json=as_json)
         return
     if not (undo or as_json):
         _name_losses(people)
         if console.is_terminal and sys.stdin.isatty() and not yes:
-            typer.confirm(f"Switch {len(people)} people?", abort=True)
+            typer.confirm(f"Switch {_people(len(people))}?", abort=True)
     try:
         requests = asyncio.run(request_switches(where.kafka, [person["id"] for person in people], side))
     except (KafkaError, OSError) as error:
@@ -74,7 +79,7 @@ def switch(
     if as_json:
         print_json([mailbox for mailbox in results if mailbox["id"] in requests])
     elif not wait:
-        console.print(f"{len(requests)} switches requested; 'isthmus status --watch' shows them.")
+        console.print(f"The switch of {_people(len(requests))} is requested; 'isthmus status --watch' shows it.")
     if wait and any(mailbox["switch"]["step"] == "refused" for mailbox in results):
         raise typer.Exit(Exit.NOT_AS_IT_SHOULD_BE)
 
@@ -117,10 +122,14 @@ def _say_plan(people: list[dict[str, Any]], *, undo: bool, as_json: bool) -> Non
         return
     if not undo:
         _name_losses(people)
-        console.print(f"{len(people)} people would be switched to the target.")
+        console.print(f"{_people(len(people))} would be switched to the target.")
         return
     for person in people:
         console.print(f"{person['name']} ({person['status']}) would be switched back to the source.")
+
+
+def _people(count: int) -> str:
+    return f"{count} {'person' if count == 1 else 'people'}"
 
 
 def _name_losses(people: list[dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import subprocess
 import time
 from collections.abc import Iterator
@@ -149,7 +150,7 @@ def ps(data: DataFolder = DEFAULT_DATA, as_json: Json = False) -> None:
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help="The program, as 'isthmus ps' names it.")],
+    name: Annotated[str, typer.Argument(help="The program, as 'isthmus ps' names it; mailbox: every worker.")],
     data: DataFolder = DEFAULT_DATA,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines are written.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=1, help="How many lines.")] = 50,
@@ -157,11 +158,12 @@ def logs(
     """Show what a program has written."""
     supervisor = System(data).supervisor
     log = supervisor.log_of(name)
-    if not log.exists():
+    found = [log] if log.exists() else sorted(supervisor.logs.glob(f"{glob.escape(name)}-*.log"))
+    if not found:
         known = ", ".join(sorted(path.stem for path in supervisor.logs.glob("*.log"))) or "none"
         fail(f"there is no log of {name!r} in {supervisor.logs}; there are: {known}", Exit.WRONG_INPUT)
     with contextlib.suppress(KeyboardInterrupt):
-        subprocess.run(["tail", f"--lines={lines}", *(["--follow=name"] if follow else []), "--", log], check=False)
+        subprocess.run(["tail", f"--lines={lines}", *(["--follow=name"] if follow else []), "--", *found], check=False)
 
 
 @contextlib.contextmanager

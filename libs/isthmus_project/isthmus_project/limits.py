@@ -29,7 +29,10 @@ def _rate(value: object) -> object:
     found = _RATE.fullmatch(value.strip())
     if not found:
         raise ValueError("a rate is expected, such as 500 kB/s, 2 MB/s or 20 Mbit/s")
-    return int(float(found[1]) * _UNITS[found[2]] / (8 if found[3] == "bit" else 1))
+    rate = int(float(found[1]) * _UNITS[found[2]] / (8 if found[3] == "bit" else 1))
+    if rate < _LEAST:
+        raise ValueError("10 kB/s is the least with which anything gets done")
+    return rate
 
 
 Rate = Annotated[int, BeforeValidator(_rate), Field(ge=_LEAST)]
