@@ -19,6 +19,7 @@ from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_STATE_IN_STEP,
     MAILBOX_STATE_PAUSED,
     MAILBOX_STATE_SWITCHED,
+    PRESSURE_LIMIT_CLOSED_HOURS,
 )
 from isthmus_events import read_all
 from isthmus_events.topics import (
@@ -245,6 +246,12 @@ async def test_the_hours_of_a_collection_take_effect_at_once(running: MailboxSys
     await running.say(ACCOUNT_PAIRS, cora.id, cora.pair(collection="Others"))
     await running.answer(cora, b"")
     assert anna.passes == [], "not even an ordered pass is made"
+
+    async def said() -> bool:
+        why = PRESSURE_LIMIT_CLOSED_HOURS, "blackout hours: mailboxes of Everybody wait"
+        return any((each.limit, each.words) == why for each in running.pressures)
+
+    await eventually(said)
 
     # A pass that is under way when the hours change rests, and goes on when they change again.
     slow = {"call_ms": {"SyncFolderItems": 2000}}

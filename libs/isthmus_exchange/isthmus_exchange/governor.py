@@ -68,8 +68,8 @@ class Governor:
             await each.client.budget.hold(most, limits.at_once(most, now, share))
             metrics.LIMIT.labels(each.client.name).set(each.client.budget.room)
 
-    def look(self) -> Limited:
-        """What limited the clients in the last seconds."""
+    def look(self, closed: str = "") -> Limited:
+        """What limited the clients in the last seconds. `closed` says what work waits for its hour, if any does."""
         now, processor = time.monotonic(), time.process_time()
         on: dict[tuple[Limit, On], float] = {}
         for side, name, spent_on, total in self._spent():
@@ -81,9 +81,11 @@ class Governor:
         self._looks.append(Spent(now - self._looked, processor - self._processor, on))
         self._looked, self._processor = now, processor
         verdict = limiting(add_up(self._looks))
+        if closed and verdict.limit is Limit.NOTHING:
+            verdict = Verdict(Limit.CLOSED_HOURS)
         for limit in Limit:
             metrics.LIMITED.labels(limit.value).set(limit is verdict.limit)
-        return self._said(verdict)
+        return Limited(verdict, "", closed) if verdict.limit is Limit.CLOSED_HOURS else self._said(verdict)
 
     def _spent(self) -> Iterator[tuple[Limit, str, On, float]]:
         """Side, name, on what, and how many seconds since this process began."""

@@ -21,6 +21,8 @@ class Limit(StrEnum):
     BANDWIDTH = "bandwidth"
     BUSINESS_HOURS = "business hours"
     PROCESSOR = "processor"
+    CLOSED_HOURS = "closed hours"
+    """Work waits for its hour, so that no request is made of it; nothing else holds work up."""
     NOTHING = "nothing"
 
 

@@ -145,6 +145,25 @@ async def due(
     return [_box(row) for row in rows], rows[0]["in_all"] if rows else 0
 
 
+async def closed(
+    pool: Pool, partitions: Sequence[int], closed: Sequence[str], closed_to_orders: Sequence[str]
+) -> list[str]:
+    """Of these collections those of which mailboxes are due, or ordered, and wait for nothing but their hour."""
+    rows = await pool.fetch(
+        """
+        SELECT DISTINCT collection FROM mailbox
+        WHERE wanted AND NOT paused AND partition = ANY($1::integer[]) AND collection = ANY($2::text[])
+              AND ((due <= now() AND NOT switched) OR (collection = ANY($3::text[]) AND EXISTS (
+                  SELECT FROM mailbox_order WHERE pair_id = mailbox.pair_id)))
+        ORDER BY collection
+        """,
+        list(partitions),
+        list(closed),
+        list(closed_to_orders),
+    )
+    return [row["collection"] for row in rows]
+
+
 async def paused(pool: Pool, partitions: Sequence[int]) -> list[Box]:
     """Mailboxes of these partitions that are paused, and would be worked on otherwise."""
     rows = await pool.fetch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,17 +31,29 @@ _SAID = {
     Limit.BANDWIDTH: mailbox_pb2.PRESSURE_LIMIT_BANDWIDTH,
     Limit.BUSINESS_HOURS: mailbox_pb2.PRESSURE_LIMIT_BUSINESS_HOURS,
     Limit.PROCESSOR: mailbox_pb2.PRESSURE_LIMIT_PROCESSOR,
+    Limit.CLOSED_HOURS: mailbox_pb2.PRESSURE_LIMIT_CLOSED_HOURS,
 }
 
 
-async def press(service: Service[Any], pool: Pool, organisations: Organisations, share: Callable[[], float]) -> None:
-    """Until cancelled. `share` tells how much of all mailboxes are this process's, above 0 and at most 1."""
+async def press(
+    service: Service[Any],
+    pool: Pool,
+    organisations: Organisations,
+    share: Callable[[], float],
+    closed: Callable[[], Awaitable[str]],
+) -> None:
+    """Until cancelled. `share` tells how much of all mailboxes are this process's, above 0 and at most 1; `closed`
+    which wait for their hour, in words.
+    """
     governor = Governor(organisations.line)
     said: Limited | None = None
     said_at = 0.0
     while True:
         await governor.hold(organisations.governed(), organisations.lines(), share(), datetime.now(UTC))
-        found = governor.look()
+        waiting = ""
+        with contextlib.suppress(*DATABASE_AWAY):
+            waiting = await closed()
+        found = governor.look(waiting)
         if found != said or time.monotonic() - said_at > _AGAIN_SECONDS:
             with contextlib.suppress(*DATABASE_AWAY):
                 await _say(pool, service.settings.instance, found)

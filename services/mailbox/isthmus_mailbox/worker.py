@@ -123,12 +123,24 @@ class Worker:
             tasks.create_task(self._schedule())
             tasks.create_task(self._watching.run())
             tasks.create_task(self._tell_paused())
-            tasks.create_task(press(self._service, self._pool, self._organisations, self._share))
+            tasks.create_task(press(self._service, self._pool, self._organisations, self._share, self._wait_for_hours))
             tasks.create_task(self._keep_places())
 
     def _share(self) -> float:
         """How much of all mailboxes are this worker's; that of one partition at least."""
         return max(1, len(self._ownership.owned())) / ACCOUNT_PAIRS.partitions
+
+    async def _wait_for_hours(self) -> str:
+        """The collections whose mailboxes here are due and wait for their hour, and why, in words; empty: none does."""
+        now = datetime.now(UTC)
+        closed, to_orders = (self._organisations.all_closed(now, ordered=ordered) for ordered in (False, True))
+        if not closed:
+            return ""
+        whys: dict[str, list[str]] = {}
+        for collection in await boxes.closed(self._pool, list(self._ownership.owned()), closed, to_orders):
+            why = self._organisations.closed(collection, now, ordered=False)
+            whys.setdefault(why, []).append(collection)
+        return "; ".join(f"{why}: mailboxes of {', '.join(whose)} wait" for why, whose in whys.items())
 
     # --- what is heard ----------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ _LIMITS = {
     mailbox_pb2.PRESSURE_LIMIT_BANDWIDTH: "bandwidth",
     mailbox_pb2.PRESSURE_LIMIT_BUSINESS_HOURS: "business hours",
     mailbox_pb2.PRESSURE_LIMIT_PROCESSOR: "processor",
+    mailbox_pb2.PRESSURE_LIMIT_CLOSED_HOURS: "closed hours",
 }
 _NOTHING = "nothing"
 _FRESH_SECONDS = 60
