@@ -176,6 +176,11 @@ async def test_whose_worker_died_while_it_sent_holds_nobody_up(
         assert not gina.passes
         assert await contents(hugo.beta) == await contents(hugo.alpha)
 
+        async def told() -> bool:
+            return "the pass is done" in service.tail(20)
+
+        await eventually(told)
+
 
 async def test_orders_sweeps_pauses_and_the_switch(running: MailboxSystem, service: Process) -> None:
     dora = running.hire("dora")
