@@ -20,6 +20,7 @@ from isthmus_sync.directory import (
     decide,
     handed_over,
     in_order,
+    once_made,
     unaddressed,
     with_links,
 )
@@ -144,6 +145,8 @@ class World:
             creation, new = with_links(decision, around), guid(f"new/{decision.pair.id.hex()}")
             attributes = {name.lower(): values for name, values in creation.attributes.items()}
             attributes["objectclass"] = (b"top", creation.object_class.encode())
+            if creation.object_class == "user" and new[0] & 1:
+                attributes.setdefault("countrycode", (b"0",))  # domain controllers add some more
             links = {name.lower(): named for name, named in creation.links.items()}
             obj = _with_database(DirectoryObject(new, creation.dn, attributes, links))
             self.put(Side.TARGET, obj)
@@ -152,7 +155,11 @@ class World:
             around.twins.put(replace(decision.pair, target_guid=new))
         for decision in found.decisions:
             pair = around.twins.by_id(decision.pair.id) or decision.pair
-            decisions.append(decide(pair, decision.source, around.target.get(pair.target_guid), around))
+            now = around.target.get(pair.target_guid)
+            decided = decide(pair, decision.source, now, around)
+            if decision.creation is not None and now is not None:
+                assert once_made(decision, pair, now, around) == decided
+            decisions.append(decided)
         feeding = consequential(self.project)
         self.silent = set()
         self._begun = {decision.pair.id: decision for decision in decisions}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from isthmus_sync.directory import Decision, Side, in_order, with_links
+from dataclasses import replace
+
+import pytest
+from isthmus_project import Project
+from isthmus_sync.directory import Decision, Modification, Side, decide, in_order, once_made, with_links
 from isthmus_sync.directory.objects import DirectoryObject, Link
 
-from tests.unit.directory_values import guid
+from tests.unit.directory_values import guid, project
 from tests.unit.directory_world import World
 
 
@@ -22,6 +26,24 @@ def _person(name: str, manager: str = "") -> DirectoryObject:
         mailNickname=name,
     )
     return DirectoryObject(plain.guid, plain.dn, plain.attributes, links)
+
+
+def _once_made(the_project: Project, **added: bytes) -> tuple[Decision, Decision]:
+    """What comes of somebody who was made with something added by the server, decided in short and at length."""
+    world = World(the_project)
+    world.put(Side.SOURCE, _person("anna"))
+    world.crash(after=0)
+    assert world.last is not None
+    around, [decision] = world.last.around, _new(world)
+    assert decision.creation is not None
+    held = {name.lower(): values for name, values in decision.creation.attributes.items()}
+    held |= {"objectclass": (b"top", b"user"), **{name: (value,) for name, value in added.items()}}
+    made = DirectoryObject(guid("made"), decision.creation.dn, held)
+    around.target.put(made)
+    around.target.drop(decision.pair.id)
+    pair = replace(decision.pair, target_guid=made.guid)
+    around.twins.put(pair)
+    return once_made(decision, pair, made, around), decide(pair, decision.source, made, around)
 
 
 def _new(world: World) -> list[Decision]:
@@ -68,3 +90,15 @@ def test_what_is_not_there_yet_is_left_out() -> None:
     world.run()
     assert [link.guid for link in world.twin(one).linked("manager")] == [world.twin(two).guid]
     assert second.source.guid == two.guid
+
+
+@pytest.mark.parametrize("added", [{}, {"countrycode": b"0"}, {"useraccountcontrol": b"512"}, {"title": b"New"}])
+def test_what_is_left_to_do_is_what_a_decision_about_both_objects_says(added: dict[str, bytes]) -> None:
+    for rules in ({}, {"countryCode": {"owner": "target"}}, {"info": {"owner": "target", "template": "{mail}"}}):
+        short, long = _once_made(project(attributes=rules), **added)
+        assert short == long
+
+
+def test_what_the_server_added_goes_to_the_source_where_the_target_owns_it() -> None:
+    short, _ = _once_made(project(attributes={"countryCode": {"owner": "target"}}), countrycode=b"0")
+    assert Modification("countryCode", (), (b"0",), whole=True) in short.modifications[Side.SOURCE]

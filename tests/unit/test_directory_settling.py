@@ -6,7 +6,7 @@ from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
-from isthmus_sync.directory import Side
+from isthmus_sync.directory import Agreed, Side
 from isthmus_sync.directory.pairs import fingerprint
 from isthmus_sync.directory.settling import merge, settle
 
@@ -91,3 +91,19 @@ def test_nothing_is_removed_that_nobody_removed(
     assert both >= (source | target) - agreed
     assert both.isdisjoint((agreed - source) | (agreed - target))
     assert merge("source", source, target, agreed)[1] >= target - (agreed - source)
+
+
+prints = st.sampled_from(["", fingerprint((b"a",)), fingerprint((b"b",))])
+names = st.sampled_from(["cn", "l", "mail", "title"])
+
+
+@given(st.dictionaries(names, st.tuples(prints, prints)), st.dictionaries(names, sets))
+def test_what_was_agreed_is_remembered(agreed: dict[str, tuple[str, str]], members: dict[str, frozenset[str]]) -> None:
+    assert Agreed.from_json(Agreed(agreed, members).to_json()) == Agreed(agreed, members)
+
+
+def test_what_an_earlier_version_remembered_is_read() -> None:
+    text = '{"values": {"cn": ["1f", "1f"], "l": ["", ""], "title": ["1f", ""]}, "sets": {"member": ["a"]}}'
+    values = {"cn": ("1f", "1f"), "l": ("", ""), "title": ("1f", "")}
+    assert Agreed.from_json(text) == Agreed(values, {"member": frozenset("a")})
+    assert Agreed.from_json("{}") == Agreed()

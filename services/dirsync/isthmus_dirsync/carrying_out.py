@@ -25,6 +25,7 @@ from isthmus_sync.directory import (
     collection_of,
     decide,
     in_order,
+    once_made,
     with_links,
 )
 from isthmus_sync.directory.creation import Creation
@@ -122,7 +123,9 @@ class Carrier:
                 return decide(decision.pair, decision.source, decision.target, around) if held else decision
             pair = around.twins.by_id(decision.pair.id)
             assert pair is not None
-            return decide(pair, decision.source, around.target.get(pair.target_guid), around)
+            made = around.target.get(pair.target_guid)
+            assert made is not None
+            return once_made(decision, pair, made, around)
 
         async def create_some(portion: Sequence[Decision]) -> None:
             made = await self._create(portion, around, failed)
@@ -159,7 +162,7 @@ class Carrier:
         done: list[Decision] = []
         ended: list[journal.Entry] = []
         news = News()
-        new_records: list[Record] = []
+        targets: dict[bytes, bytes] = {}
         for decision, creation, entry, obj in zip(decisions, creations, begun, answers, strict=True):
             if isinstance(obj, WriteRefused):
                 self._log.warning("not created", source=decision.source.dn, reason=str(obj))
@@ -173,10 +176,10 @@ class Carrier:
             around.twins.put(pair)
             around.target.put(obj)
             around.target.drop(pair.id)  # the place-holder of the names that the object now has itself
-            new_records.append(Record(pair, True, False, False, 0, True, "", None))
+            targets[pair.id] = obj.guid
             news.wrote(pair.id, Side.TARGET, telling.CREATED, creation.dn, sorted(creation.attributes))
         async with self._pool.acquire() as connection, connection.transaction():
-            await records.save_pairs(connection, self._project.project, new_records)
+            await records.save_targets(connection, targets)
             await journal.end(connection, ended)
             await telling.tell(connection, news)
         return done

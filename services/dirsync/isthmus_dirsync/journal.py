@@ -70,7 +70,12 @@ class Entry:
     def of(cls, row: asyncpg.Record) -> Entry:
         changes = tuple(
             Change(
-                Modification(each["attribute"], _values(each["removed"]), _values(each["added"]), whole=each["whole"]),
+                Modification(
+                    each["attribute"],
+                    _values(each.get("removed", ())),
+                    _values(each.get("added", ())),
+                    whole=each.get("whole", False),
+                ),
                 each["reason"],
             )
             for each in json.loads(row["changes"])
@@ -252,18 +257,19 @@ def _time(microseconds: int) -> datetime | None:
 
 
 def _json(changes: Iterable[Change]) -> str:
-    return json.dumps(
-        [
-            {
-                "attribute": change.modification.attribute,
-                "removed": [_portable(value) for value in change.modification.removed],
-                "added": [_portable(value) for value in change.modification.added],
-                "whole": change.modification.whole,
-                "reason": change.reason,
-            }
-            for change in changes
-        ]
-    )
+    return json.dumps([_document(change.modification, change.reason) for change in changes])
+
+
+def _document(modification: Modification, reason: str) -> dict[str, Any]:
+    """A change without what it has none of: a new object has two dozen that remove nothing."""
+    document: dict[str, Any] = {"attribute": modification.attribute, "reason": reason}
+    if modification.removed:
+        document["removed"] = [_portable(value) for value in modification.removed]
+    if modification.added:
+        document["added"] = [_portable(value) for value in modification.added]
+    if modification.whole:
+        document["whole"] = True
+    return document
 
 
 def _portable(value: Value) -> Any:

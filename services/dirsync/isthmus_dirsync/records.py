@@ -186,6 +186,18 @@ async def save_pairs(connection: Connection, project: str, records: Sequence[Rec
         )
 
 
+async def save_targets(connection: Connection, made: Mapping[bytes, bytes]) -> None:
+    """Note the objects that were made for pairs, by their ids the GUIDs: nothing is agreed on about them yet."""
+    await connection.execute(
+        """
+        UPDATE pair SET target_guid = made.guid, agreed = '{}'
+        FROM unnest($1::bytea[], $2::bytea[]) AS made (id, guid) WHERE pair.id = made.id
+        """,
+        list(made),
+        list(made.values()),
+    )
+
+
 async def pass_on(connection: Connection, inherited: Mapping[bytes, bytes]) -> None:
     """Take the targets from pairs whose originals are gone, and have the heirs reached by every address that theirs
     was ever seen with. `inherited`: by the ids of these pairs those of the heirs."""

@@ -9,7 +9,7 @@ from isthmus_sync.directory.guard import Measure, Weight, objection, weigh
 from isthmus_sync.directory.index import Index
 from isthmus_sync.directory.inheriting import heirs
 from isthmus_sync.directory.joining import join, together
-from isthmus_sync.directory.making import in_order, with_links
+from isthmus_sync.directory.making import in_order, once_made, with_links
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.merging import handed_over, succeeded, unaddressed
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Link, Side
@@ -53,6 +53,7 @@ __all__ = [
     "match",
     "newest_owned",
     "objection",
+    "once_made",
     "pair_id",
     "remember",
     "succeeded",

@@ -50,14 +50,24 @@ def _parsed(values: Values) -> tuple[ProxyAddress, ...]:
 
 def smtp_addresses(obj: DirectoryObject) -> tuple[str, ...]:
     """Every SMTP address of an object, the primary one first; mail counts when proxyAddresses does not have it."""
-    found = sorted((p for p in proxies(obj) if p.type == "SMTP"), key=lambda p: not p.primary)
-    mail = (obj.text("mail"),) if obj.text("mail") else ()
-    return unique((*(p.address for p in found), *mail))
+    return _smtp(obj.raw("proxyAddresses"), obj.text("mail"))
+
+
+@lru_cache(maxsize=4096)  # as often as the others
+def _smtp(values: Values, mail: str) -> tuple[str, ...]:
+    found = [p for p in _parsed(values) if p.type == "SMTP"]
+    addresses = [p.address for primary in (True, False) for p in found if p.primary is primary]
+    return unique([*addresses, mail] if mail else addresses)
 
 
 def x500_addresses(obj: DirectoryObject) -> tuple[str, ...]:
     """The X500 entries of proxyAddresses: names under which old mail knows this recipient."""
-    return unique(p.address for p in proxies(obj) if p.type == "X500")
+    return _x500(obj.raw("proxyAddresses"))
+
+
+@lru_cache(maxsize=4096)
+def _x500(values: Values) -> tuple[str, ...]:
+    return unique([p.address for p in _parsed(values) if p.type == "X500"])
 
 
 def primary_smtp(obj: DirectoryObject) -> str:

@@ -73,10 +73,10 @@ def applied(current: DirectoryObject, modifications: Iterable[Modification]) -> 
     links = dict(current.links)
     for change in modifications:
         name = change.attribute.lower()
-        gone = set(change.removed)
-        old: tuple[Value, ...] = attributes.get(name, ()) + links.get(name, ())
-        kept = () if change.whole else tuple(value for value in old if value not in gone)
-        new = (*kept, *change.added)
+        new: tuple[Value, ...] = change.added
+        if not change.whole and (old := attributes.get(name, ()) + links.get(name, ())):
+            gone = set(change.removed)
+            new = (*(value for value in old if value not in gone), *new)
         attributes[name] = tuple(value for value in new if isinstance(value, bytes))
         links[name] = tuple(value for value in new if isinstance(value, Link))
     return replace(current, attributes=attributes, links=links)

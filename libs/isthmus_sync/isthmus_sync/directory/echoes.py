@@ -16,7 +16,6 @@ from isthmus_project import ldap_filter
 
 from isthmus_sync.directory.attributes import rule_of
 from isthmus_sync.directory.objects import DirectoryObject, Side, Values
-from isthmus_sync.directory.pairs import fingerprint
 
 if TYPE_CHECKING:
     from isthmus_project import Project
@@ -70,14 +69,14 @@ class Echoes:
 @dataclass(frozen=True, slots=True)
 class _Holding:
     dn: str
-    values: Mapping[str, str]
+    values: Mapping[str, int]
     links: Mapping[str, frozenset[bytes]]
 
     @classmethod
     def of(cls, obj: DirectoryObject) -> _Holding:
         return cls(
             obj.dn,
-            {name: fingerprint(values) for name, values in obj.attributes.items() if values},
+            {name: _mark(values) for name, values in obj.attributes.items() if values},
             {name: frozenset(link.guid for link in links) for name, links in obj.links.items() if links},
         )
 
@@ -85,7 +84,7 @@ class _Holding:
         return (
             told.dn == self.dn
             and all(
-                self.values.get(name, "") == fingerprint(values)
+                self.values.get(name, _mark(())) == _mark(values)
                 for name, values in told.values.items()
                 if name not in _TOLD_BY_THE_NAME
             )
@@ -96,6 +95,11 @@ class _Holding:
                 for guid, there in guids.items()
             )
         )
+
+
+def _mark(values: Values) -> int:
+    """Values in short, whatever their order, for as long as this process lives; nobody outside can make two alike."""
+    return hash(values) if len(values) < 2 else hash(tuple(sorted(values)))
 
 
 def consequential(project: Project) -> Mapping[Side, frozenset[str]]:

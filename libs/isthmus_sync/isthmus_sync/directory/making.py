@@ -1,4 +1,5 @@
-"""New objects in the order in which they are made, each with the links that it can have from the start.
+"""New objects in the order in which they are made, each with the links that it can have from the start, and what is
+left to do once they are there.
 
 What is named before whoever names it: a link that an object is made with is no write of its own.
 """
@@ -10,10 +11,12 @@ from contextlib import suppress
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from isthmus_sync.directory.attributes import linked_attributes
+from isthmus_sync.directory.attributes import kept_in_step, linked_attributes
 from isthmus_sync.directory.creation import Creation
-from isthmus_sync.directory.decision import Decision, Surroundings, links_of
+from isthmus_sync.directory.decision import Decision, Surroundings, decide, links_of
+from isthmus_sync.directory.difference import difference
 from isthmus_sync.directory.objects import DirectoryObject, Side
+from isthmus_sync.directory.pairs import Agreed, Pair
 
 _MOST_LINKS = 1000
 """Values that one request adds; Active Directory takes at most 5,000. What has more is filled afterwards."""
@@ -52,3 +55,43 @@ def with_links(decision: Decision, around: Surroundings) -> Creation:
     if sum(map(len, wanted.values())) > _MOST_LINKS:
         return decision.creation
     return replace(decision.creation, links={name: links for name, links in wanted.items() if links})
+
+
+def once_made(decision: Decision, pair: Pair, made: DirectoryObject, around: Surroundings) -> Decision:
+    """What `decide` says about a `pair` whose object was `made` just now, at a fraction of the price: the decision to
+    make it knew everything but for the links, unless the object became another than it was to be."""
+    if not _as_decided(decision, made, around):
+        return decide(pair, decision.source, made, around)
+    linking = links_of(pair, decision.source, made, around)
+    links = {side: {name: link.wanted[side] for name, link in linking.items()} for side in Side}
+    agreed = {name.lower(): link.agreed for name, link in linking.items() if link.agreed is not None}
+    return replace(
+        decision,
+        pair=pair,
+        target=made,
+        creation=None,
+        modifications={
+            Side.SOURCE: decision.modifications[Side.SOURCE] + difference(decision.source, {}, links[Side.SOURCE]),
+            Side.TARGET: difference(made, {}, links[Side.TARGET]),
+        },
+        agreed=Agreed(decision.agreed.values, {**decision.agreed.sets, **agreed}),
+        held=tuple(text for link in linking.values() for text in link.held),
+        gets_mailbox=False,
+    )
+
+
+def _as_decided(decision: Decision, made: DirectoryObject, around: Surroundings) -> bool:
+    """Whether an object has what it was decided to have, and nothing else of what is kept in step; and nothing was
+    decided that looks different once it is there."""
+    assert decision.creation is not None
+    given = {name.lower(): values for name, values in decision.creation.attributes.items()}
+    kept = kept_in_step(decision.kind, around.project)
+    return (
+        decision.pair.agreed == Agreed()
+        and decision.pair.active is Side.SOURCE
+        and not (decision.problems or decision.merges or decision.merged or decision.contested)
+        and all(made.attributes.get(name) == values or made.links.get(name) for name, values in given.items())
+        and not any(name in kept and name not in given for name in made.attributes)
+        # What such a rule makes for the source is made of what the target has by now.
+        and not any(rule.owner == "target" and rule.transforms for rule in around.project.directory.rules.values())
+    )

@@ -19,6 +19,8 @@ def escape_rdn(value: str) -> str:
 
 def split(dn: str) -> list[str]:
     """The relative names of a distinguished name, the object's own first, as they are written."""
+    if dn and "\\" not in dn and '"' not in dn and ";" not in dn:
+        return dn.split(",")
     parts: list[str] = []
     current: list[str] = []
     quoted = escaped = False
@@ -56,6 +58,7 @@ def is_below(dn: str, base: str) -> bool:
     return own[: len(above)] == above
 
 
+@lru_cache(maxsize=64)
 def realm(base: str) -> str:
     """The DNS name of the domain with this distinguished name: corp.alpha.example for DC=corp,DC=alpha,DC=example."""
     labels = [part.partition("=")[2].strip() for part in split(base) if part.strip().upper().startswith("DC=")]

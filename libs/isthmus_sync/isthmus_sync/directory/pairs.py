@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from sys import intern
 from uuid import NAMESPACE_OID, uuid5
 
 from isthmus_sync.directory.objects import Side, Values
 
+_COMMON_BYTES = 64
 NO_VALUES = ("", "")
 """What is agreed on about most attributes of most pairs; kept once, as are the names."""
 
@@ -39,9 +41,15 @@ class Agreed:
         )
 
     def to_json(self) -> str:
+        """In short, as it is kept once or twice for every pair: most attributes of most pairs have no values, and most
+        others the same on both sides."""
+        values = sorted(self.values.items())
         return json.dumps(
             {
-                "values": {name: list(pair) for name, pair in sorted(self.values.items())},
+                "values": {
+                    name: one if one == other else [one, other] for name, (one, other) in values if one or other
+                },
+                "nothing": " ".join(name for name, (one, other) in values if not (one or other)),
                 "sets": {name: sorted(members) for name, members in sorted(self.sets.items())},
             }
         )
@@ -49,13 +57,17 @@ class Agreed:
     @classmethod
     def from_json(cls, text: str) -> Agreed:
         document = json.loads(text)
-        return cls(
-            {
-                intern(name): (one, other) if one or other else NO_VALUES
-                for name, (one, other) in document.get("values", {}).items()
-            },
-            {intern(name): frozenset(members) for name, members in document.get("sets", {}).items()},
-        )
+        values = dict.fromkeys(_names(document.get("nothing", "")), NO_VALUES)
+        for name, held in document.get("values", {}).items():
+            # Earlier versions wrote both of every attribute.
+            one, other = (held, held) if isinstance(held, str) else held
+            values[intern(name)] = (one, other) if one or other else NO_VALUES
+        return cls(values, {intern(name): frozenset(members) for name, members in document.get("sets", {}).items()})
+
+
+@lru_cache(maxsize=256)
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(map(intern, text.split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +95,16 @@ def fingerprint(values: Values) -> str:
     """Values in short, for comparison: order does not matter. Empty for no values."""
     if not values:
         return ""
-    digest = hashlib.blake2b(digest_size=12)
-    for value in sorted(values):
-        digest.update(len(value).to_bytes(4, "big"))
-        digest.update(value)
-    return digest.hexdigest()
+    return _of_common(values) if len(values) == 1 and len(values[0]) <= _COMMON_BYTES else _fingerprint(values)
+
+
+def _fingerprint(values: Values) -> str:
+    content = b"".join([part for value in sorted(values) for part in (len(value).to_bytes(4, "big"), value)])
+    return hashlib.blake2b(content, digest_size=12).hexdigest()
+
+
+_of_common = lru_cache(maxsize=8192)(_fingerprint)
+"""Of what many have: the town, the company, nought. Each value of an object is also looked at more than once."""
 
 
 class Twins:

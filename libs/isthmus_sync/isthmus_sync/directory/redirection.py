@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from isthmus_sync.directory.addresses import ProxyAddress, alias, in_domain
+from isthmus_sync.directory.addresses import ProxyAddress, alias, in_domain, proxies
 from isthmus_sync.directory.objects import DirectoryObject, Side, Values, as_values
 
 if TYPE_CHECKING:
@@ -50,5 +50,5 @@ def redirection(
 
 def carried(obj: DirectoryObject, side: Side, wanted: Redirection) -> bool:
     """Whether an object is as its redirection wants it."""
-    held = {ProxyAddress.parse(value).key for value in obj.texts("proxyAddresses")}
+    held = {proxy.key for proxy in proxies(obj)}
     return obj.raw("targetAddress") == wanted.target_address[side] and wanted.address[side].casefold() in held
