@@ -9,7 +9,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -17,8 +16,8 @@ from urllib.parse import urlsplit
 import ldap3
 import structlog
 from ldap3.core import exceptions as ldap
-from ldap3.operation.search import raw_attributes_to_dict_fast
 
+from isthmus_directory.answers import read_objects_quickly
 from isthmus_directory.errors import DirectoryError, DirectoryRefused, DirectoryUnavailable
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ Item = TypeVar("Item")
 T = TypeVar("T")
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10, 120
-_SEARCH_RESULT_ENTRY = 4
-"""The number of this kind of answer, RFC 4511 4.5.2."""
 _AWAY = (
     ldap.LDAPCommunicationError,
     ldap.LDAPMaximumRetriesError,
@@ -142,8 +139,7 @@ class Forest:
         connection: ldap3.Connection | None = getattr(self._mine, "connection", None)
         if connection is None:
             connection = self._mine.connection = self.connect()
-            strategy = connection.strategy
-            strategy.decode_response_fast = partial(_answer, strategy.decode_response_fast)
+            read_objects_quickly(connection)
             self._open.add(connection)
         return connection
 
@@ -200,15 +196,6 @@ class Forest:
 def entries(connection: ldap3.Connection) -> list[dict[str, Any]]:
     """The objects that the last search found, without referrals to other domains."""
     return [entry for entry in connection.response or [] if entry["type"] == "searchResEntry"]
-
-
-def _answer(decode: Callable[[Any], dict[str, Any]], message: Any) -> dict[str, Any]:
-    """An answer as ldap3's own `decode` has it; of an object the raw name and values alone. It would have them once
-    more as text, which nobody reads and which takes as long as all the rest of reading an object."""
-    if message["protocolOp"] != _SEARCH_RESULT_ENTRY or message["controls"]:
-        return decode(message)
-    dn, attributes = message["payload"]
-    return {"type": "searchResEntry", "raw_dn": dn[3], "raw_attributes": raw_attributes_to_dict_fast(attributes[3])}
 
 
 def explained(error: ldap.LDAPOperationResult) -> str:

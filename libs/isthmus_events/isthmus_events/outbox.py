@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
 from isthmus_service import DATABASE_ERRORS, Connection, Pool, Service, cancellation_first
 
 from isthmus_events import metrics
@@ -176,6 +178,7 @@ class Relay:
         producer = AIOKafkaProducer(
             bootstrap_servers=self._kafka,
             transactional_id=transactional_id,
+            partitioner=_partition,
             # A dead relay's open transaction holds up readers no longer than this; a successor ends it at once.
             transaction_timeout_ms=10_000,
             request_timeout_ms=10_000,
@@ -192,6 +195,17 @@ class Relay:
             with contextlib.suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(3 if self._service.stopping.is_set() else 15):
                     await producer.stop()
+
+
+def _partition(key: bytes, partitions: list[int], _available: list[int]) -> int:
+    return _partition_of(key, tuple(partitions))
+
+
+@lru_cache(maxsize=16_384)
+def _partition_of(key: bytes, partitions: tuple[int, ...]) -> int:
+    """As every client of Kafka chooses by the key. Several events in a row have the same one, and the hash is made in
+    Python."""
+    return int(DefaultPartitioner()(key, partitions, partitions))
 
 
 @contextlib.asynccontextmanager

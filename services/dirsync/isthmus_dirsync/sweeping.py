@@ -14,11 +14,10 @@ from isthmus_service import Pool
 from isthmus_sync.directory import Side
 
 from isthmus_dirsync import records
+from isthmus_dirsync.pacing import pause
 
 _SECONDS = {True: 600.0, False: 10.0}
 """How often it is looked: by whether the forest tells of deletions."""
-_SHARE = 20
-"""No look before so many times as long has passed as the last one took."""
 
 
 class Sweep:
@@ -58,5 +57,5 @@ class Sweep:
             known = await records.known_guids(connection, self._project, self._side)
         gone = known - await all_guids(self._forest) if known else set()
         now = time.monotonic()
-        self._due, self._swept_usn = now + max(self.seconds, _SHARE * (now - began)), came.bookmark.usn
+        self._due, self._swept_usn = now + pause(self.seconds, now - began), came.bookmark.usn
         return replace(came, deleted=[*came.deleted, *gone])

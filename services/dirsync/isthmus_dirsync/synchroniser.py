@@ -41,9 +41,11 @@ from isthmus_dirsync.carrying_out import Carrier, Sides
 from isthmus_dirsync.cut_short import settle
 from isthmus_dirsync.guardian import check_addresses
 from isthmus_dirsync.looking_again import Look, Parted, look_again, source_parted
+from isthmus_dirsync.pacing import pause
 from isthmus_dirsync.parting import newly, part
 from isthmus_dirsync.records import Progress, Record
 from isthmus_dirsync.reverting import Reverter
+from isthmus_dirsync.standing import Standing
 from isthmus_dirsync.sweeping import Sweep
 from isthmus_dirsync.telling import News
 
@@ -56,11 +58,7 @@ if TYPE_CHECKING:
 _RETRY_SECONDS = 60.0
 _FREED_SECONDS = 2.0
 """When what waits is looked at after somebody wrote addresses: one of them may be free now."""
-_SHARE = 20
-"""What is done now and then, and holds up what changed, is not done before so many times as long has passed as it took
-last."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-_STATUS_SECONDS = 1.0
 _ORDERS_SECONDS = 0.5
 _ADDRESSES_SECONDS = 600.0
 _GATHER_SECONDS = 0.05
@@ -110,7 +108,7 @@ class Synchroniser:
         self._seen_active: dict[bytes, Side] = {}
         self._retry_at, self._retry_took = 0.0, 0.0
         self._addresses_at = 0.0
-        self._state, self._problem = "initial", ""
+        self._standing = Standing(project.project, pool)
         self._sides: Sides | None = None
         self._carrier: Carrier | None = None
         self._facts: ExchangeFacts | None = None
@@ -123,26 +121,25 @@ class Synchroniser:
                 await stack.enter_async_context(forest)
                 tasks.create_task(notify(forest, self._wake, self._listening))
             tasks.create_task(self._hear_of_switches())
-            tasks.create_task(self._tell_status())
+            tasks.create_task(self._standing.tell())
             tasks.create_task(self._hear_of_orders())
-            pause = _FIRST_PAUSE
+            again_in = _FIRST_PAUSE
             while True:
                 if self._lock.is_closed():
                     raise ConnectionError(f"the lock of project {self._project.project} was lost with its connection")
                 try:
                     await self._run_once()
                     await self._guard_addresses()
-                    self._state, self._problem, pause = "in step", "", _FIRST_PAUSE
-                    metrics.failing.labels(self._project.project).set(0)
+                    self._standing.is_in_step()
+                    again_in = _FIRST_PAUSE
                 except (DirectoryError, Stopped, *DATABASE_ERRORS) as error:
                     self._cut_short = True
-                    self._state, self._problem = "failing", str(error)
-                    metrics.failing.labels(self._project.project).set(1)
-                    self._log.warning("directories are not in step", reason=str(error), again_in_seconds=pause)
+                    self._standing.fails(str(error))
+                    self._log.warning("directories are not in step", reason=str(error), again_in_seconds=again_in)
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(pause):
+                        async with asyncio.timeout(again_in):
                             await self._asked.wait()
-                    pause = min(pause * 2, _LONGEST_PAUSE)
+                    again_in = min(again_in * 2, _LONGEST_PAUSE)
                     continue
                 self._listening.set()
                 with contextlib.suppress(TimeoutError):
@@ -159,8 +156,7 @@ class Synchroniser:
 
     def _retry_within(self, seconds: float) -> None:
         """Have what waits looked at again after so many seconds, if nothing has it looked at before."""
-        pause = max(seconds, _SHARE * self._retry_took)
-        self._retry_at = min(self._retry_at, time.monotonic() + pause)
+        self._retry_at = min(self._retry_at, time.monotonic() + pause(seconds, self._retry_took))
 
     async def _run_once(self) -> None:
         if self._sides is None:
@@ -220,8 +216,7 @@ class Synchroniser:
         """Read both forests whole, compare, and carry out what differs."""
         began = time.monotonic()
         name = self._project.project
-        if self._state != "in step":
-            self._state = "initial"
+        self._standing.begins_anew()
         self._flipped = set()  # those that come later are looked at again
         self._listening.clear()
         # The bookmarks first: what changes while we read is looked at again.
@@ -488,21 +483,6 @@ class Synchroniser:
                 self._seen_active[event.key] = side
                 self._flipped.add(event.key)
                 self._wake.set()
-
-    async def _tell_status(self) -> None:
-        """Say how things stand whenever that changes."""
-        told: object = None
-        while True:
-            with contextlib.suppress(*DATABASE_ERRORS):
-                # The state first: figures that are counted later are at least as new as what it says.
-                state, problem = self._state, self._problem
-                async with self._pool.acquire() as connection, connection.transaction():
-                    figures = await records.counts(connection, self._project.project)
-                    now = (state, problem, figures)
-                    if now != told:
-                        await telling.tell_status(connection, self._project.project, state, figures, problem)
-                told = now
-            await asyncio.sleep(_STATUS_SECONDS)
 
 
 def _addresses_written(came: Changes) -> bool:
