@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -152,7 +153,7 @@ def up(
         raise fail(str(error), NOT_IN_ORDER) from None
     except ControlError as error:
         raise fail(str(error), UNREACHABLE) from None
-    _show(lab)
+    _show(lab, serving)
     _say_what_is_kept(context, lab)
 
 
@@ -294,11 +295,15 @@ def _lives(supervisor: Supervisor, name: str) -> bool:
     return states[name] not in ("BACKOFF", "EXITED", "FATAL")
 
 
-def _show(lab: Lab) -> None:
+def _show(lab: Lab, serving: Serving) -> None:
     for name, each in lab.info()["organisations"].items():
         person = each["people"][0]
         console.print(f"\n[bold]{name}[/]   EWS {each['ews']}   SMTP {each['smtp']}")
         console.print(f"  certificates are signed by {each['ca_file']}", soft_wrap=True)
         console.print(f"  somebody: {person['address']}, logs on as {person['user']} with {person['password']}")
         console.print(f"  may impersonate everybody: {each['account']['user']} with {each['account']['password']}")
-    console.print("\n'isthmus lab info' lists everybody, 'isthmus lab down' stops it.")
+    conditions = serving.conditions.model_dump(mode="json", exclude_defaults=True)
+    under = f"under {json.dumps(conditions)}" if conditions else "without faults, delays and throttling"
+    ways = ", ".join(serving.authentication)
+    console.print(f"\nThey serve as {serving.version}, logon {ways}, {under}.", soft_wrap=True, markup=False)
+    console.print("'isthmus lab info' lists everybody, 'isthmus lab down' stops it.")

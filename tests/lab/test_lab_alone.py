@@ -169,7 +169,10 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
         assert offered.headers["WWW-Authenticate"].startswith("NTLM, Basic")
         assert too_large()
         assert "nothing of it is changed" in isthmus("lab", "up", *data)
-        assert "are changed" in isthmus("lab", "up", *data, "--faults", str(plan))
+        said = isthmus("lab", "up", *data, "--faults", str(plan))
+        assert "are changed" in said
+        assert "as Exchange2010_SP2, logon NTLM, Basic" in said
+        assert {"ErrorMailboxMoveInProgress", "max_concurrency"} <= set(said.split('"'))
         assert "ErrorMailboxMoveInProgress" in ask().text
         assert "--people is 3" in isthmus("lab", "up", *data, "--people", "5", "--round-trip", "1")
         assert "ErrorMailboxMoveInProgress" in ask().text
