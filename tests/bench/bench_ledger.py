@@ -21,7 +21,8 @@ from typing import TypeVar
 from isthmus_events import Lease
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_service import Pool
-from isthmus_sync.mailbox.model import Action, FolderRow, Intent, ItemRow, LedgerChange, Staged, Work
+from isthmus_sync.mailbox.model import Action, Copied, FolderRow, Intent, LedgerChange, Staged, Work
+from isthmus_sync.mailbox.ways import Way
 
 from tests.bench.bench_mailbox import ledgers
 from tests.bench.report import Row
@@ -73,8 +74,8 @@ async def _mailbox(pool: Pool, steps: _Steps) -> None:
         intent = Intent(Action.CREATE, time.time() + 100)
         announced = LedgerChange(intents={row.sequence: intent for row in batch})
         await steps.take("announced", ledger.write(announced))
-        agreed = LedgerChange(items=list(map(_agreed, batch)), unstage=[row.from_id for row in batch], bytes_copied=1)
-        await steps.take("agreed", ledger.write(agreed))
+        copied = [Copied(row.sequence, row.from_id, _id(), row.change_key, Way.STREAM) for row in batch]
+        await steps.take("agreed", ledger.write(LedgerChange(copied=copied, bytes_copied=1)))
 
 
 def _id() -> str:
@@ -85,21 +86,6 @@ def _id() -> str:
 def _listed(folder: int) -> Staged:
     change_key = base64.b64encode(os.urandom(24)).decode()
     return Staged(_id(), folder, Work.COPY, os.urandom(16), 5_000, change_key=change_key, modified=_MODIFIED)
-
-
-def _agreed(row: Staged) -> ItemRow:
-    return ItemRow(
-        from_id=row.from_id,
-        to_id=_id(),
-        folder=row.folder,
-        search_key=row.search_key,
-        size=row.size,
-        associated=row.associated,
-        is_read=row.is_read,
-        from_change_key=row.change_key,
-        to_change_key=row.change_key,
-        modified=row.modified,
-    )
 
 
 async def _measure(folder: Path) -> list[Row]:

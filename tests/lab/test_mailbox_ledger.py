@@ -13,7 +13,7 @@ import pytest
 from isthmus_events import Lease, OwnershipLost
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_service import Pool, Service, ServiceSettings
-from isthmus_sync.mailbox.model import Action, FolderRow, Intent, ItemRow, LedgerChange, Staged, Work
+from isthmus_sync.mailbox.model import Action, Copied, FolderRow, Intent, ItemRow, LedgerChange, Staged, Work
 from isthmus_sync.mailbox.ways import Way
 
 from tests.unit.mailbox_world import World
@@ -66,6 +66,17 @@ class _Changes:
             change.items = [self._item(each) for each in self._some(_IDS)]
             change.unstage = self._some(_IDS)
             change.bytes_copied = luck.choice((0, 7))
+        elif luck.random() < 0.4:
+            rows = [row for row in memory.staged_rows.values() if row.work is Work.COPY]
+            change.copied = [self._copied(row) for row in self._some(rows)]
+            change.bytes_copied = 3 * len(change.copied)
+            if luck.random() < 0.3:
+                change.sync_states = {luck.choice(_FOLDERS): "state"}
+        elif luck.random() < 0.3:
+            folder = luck.choice(_FOLDERS)
+            change.stage = [
+                Staged(each, folder, Work.COPY, associated=luck.random() < 0.2) for each in self._some(_IDS)
+            ]
         else:
             change.forget = self._some(_IDS)
             change.unstage = self._some(_IDS)
@@ -100,6 +111,9 @@ class _Changes:
             "2024-01-01T00:00:00Z",
             luck.choice(list(Way)),
         )
+
+    def _copied(self, row: Staged) -> Copied:
+        return Copied(row.sequence, row.from_id, next(self._targets), "a2V5", self._luck.choice(list(Way)))
 
     def _staged(self, from_id: str, memory: MemoryLedger) -> Staged:
         luck = self._luck
@@ -156,6 +170,7 @@ def _renumbered(change: LedgerChange, memory: MemoryLedger, staged: dict[str, St
         change,
         stage=[replace(row, sequence=numbers[row.sequence]) for row in change.stage],
         intents={numbers[each]: intent for each, intent in change.intents.items()},
+        copied=[each._replace(sequence=numbers[each.sequence]) for each in change.copied],
     )
 
 
@@ -177,10 +192,26 @@ async def test_a_worker_that_lost_a_mailbox_writes_nothing(pool: Pool) -> None:
     for change in (
         LedgerChange(intents={number: Intent(Action.CREATE, 1.0)}),
         LedgerChange(items=[item], unstage=[_IDS[0]], bytes_copied=5),
+        LedgerChange(copied=[Copied(number, _IDS[0], "dGFyZ2V0", "a2V5", Way.STREAM)], bytes_copied=5),
         LedgerChange(stage=[replace(row, size=6)]),
+        LedgerChange(stage=[replace(row, attempts=1)]),
     ):
         with pytest.raises(OwnershipLost):
             await older.write(change)
     assert [replace(each, sequence=0) for each in await newer.next_work(Work.COPY, 0, _EVER, 10)] == [row]
     assert not await newer.known(_IDS)
+    assert await pool.fetchval("SELECT bytes_done FROM mailbox") == 0
+
+
+async def test_what_is_not_staged_cannot_have_been_copied(pool: Pool) -> None:
+    ledger = await _owner(pool)
+    await ledger.write(LedgerChange(stage=[Staged(each, 0, Work.COPY, size=5) for each in _IDS[:2]]))
+    first, second = (each.sequence for each in (await ledger.staged(_IDS[:2])).values())
+    await ledger.write(LedgerChange(intents=dict.fromkeys((first, second), Intent(Action.CREATE, 1.0))))
+    await ledger.write(LedgerChange(unstage=[_IDS[1]]))
+    copied = [Copied(each, "bGV0dGVy", f"dGFyZ2V0{each}", "a2V5", Way.STREAM) for each in (first, second)]
+    with pytest.raises(RuntimeError, match="not staged"):
+        await ledger.write(LedgerChange(copied=copied, bytes_copied=10))
+    assert not await ledger.known(_IDS)
+    assert [row.sequence for row in await ledger.in_doubt()] == [first]
     assert await pool.fetchval("SELECT bytes_done FROM mailbox") == 0

@@ -7,7 +7,7 @@ from collections.abc import Collection, Container
 from dataclasses import dataclass, field, replace
 
 from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged, Work
-from isthmus_sync.mailbox.staging import deletion
+from isthmus_sync.mailbox.staging import agreed, deletion
 from isthmus_sync.mailbox.ways import Way
 
 from tests.unit.mailbox_world import Crash, World
@@ -119,6 +119,12 @@ class MemoryLedger:
             self.item_rows[item.from_id] = item
         for from_id in change.unstage:
             self.staged_rows.pop(from_id, None)
+        for copied in change.copied:
+            staged = self.staged_rows.pop(copied.from_id)
+            assert (staged.sequence, staged.work) == (copied.sequence, Work.COPY)
+            item = agreed(staged, copied.to_id, copied.to_change_key, copied.way)
+            assert all(row.to_id != item.to_id or row.from_id == item.from_id for row in self.item_rows.values())
+            self.item_rows[item.from_id] = item
         for staged in change.stage:
             self._stage(staged)
         ids = {row.sequence: row.from_id for row in self.staged_rows.values()} if change.intents else {}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import fields, replace
+from itertools import pairwise
+from typing import Any
 
 from asyncpg import Record
 from isthmus.events.v1.mailbox_pb2 import ItemSetAside
@@ -29,13 +32,16 @@ from isthmus_sync.mailbox.ways import Way
 from isthmus_mailbox.ids import pack, pack_optional, unpack, unpack_optional
 from isthmus_mailbox.ledger_statements import (
     AGREE,
+    COPIED,
     DELETE_ALL,
     END,
     IN_DOUBT,
     INTEND,
+    LIST,
     OTHERS,
     PUT_FOLDER,
     STAGE,
+    STAGED,
     by_id,
 )
 
@@ -108,7 +114,7 @@ class DatabaseLedger:
 
     async def staged(self, from_ids: Collection[str]) -> dict[str, Staged]:
         ids = [pack(each) for each in from_ids]
-        rows = await self._pool.fetch(f"SELECT found.* FROM {by_id('work', 'source_id', '$2')}", self._pair, ids)  # noqa: S608
+        rows = await self._pool.fetch(f"SELECT {STAGED} FROM {by_id('work', 'source_id', '$2')}", self._pair, ids)  # noqa: S608
         return {row.from_id: row for row in map(_staged, rows)}
 
     async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
@@ -133,8 +139,8 @@ class DatabaseLedger:
     async def in_doubt(self) -> list[Staged]:
         rows = await self._pool.fetch(IN_DOUBT, self._pair)
         return [
-            replace(_staged(row), intent=Intent(Action(row["action"]), row["until"], unpack(row["moved"])))
-            for row in rows
+            replace(_staged(staged), intent=Intent(Action(action), until, unpack(moved)))
+            for *staged, action, until, moved in rows
         ]
 
     async def resent(self, folder: int) -> set[bytes]:
@@ -148,7 +154,8 @@ class DatabaseLedger:
         return {item.from_id: item for item in map(_item, rows)}
 
     async def _work(self, condition: str, *values: object) -> list[Staged]:
-        rows = await self._pool.fetch(f"SELECT * FROM work WHERE pair_id = $1 AND {condition}", self._pair, *values)  # noqa: S608
+        statement = f"SELECT {STAGED} FROM work WHERE pair_id = $1 AND {condition}"  # noqa: S608
+        rows = await self._pool.fetch(statement, self._pair, *values)
         return [_staged(row) for row in rows]
 
     # --- the change -------------------------------------------------------------------------------------------------
@@ -158,6 +165,8 @@ class DatabaseLedger:
         parts.discard("outcomes")
         if parts == {"intents"}:
             await self._intend(self._pool, change.intents)
+        elif parts <= {"copied", "bytes_copied"}:
+            await self._copied(self._pool, change)
         elif parts <= {"items", "unstage", "bytes_copied"}:
             await self._agree(self._pool, change)
         elif parts <= {"stage", "sync_states"}:
@@ -186,27 +195,53 @@ class DatabaseLedger:
     async def _intend(self, where: Pool | Connection, intents: Mapping[int, Intent | None]) -> None:
         if 0 in intents:
             raise RuntimeError("an intent for what is not staged")
-        columns = _columns(((each, *_intent_values(intent)) for each, intent in intents.items()), 4)
-        await self._fenced(where, INTEND, *columns)
+        alike = defaultdict[Intent | None, list[int]](list)
+        for sequence, intent in intents.items():
+            alike[intent].append(sequence)
+        rows = [(*run, *_intent_values(intent)) for intent, some in alike.items() for run in _runs(some)]
+        await self._fenced(where, INTEND, *zip(*rows, strict=True))
+
+    async def _copied(self, where: Pool | Connection, change: LedgerChange) -> None:
+        if not change.copied:
+            return
+        sequences = [each.sequence for each in change.copied]
+        row = await self._fenced(
+            where,
+            COPIED,
+            sequences,
+            [pack(each.to_id) for each in change.copied],
+            [pack(each.to_change_key) for each in change.copied],
+            [each.way for each in change.copied],
+            *zip(*_runs(sequences), strict=True),
+            change.bytes_copied,
+        )
+        if not row["complete"]:
+            raise RuntimeError("what was copied is not staged")
 
     async def _agree(self, where: Pool | Connection, change: LedgerChange) -> None:
-        if change.items or change.unstage or change.bytes_copied:
+        copied = 0 if change.copied else change.bytes_copied  # who writes what was copied writes that, too
+        if change.items or change.unstage or copied:
             done = [pack(each) for each in change.unstage]
             columns = _columns(map(_item_values, change.items), 11)
-            await self._fenced(where, AGREE, *columns, done, change.bytes_copied)
+            await self._fenced(where, AGREE, *columns, done, copied)
 
     async def _stage(
         self, where: Pool | Connection, rows: Collection[Staged], sync_states: Mapping[int, str | None]
     ) -> None:
         if rows or sync_states:
-            columns = _columns(map(_staged_values, rows), 14)
-            await self._fenced(where, STAGE, *columns, list(sync_states), list(sync_states.values()))
+            states = list(sync_states), list(sync_states.values())
+            if all(map(_is_new, rows)) and len({row.folder for row in rows}) == 1:
+                columns = _columns(map(_new_values, rows), 6)
+                await self._fenced(where, LIST, next(iter(rows)).folder, *columns, *states)
+            else:
+                await self._fenced(where, STAGE, *_columns(map(_staged_values, rows), 14), *states)
 
-    async def _fenced(self, where: Pool | Connection, statement: str, *values: object) -> None:
+    async def _fenced(self, where: Pool | Connection, statement: str, *values: object) -> Record:
         lease = self._lease
         row = await where.fetchrow(statement, lease.group, lease.partition, lease.epoch, self._pair, *values)
         assert row is not None
         lease.held(row["held"])
+        return row
 
     async def _write_folders(self, connection: Connection, change: LedgerChange) -> None:
         if change.folders:
@@ -217,11 +252,11 @@ class DatabaseLedger:
                 self._pair,
                 number,
             )
-            await connection.execute(END, self._pair, [number])
+            await connection.execute(END, self._pair, [number], True)
             await connection.execute(DELETE_ALL, self._pair, number)
         lost = [*change.reset_folders, *change.removed_folders]
         if lost:
-            await connection.execute(END, self._pair, lost)
+            await connection.execute(END, self._pair, lost, False)
         for table in ("item", "work") if lost else ():
             await connection.execute(
                 f"DELETE FROM {table} WHERE pair_id = $1 AND folder = ANY($2::integer[])",  # noqa: S608
@@ -243,6 +278,7 @@ class DatabaseLedger:
                 [pack(each) for each in change.forget],
             )
         await self._agree(connection, change)
+        await self._copied(connection, change)
         await self._stage(connection, change.stage, dict.fromkeys(change.reset_folders) | change.sync_states)
         if change.intents:
             await self._intend(connection, change.intents)
@@ -344,22 +380,39 @@ def _item_values(row: ItemRow) -> tuple[object, ...]:
     )
 
 
-def _staged(row: Record) -> Staged:
+def _staged(row: Iterable[Any]) -> Staged:
+    """A row of STAGED. By position, as by name it takes three times as long, and there is one for each item."""
+    (
+        from_id,
+        folder,
+        work,
+        key,
+        size,
+        associated,
+        is_read,
+        change_key,
+        modified,
+        attempts,
+        due,
+        reason,
+        traits,
+        number,
+    ) = row
     return Staged(
-        from_id=unpack(row["source_id"]),
-        folder=row["folder"],
-        work=_WORK[row["work"]],
-        search_key=row["search_key"],
-        size=row["size"],
-        associated=row["associated"],
-        is_read=row["is_read"],
-        change_key=unpack(row["change_key"]),
-        modified=row["modified"],
-        attempts=row["attempts"],
-        not_before=row["not_before"],
-        reason=row["reason"],
-        traits=_traits(row["traits"]),
-        sequence=row["sequence"],
+        from_id=unpack(from_id),
+        folder=folder,
+        work=_WORK[work],
+        search_key=key,
+        size=size,
+        associated=associated,
+        is_read=is_read,
+        change_key=unpack(change_key),
+        modified=modified,
+        attempts=attempts,
+        not_before=due,
+        reason=reason,
+        traits=_traits(traits),
+        sequence=number,
     )
 
 
@@ -367,6 +420,14 @@ def _columns(rows: Iterable[tuple[object, ...]], count: int) -> list[list[object
     """Rows as so many columns. Of two with one id, which is first, the later counts."""
     by_id = {row[0]: row for row in rows}
     return [list(column) for column in zip(*by_id.values(), strict=True)] or [[] for _ in range(count)]
+
+
+def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """The numbers as runs without a gap, each with its first and its last; at least one."""
+    rising = sorted(numbers)
+    firsts = [each for before, each in pairwise((rising[0] - 2, *rising)) if each != before + 1]
+    lasts = [each for each, after in pairwise((*rising, rising[-1] + 2)) if after != each + 1]
+    return list(zip(firsts, lasts, strict=True))
 
 
 def _intent_values(intent: Intent | None) -> tuple[object, ...]:
@@ -389,6 +450,22 @@ def _staged_values(row: Staged) -> tuple[object, ...]:
         _clean(row.reason),
         None if row.traits is None else json.dumps(row.traits),
         row.sequence,
+    )
+
+
+def _is_new(row: Staged) -> bool:
+    """Whether it is to be copied, was not tried before, and nothing else is to be known of it."""
+    return row.work is Work.COPY and not (row.sequence or row.attempts or row.not_before or row.reason or row.traits)
+
+
+def _new_values(row: Staged) -> tuple[object, ...]:
+    return (
+        pack(row.from_id),
+        row.search_key,
+        row.size,
+        row.is_read + 2 * row.associated,
+        pack(row.change_key),
+        row.modified,
     )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from isthmus_events import HOLD
 
+STAGED = """source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts, not_before,
+    reason, traits, sequence"""
+"""Columns of `work`, as a row of staged work is read."""
 PUT_FOLDER = """
     INSERT INTO folder (pair_id, number, parent, name, folder_class, role, source_id, target_id, sync_state, gone,
                         settled, intent_write, intent_until, intent_parent, intent_name)
@@ -42,11 +45,11 @@ def _ending(numbers: str) -> str:
     )"""  # noqa: S608
 
 
-# What folders' items have of intents, with the pair and the folders.
+# What the work of folders has of intents, with the pair and the folders; `$3`: also work elsewhere, of items in these.
 END = """
     WITH numbers AS (
         SELECT range_agg(int8range(sequence, sequence, '[]')) AS them FROM work
-        WHERE pair_id = $1 AND (folder = ANY($2::integer[]) OR source_id IN (
+        WHERE pair_id = $1 AND (folder = ANY($2::integer[]) OR $3 AND source_id IN (
             SELECT source_id FROM item WHERE pair_id = $1 AND folder = ANY($2::integer[])))
     ), ended AS (
         DELETE FROM intent USING numbers WHERE pair_id = $1 AND sequences <@ them
@@ -66,11 +69,18 @@ DELETE_ALL = f"""
     FROM item WHERE pair_id = $1 AND folder = $2
     {_INSTEAD}
 """  # noqa: S608
-# The three changes that an item takes on its way, each one statement that is fenced by itself: a transaction of several
-# statements would be five to seven waits for the database instead of one.
+# The changes that an item takes on its way, each one statement that is fenced by itself: a transaction of several
+# statements would be five to seven waits for the database instead of one. Each array costs its share of every item, so
+# what is the same for all of them, or is in the database already, is not given as one.
 _REPLACED = f"""SELECT range_agg(int8range(sequence, sequence, '[]'))
             FROM {by_id("work", "source_id", "$5", "$4", "sequence")}"""  # noqa: S608
+_RUNS = "SELECT range_agg(int8range(first, last, '[]')) FROM unnest($9::bigint[], $10::bigint[]) AS run (first, last)"
 _DONE = "SELECT range_agg(int8range(sequence, sequence, '[]')) FROM done"
+_OVER = """ON CONFLICT (pair_id, source_id) DO UPDATE SET
+            target_id = excluded.target_id, folder = excluded.folder, search_key = excluded.search_key,
+            size = excluded.size, associated = excluded.associated, is_read = excluded.is_read,
+            source_change_key = excluded.source_change_key, target_change_key = excluded.target_change_key,
+            modified = excluded.modified, way = excluded.way, agreed_at = excluded.agreed_at"""
 STAGE = f"""
     WITH lease AS ({HOLD}), put AS (
         INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
@@ -91,11 +101,29 @@ STAGE = f"""
     )
     SELECT EXISTS (SELECT FROM lease) AS held
 """  # noqa: S608
+# What a listing tells of a folder that was not staged before: to be copied, and not tried yet.
+LIST = f"""
+    WITH lease AS ({HOLD}), put AS (
+        INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
+                          attempts, not_before, reason, sequence)
+        SELECT $4, source_id, $5::integer, 1, search_key, size, flags & 2 <> 0, flags & 1 <> 0, change_key, modified,
+               0, 0, '', nextval('work_sequence')
+        FROM unnest($6::bytea[], $7::bytea[], $8::bigint[], $9::smallint[], $10::bytea[], $11::text[])
+             AS new (source_id, search_key, size, flags, change_key, modified), lease
+        {_INSTEAD}
+    ), {_ending(_REPLACED.replace("$5", "$6"))}, told AS (
+        UPDATE folder SET sync_state = new.sync_state
+        FROM unnest($12::integer[], $13::text[]) AS new (number, sync_state), lease
+        WHERE folder.pair_id = $4 AND folder.number = new.number
+    )
+    SELECT EXISTS (SELECT FROM lease) AS held
+"""  # noqa: S608
+# Numbers come as runs, for those of a request follow one another as a rule.
 INTEND = f"""
     WITH lease AS ({HOLD}), given AS (
-        SELECT action, until, moved, range_agg(int8range(sequence, sequence, '[]')) AS sequences
-        FROM unnest($5::bigint[], $6::smallint[], $7::double precision[], $8::bytea[])
-             AS new (sequence, action, until, moved)
+        SELECT action, until, moved, range_agg(int8range(first, last, '[]')) AS sequences
+        FROM unnest($5::bigint[], $6::bigint[], $7::smallint[], $8::double precision[], $9::bytea[])
+             AS new (first, last, action, until, moved)
         GROUP BY action, until, moved
     ), {_ending("SELECT range_agg(sequences) FROM given")}, recorded AS (
         INSERT INTO intent (pair_id, action, until, moved, sequences)
@@ -110,11 +138,7 @@ AGREE = f"""
         SELECT $4, new.* FROM unnest($5::bytea[], $6::bytea[], $7::integer[], $8::bytea[], $9::bigint[], $10::boolean[],
                                      $11::boolean[], $12::bytea[], $13::bytea[], $14::text[], $15::smallint[])
                               AS new, lease
-        ON CONFLICT (pair_id, source_id) DO UPDATE SET
-            target_id = excluded.target_id, folder = excluded.folder, search_key = excluded.search_key,
-            size = excluded.size, associated = excluded.associated, is_read = excluded.is_read,
-            source_change_key = excluded.source_change_key, target_change_key = excluded.target_change_key,
-            modified = excluded.modified, way = excluded.way, agreed_at = excluded.agreed_at
+        {_OVER}
     ), done AS (
         DELETE FROM work USING lease WHERE work.ctid = ANY(ARRAY(
             SELECT found.ctid FROM {by_id("work", "source_id", "$16", "$4", "ctid")}))
@@ -124,12 +148,38 @@ AGREE = f"""
     )
     SELECT EXISTS (SELECT FROM lease) AS held
 """  # noqa: S608
-IN_DOUBT = """
-    SELECT work.*, action, until, moved
+# Content that was staged and is on the target: rows of `work` become such of `item`, all of them or none.
+COPIED = f"""
+    WITH owner AS ({HOLD}), found AS MATERIALIZED (
+        SELECT staged.*, target_id, target_change_key, way
+        FROM owner, unnest($5::bigint[], $6::bytea[], $7::bytea[], $8::smallint[])
+             AS new (sequence, target_id, target_change_key, way),
+             LATERAL (
+                SELECT ctid AS place, source_id, folder, search_key, size, associated, is_read, change_key, modified
+                FROM work WHERE pair_id = $4 AND work = 1 AND sequence = new.sequence OFFSET 0
+             ) AS staged
+    ), lease AS (
+        SELECT FROM owner WHERE (SELECT count(*) FROM found) = cardinality($5)
+    ), put AS (
+        INSERT INTO item (pair_id, source_id, target_id, folder, search_key, size, associated, is_read,
+                          source_change_key, target_change_key, modified, way)
+        SELECT $4, source_id, target_id, folder, search_key, size, associated, is_read, change_key, target_change_key,
+               modified, way
+        FROM found, lease
+        {_OVER}
+    ), done AS (
+        DELETE FROM work USING lease WHERE work.ctid = ANY(ARRAY(SELECT place FROM found))
+    ), {_ending(_RUNS)}, told AS (
+        UPDATE mailbox SET bytes_done = bytes_done + $11::bigint FROM lease WHERE mailbox.pair_id = $4
+    )
+    SELECT EXISTS (SELECT FROM owner) AS held, EXISTS (SELECT FROM lease) AS complete
+"""  # noqa: S608
+IN_DOUBT = f"""
+    SELECT {STAGED}, action, until, moved
     FROM intent, unnest(sequences) AS run
-    JOIN work ON work.pair_id = $1 AND work = ANY('{1, 2, 3, 4}') AND sequence >= lower(run) AND sequence < upper(run)
+    JOIN work ON work.pair_id = $1 AND work = ANY('{{1, 2, 3, 4}}') AND sequence >= lower(run) AND sequence < upper(run)
     WHERE intent.pair_id = $1
-"""
+"""  # noqa: S608
 OTHERS = """
     SELECT source_id FROM item WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
         SELECT FROM work WHERE work.pair_id = $1 AND work.source_id = item.source_id AND work = 2)

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from isthmus_exchange.errors import EwsError, InDoubtError, Kind, ServerBusyError
 from isthmus_exchange.operations import Operation
 from isthmus_exchange.values import ItemId
-from isthmus_sync.mailbox import staging
-from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged
+from isthmus_sync.mailbox.model import Action, Copied, Intent, ItemRow, LedgerChange, Outcome, Staged
 from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox.passing import NOT_DONE, MailboxBlocked, Pass
@@ -90,8 +89,7 @@ def record(p: Pass, change: LedgerChange, each: Copy, answer: ItemId | EwsError)
     """Put into `change` what became of an item: its row in the ledger, its work, what is told of it."""
     staged, over = each.staged, each.over
     if not isinstance(answer, EwsError):
-        change.items.append(staging.agreed(staged, answer.id, answer.change_key, each.way))
-        change.unstage.append(staged.from_id)
+        change.copied.append(Copied(staged.sequence, staged.from_id, answer.id, answer.change_key, each.way))
         change.bytes_copied += staged.size
         change.count(Outcome.UPDATED if over else Outcome.ADDED)
     elif answer.kind is Kind.IN_DOUBT:

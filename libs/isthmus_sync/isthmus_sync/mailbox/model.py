@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 from isthmus_exchange.values import Traits
 
@@ -138,6 +139,17 @@ class Staged:
     sequence: int = 0
 
 
+class Copied(NamedTuple):
+    """Staged content that is on the to side now: its row becomes an item's, just as it is staged."""
+
+    # Of the staged row, whose work is Work.COPY.
+    sequence: int
+    from_id: str
+    to_id: str
+    to_change_key: str
+    way: Way
+
+
 class Outcome(Enum):
     """What a pass counts."""
 
@@ -168,6 +180,7 @@ class LedgerChange:
     forget: list[str] = field(default_factory=list)
     items: list[ItemRow] = field(default_factory=list)
     unstage: list[str] = field(default_factory=list)
+    copied: list[Copied] = field(default_factory=list)
     # Without intents: what is staged anew is decided anew.
     stage: list[Staged] = field(default_factory=list)
     # By sequence: the intent that a staged row has now, or None where it has none any more.
