@@ -12,7 +12,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
-from isthmus_service import DATABASE_ERRORS, Connection, Pool, Service, cancellation_first
+from isthmus_service import DATABASE_ERRORS, Connection, Pool, Service, cancellation_first, session
 
 from isthmus_events import metrics
 from isthmus_events.event import headers
@@ -118,9 +118,9 @@ class Relay:
         """Publish for as long as it is this instance's turn. Nobody waits for that within PostgreSQL, which does not
         notice the death of a process that waits for a lock, and would keep its connection.
         """
-        async with self._pool.acquire() as connection:
+        async with session(self._pool) as connection:
             schema = await connection.fetchval("SELECT current_schema()")
-            # Held as long as the connection lives; the pool's reset gives it back.
+            # Held as long as the connection lives; which ends with this turn.
             if not await connection.fetchval(_LOCK, schema):
                 return
             database = await connection.fetchval("SELECT current_database()")

@@ -11,7 +11,7 @@ A service is one function that gets a `Service`, opens what it needs and waits:
         run("mailbox", Settings, serve)
 """
 
-from isthmus_service.database import DATABASE_AWAY, DATABASE_ERRORS, Connection, Pool, cancellation_first
+from isthmus_service.database import DATABASE_AWAY, DATABASE_ERRORS, Connection, Pool, cancellation_first, session
 from isthmus_service.migrations import MigrationError
 from isthmus_service.rpc import Security
 from isthmus_service.service import Service, run
@@ -29,4 +29,5 @@ __all__ = [
     "ServiceSettings",
     "cancellation_first",
     "run",
+    "session",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import asyncpg
 
@@ -48,10 +48,54 @@ _SESSION = {
 }
 
 
+_OF_DATABASES = 10_000
+"""From this number on types are not PostgreSQL's own, and another database may have others by these numbers."""
+_RESET_SECONDS = 10.0
+
+
+class _Connection(asyncpg.Connection):
+    """Learns what PostgreSQL's own types of arrays are once a process: asking takes it 20 ms, and asyncpg does on every
+    connection anew.
+    """
+
+    _learned: ClassVar[dict[frozenset[int], Any]] = {}
+
+    async def _introspect_types(self, typeoids: Iterable[int], timeout: float) -> Any:  # noqa: ASYNC109 - asyncpg's
+        wanted = frozenset(typeoids)
+        known = self._learned.get(wanted)
+        if known is None:
+            known = await super()._introspect_types(typeoids, timeout)  # type: ignore[misc]
+            if max(wanted) < _OF_DATABASES:
+                self._learned[wanted] = known
+        return known
+
+
+async def _as_it_is(_: object) -> None:
+    """No question to PostgreSQL before a connection goes to the next one: nobody leaves anything behind in a session
+    but who has it to himself (`session`). Transactions are ended all the same.
+    """
+
+
+@contextlib.asynccontextmanager
+async def session(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection for what lasts longer than a transaction: advisory locks, listeners. They end with the block."""
+    async with pool.acquire() as connection:
+        try:
+            yield connection
+        finally:
+            try:
+                await connection.reset(timeout=_RESET_SECONDS)
+            except BaseException:
+                with contextlib.suppress(asyncpg.InterfaceError):  # it broke, and is not ours any more
+                    connection.terminate()
+                raise
+
+
 async def open_pool(
-    url: str, schema: str, application: str, migrations: list[Migration]
+    url: str, schema: str, application: str, migrations: list[Migration], **more: str
 ) -> tuple[Pool, list[Migration]]:
     """Migrate `schema`, then return a pool of up to 10 connections whose search_path it is, and what was applied.
+    `more`: PostgreSQL's settings for them.
 
     Raises OSError or asyncpg.PostgresError when the server is away, MigrationError, ConfigurationError.
     """
@@ -66,7 +110,14 @@ async def open_pool(
         applied = await migrate(connection, schema, migrations)
     finally:
         await connection.close()
-    pool = await asyncpg.create_pool(url, min_size=1, max_size=_CONNECTIONS, server_settings=settings)
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=_CONNECTIONS,
+        connection_class=_Connection,
+        reset=_as_it_is,
+        server_settings={**settings, **more},
+    )
     return pool, applied
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from isthmus_service import DATABASE_ERRORS
+from isthmus_service import DATABASE_ERRORS, session
 
 from isthmus_accountmap.store import CHANGED
 
@@ -48,7 +48,7 @@ class News:
         """Listen until cancelled. While PostgreSQL is away watchers look by themselves, with their heartbeats."""
         while True:
             with contextlib.suppress(*DATABASE_ERRORS):
-                async with self._pool.acquire() as connection:
+                async with session(self._pool) as connection:
                     await connection.add_listener(CHANGED, self._tell)
                     while not connection.is_closed():  # noqa: ASYNC110  (nothing tells of its end)
                         await asyncio.sleep(_CHECK_SECONDS)

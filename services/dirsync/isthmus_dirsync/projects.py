@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_project import Project
-from isthmus_service import DATABASE_ERRORS, cancellation_first
+from isthmus_service import DATABASE_ERRORS, cancellation_first, session
 from pydantic import ValidationError
 
 from isthmus_dirsync import records, telling
@@ -53,7 +53,7 @@ async def _synchronise(
     while True:
         try:
             with cancellation_first():
-                async with pool.acquire() as lock, _the_only_one(lock, applied.project, log):
+                async with session(pool) as lock, _the_only_one(lock, applied.project, log):
                     await Synchroniser(
                         project, applied.revision, service.settings.secrets_dir, pool, accounts, lock
                     ).run()

@@ -12,7 +12,7 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from isthmus_service import DATABASE_ERRORS, cancellation_first
+from isthmus_service import DATABASE_ERRORS, cancellation_first, session
 
 from . import store
 from .saga import DueCame, Saga
@@ -43,7 +43,7 @@ class Runner:
         while True:
             try:
                 with cancellation_first():
-                    async with self._pool.acquire() as locks:
+                    async with session(self._pool) as locks:
                         await self._follow(locks)
             except DATABASE_ERRORS as error:
                 self._log.warning("PostgreSQL is away, the switches wait", reason=repr(error))
