@@ -74,7 +74,7 @@ async def _mailbox(pool: Pool, steps: _Steps) -> None:
         intent = Intent(Action.CREATE, time.time() + 100)
         announced = LedgerChange(intents={row.sequence: intent for row in batch})
         await steps.take("announced", ledger.write(announced))
-        copied = [Copied(row.sequence, row.from_id, _id(), row.change_key, Way.STREAM) for row in batch]
+        copied = [Copied(row.sequence, row.from_id, _id(), row.change_key, Way.STREAM, False) for row in batch]
         await steps.take("agreed", ledger.write(LedgerChange(copied=copied, bytes_copied=1)))
 
 

@@ -68,7 +68,7 @@ class _Changes:
             change.bytes_copied = luck.choice((0, 7))
         elif luck.random() < 0.4:
             rows = [row for row in memory.staged_rows.values() if row.work is Work.COPY]
-            change.copied = [self._copied(row) for row in self._some(rows)]
+            change.copied = [self._copied(row, row.from_id in memory.item_rows) for row in self._some(rows)]
             change.bytes_copied = 3 * len(change.copied)
             if luck.random() < 0.3:
                 change.sync_states = {luck.choice(_FOLDERS): "state"}
@@ -112,8 +112,8 @@ class _Changes:
             luck.choice(list(Way)),
         )
 
-    def _copied(self, row: Staged) -> Copied:
-        return Copied(row.sequence, row.from_id, next(self._targets), "a2V5", self._luck.choice(list(Way)))
+    def _copied(self, row: Staged, over: bool) -> Copied:
+        return Copied(row.sequence, row.from_id, next(self._targets), "a2V5", self._luck.choice(list(Way)), over)
 
     def _staged(self, from_id: str, memory: MemoryLedger) -> Staged:
         luck = self._luck
@@ -192,7 +192,7 @@ async def test_a_worker_that_lost_a_mailbox_writes_nothing(pool: Pool) -> None:
     for change in (
         LedgerChange(intents={number: Intent(Action.CREATE, 1.0)}),
         LedgerChange(items=[item], unstage=[_IDS[0]], bytes_copied=5),
-        LedgerChange(copied=[Copied(number, _IDS[0], "dGFyZ2V0", "a2V5", Way.STREAM)], bytes_copied=5),
+        LedgerChange(copied=[Copied(number, _IDS[0], "dGFyZ2V0", "a2V5", Way.STREAM, False)], bytes_copied=5),
         LedgerChange(stage=[replace(row, size=6)]),
         LedgerChange(stage=[replace(row, attempts=1)]),
     ):
@@ -209,7 +209,7 @@ async def test_what_is_not_staged_cannot_have_been_copied(pool: Pool) -> None:
     first, second = (each.sequence for each in (await ledger.staged(_IDS[:2])).values())
     await ledger.write(LedgerChange(intents=dict.fromkeys((first, second), Intent(Action.CREATE, 1.0))))
     await ledger.write(LedgerChange(unstage=[_IDS[1]]))
-    copied = [Copied(each, "bGV0dGVy", f"dGFyZ2V0{each}", "a2V5", Way.STREAM) for each in (first, second)]
+    copied = [Copied(each, "bGV0dGVy", f"dGFyZ2V0{each}", "a2V5", Way.STREAM, False) for each in (first, second)]
     with pytest.raises(RuntimeError, match="not staged"):
         await ledger.write(LedgerChange(copied=copied, bytes_copied=10))
     assert not await ledger.known(_IDS)

@@ -122,6 +122,7 @@ class MemoryLedger:
         for copied in change.copied:
             staged = self.staged_rows.pop(copied.from_id)
             assert (staged.sequence, staged.work) == (copied.sequence, Work.COPY)
+            assert copied.over == (copied.from_id in self.item_rows)
             item = agreed(staged, copied.to_id, copied.to_change_key, copied.way)
             assert all(row.to_id != item.to_id or row.from_id == item.from_id for row in self.item_rows.values())
             self.item_rows[item.from_id] = item

@@ -43,6 +43,8 @@ async def adopt(p: Pass) -> None:
             found = await doubts.look(p, wanted)
             change = _change(found)
             await _note_parties(p, [row.from_id for row in change.items if row.from_change_key])
+            if found:
+                p.new = False
             await p.write(change)
             adopted += len(found)
         if adopted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping
@@ -9,7 +10,7 @@ from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Any
 
-from asyncpg import Record
+from asyncpg import Record, UniqueViolationError
 from isthmus.events.v1.mailbox_pb2 import ItemSetAside
 from isthmus_events import Lease, publish_all
 from isthmus_events.topics import MAILBOX_SET_ASIDE
@@ -33,11 +34,13 @@ from isthmus_mailbox.ids import pack, pack_optional, unpack, unpack_optional
 from isthmus_mailbox.ledger_statements import (
     AGREE,
     COPIED,
+    COPIED_SOON,
     DELETE_ALL,
     END,
     IN_DOUBT,
     INTEND,
     LIST,
+    NEW_COPIED_SOON,
     OTHERS,
     PUT_FOLDER,
     STAGE,
@@ -204,10 +207,13 @@ class DatabaseLedger:
     async def _copied(self, where: Pool | Connection, change: LedgerChange) -> None:
         if not change.copied:
             return
+        statement = COPIED
+        if where is self._pool:
+            statement = COPIED_SOON if any(each.over for each in change.copied) else NEW_COPIED_SOON
         sequences = [each.sequence for each in change.copied]
         row = await self._fenced(
             where,
-            COPIED,
+            statement,
             sequences,
             [pack(each.to_id) for each in change.copied],
             [pack(each.to_change_key) for each in change.copied],
@@ -230,11 +236,12 @@ class DatabaseLedger:
     ) -> None:
         if rows or sync_states:
             states = list(sync_states), list(sync_states.values())
-            if all(map(_is_new, rows)) and len({row.folder for row in rows}) == 1:
+            if where is self._pool and all(map(_is_new, rows)) and len({row.folder for row in rows}) == 1:
                 columns = _columns(map(_new_values, rows), 6)
-                await self._fenced(where, LIST, next(iter(rows)).folder, *columns, *states)
-            else:
-                await self._fenced(where, STAGE, *_columns(map(_staged_values, rows), 14), *states)
+                with contextlib.suppress(UniqueViolationError):
+                    await self._fenced(where, LIST, next(iter(rows)).folder, *columns, *states)
+                    return
+            await self._fenced(where, STAGE, *_columns(map(_staged_values, rows), 14), *states)
 
     async def _fenced(self, where: Pool | Connection, statement: str, *values: object) -> Record:
         lease = self._lease

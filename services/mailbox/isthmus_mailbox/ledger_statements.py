@@ -76,6 +76,11 @@ _REPLACED = f"""SELECT range_agg(int8range(sequence, sequence, '[]'))
             FROM {by_id("work", "source_id", "$5", "$4", "sequence")}"""  # noqa: S608
 _RUNS = "SELECT range_agg(int8range(first, last, '[]')) FROM unnest($9::bigint[], $10::bigint[]) AS run (first, last)"
 _DONE = "SELECT range_agg(int8range(sequence, sequence, '[]')) FROM done"
+_TOLD = """told AS (
+        UPDATE folder SET sync_state = new.sync_state
+        FROM unnest({}::integer[], {}::text[]) AS new (number, sync_state), lease
+        WHERE folder.pair_id = $4 AND folder.number = new.number
+    )"""
 _OVER = """ON CONFLICT (pair_id, source_id) DO UPDATE SET
             target_id = excluded.target_id, folder = excluded.folder, search_key = excluded.search_key,
             size = excluded.size, associated = excluded.associated, is_read = excluded.is_read,
@@ -94,14 +99,11 @@ STAGE = f"""
              AS new (source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
                      not_before, reason, traits, sequence), lease
         {_INSTEAD}
-    ), {_ending(_REPLACED)}, told AS (
-        UPDATE folder SET sync_state = new.sync_state
-        FROM unnest($19::integer[], $20::text[]) AS new (number, sync_state), lease
-        WHERE folder.pair_id = $4 AND folder.number = new.number
-    )
+    ), {_ending(_REPLACED)}, {_TOLD.format("$19", "$20")}
     SELECT EXISTS (SELECT FROM lease) AS held
 """  # noqa: S608
-# What a listing tells of a folder that was not staged before: to be copied, and not tried yet.
+# What a listing tells of a folder: to be copied, and not tried yet. Fails when some of it is staged already: whoever
+# looks for that first does everything twice, for what as good as never is.
 LIST = f"""
     WITH lease AS ({HOLD}), put AS (
         INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
@@ -110,12 +112,7 @@ LIST = f"""
                0, 0, '', nextval('work_sequence')
         FROM unnest($6::bytea[], $7::bytea[], $8::bigint[], $9::smallint[], $10::bytea[], $11::text[])
              AS new (source_id, search_key, size, flags, change_key, modified), lease
-        {_INSTEAD}
-    ), {_ending(_REPLACED.replace("$5", "$6"))}, told AS (
-        UPDATE folder SET sync_state = new.sync_state
-        FROM unnest($12::integer[], $13::text[]) AS new (number, sync_state), lease
-        WHERE folder.pair_id = $4 AND folder.number = new.number
-    )
+    ), {_TOLD.format("$12", "$13")}
     SELECT EXISTS (SELECT FROM lease) AS held
 """  # noqa: S608
 # Numbers come as runs, for those of a request follow one another as a rule.
@@ -149,7 +146,7 @@ AGREE = f"""
     SELECT EXISTS (SELECT FROM lease) AS held
 """  # noqa: S608
 # Content that was staged and is on the target: rows of `work` become such of `item`, all of them or none.
-COPIED = f"""
+_COPIED = f"""
     WITH owner AS ({HOLD}), found AS MATERIALIZED (
         SELECT staged.*, target_id, target_change_key, way
         FROM owner, unnest($5::bigint[], $6::bytea[], $7::bytea[], $8::smallint[])
@@ -166,7 +163,7 @@ COPIED = f"""
         SELECT $4, source_id, target_id, folder, search_key, size, associated, is_read, change_key, target_change_key,
                modified, way
         FROM found, lease
-        {_OVER}
+        {{}}
     ), done AS (
         DELETE FROM work USING lease WHERE work.ctid = ANY(ARRAY(SELECT place FROM found))
     ), {_ending(_RUNS)}, told AS (
@@ -174,6 +171,11 @@ COPIED = f"""
     )
     SELECT EXISTS (SELECT FROM owner) AS held, EXISTS (SELECT FROM lease) AS complete
 """  # noqa: S608
+COPIED = _COPIED.format(_OVER)
+# By itself, and not in a transaction of more, it does not wait for the disk (decision 0021).
+_SOON = ", set_config('synchronous_commit', 'off', true)"
+COPIED_SOON = COPIED + _SOON
+NEW_COPIED_SOON = _COPIED.format("") + _SOON
 IN_DOUBT = f"""
     SELECT {STAGED}, action, until, moved
     FROM intent, unnest(sequences) AS run

@@ -129,7 +129,7 @@ class Pass:
     bytes_copied: int = 0
     # A write of this pass got no answer.
     doubt: bool = False
-    # The ledger had neither items nor work when the pass began to list.
+    # The ledger had neither items nor work when the pass began to list, and has no item now whose work is not done.
     new: bool = False
     # What could not be done in the folder tree, for people.
     problems: list[str] = field(default_factory=list)

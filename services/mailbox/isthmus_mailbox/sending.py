@@ -89,7 +89,9 @@ def record(p: Pass, change: LedgerChange, each: Copy, answer: ItemId | EwsError)
     """Put into `change` what became of an item: its row in the ledger, its work, what is told of it."""
     staged, over = each.staged, each.over
     if not isinstance(answer, EwsError):
-        change.copied.append(Copied(staged.sequence, staged.from_id, answer.id, answer.change_key, each.way))
+        change.copied.append(
+            Copied(staged.sequence, staged.from_id, answer.id, answer.change_key, each.way, over is not None)
+        )
         change.bytes_copied += staged.size
         change.count(Outcome.UPDATED if over else Outcome.ADDED)
     elif answer.kind is Kind.IN_DOUBT:

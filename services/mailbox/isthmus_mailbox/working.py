@@ -65,8 +65,10 @@ class _Queue:
                 return
             self.reached = rows[-1].sequence
             rows = [row for row in rows if row.folder in p.to_folders]
-            known = await p.ledger.known([row.from_id for row in rows])
-            moved = await _moves(p, [row for row in rows if row.from_id not in known])
+            known, moved = dict[str, ItemRow](), set[str]()
+            if not p.new:
+                known = await p.ledger.known([row.from_id for row in rows])
+                moved = await _moves(p, [row for row in rows if row.from_id not in known])
             for batch in by_bytes(row for row in rows if row.from_id not in moved):
                 await p.breathe()
                 yield [Copy(row, known.get(row.from_id)) for row in batch]

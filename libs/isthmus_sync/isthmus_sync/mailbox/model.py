@@ -148,6 +148,8 @@ class Copied(NamedTuple):
     to_id: str
     to_change_key: str
     way: Way
+    # The ledger has an item by this id already.
+    over: bool
 
 
 class Outcome(Enum):
