@@ -16,7 +16,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from isthmus_lab.layout import ServicePasswords, layout
 from isthmus_lab.mapi import fasttransfer
 from isthmus_lab.organisation import ALPHA, BETA
 from isthmus_lab.program import running
+from isthmus_mailbox.database import open_database
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import prove
@@ -85,7 +85,7 @@ async def ledgers(folder: Path) -> AsyncIterator[Pool]:
         url = postgres.url(folder / "postgres", port, "isthmus")
         settings = ServiceSettings.model_validate({"database_url": url, "instance": "bench", "log_level": "warning"})
         async with Service("mailbox", settings) as service:
-            yield await service.database("mailbox", files("isthmus_mailbox") / "migrations")
+            yield await open_database(service)
 
 
 async def fill(box: Mailbox, size: int, count: int, folders: int = _FOLDERS) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.resources import files
 
+from isthmus_mailbox.database import open_database
 from isthmus_service import Service, ServiceSettings
 
 from tests.chaos.faults import Weather, draw, survive
@@ -19,7 +19,7 @@ async def test_whatever_goes_wrong_both_sides_end_the_same(
 ) -> None:
     settings = ServiceSettings.model_validate({"database_url": database_url, "instance": "chaos", "log_level": "error"})
     async with Service("mailbox", settings) as service:
-        pool = await service.database("mailbox", files("isthmus_mailbox") / "migrations")
+        pool = await open_database(service)
         weather = Weather(exchanges)
         async with asyncio.TaskGroup() as runs:
             for seed in _SEEDS:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from isthmus.accounts.v1.accounts_pb2 import Pair
@@ -29,6 +28,7 @@ from isthmus_exchange.values import ItemId, Upload
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Attachment, Bag
 from isthmus_mailbox.correspondents import Correspondents
+from isthmus_mailbox.database import open_database
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.passing import Pass
 from isthmus_service import Pool, Service, ServiceSettings
@@ -182,7 +182,7 @@ async def copying(
         client(exchanges.alpha) as alpha,
         client(exchanges.beta) as beta,
     ):
-        pool = await service.database("mailbox", files("isthmus_mailbox") / "migrations")
+        pool = await open_database(service)
         pair = time.time_ns().to_bytes(16, "big")
         await pool.execute(
             "INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched)"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
-from importlib.resources import files
 from pathlib import Path
 
 import asyncpg
@@ -15,6 +14,7 @@ from isthmus.events.v1.mailbox_pb2 import MAILBOX_STATE_IN_STEP
 from isthmus_events import Lease, OwnershipLost
 from isthmus_events.topics import ACCOUNT_PAIRS
 from isthmus_mailbox import first_passes
+from isthmus_mailbox.database import open_database
 from isthmus_service import Pool, Service, ServiceSettings
 
 from tests.conftest import Broker
@@ -83,7 +83,7 @@ async def test_concurrency_filters_and_membership_take_effect_at_once(
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     settings = ServiceSettings.model_validate({"database_url": database_url, "instance": "test"})
     async with Service("mailbox", settings) as service:
-        yield await service.database("mailbox", files("isthmus_mailbox") / "migrations")
+        yield await open_database(service)
 
 
 async def _own(pool: Pool, epoch: int) -> Lease:

@@ -6,11 +6,11 @@ import itertools
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from importlib.resources import files
 from typing import TypeVar
 
 import pytest
 from isthmus_events import Lease, OwnershipLost
+from isthmus_mailbox.database import open_database
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_service import Pool, Service, ServiceSettings
 from isthmus_sync.mailbox.model import Action, Copied, FolderRow, Intent, ItemRow, LedgerChange, Staged, Work
@@ -31,7 +31,7 @@ T = TypeVar("T")
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     settings = ServiceSettings.model_validate({"database_url": database_url, "instance": "test"})
     async with Service("mailbox", settings) as service:
-        pool = await service.database("mailbox", files("isthmus_mailbox") / "migrations")
+        pool = await open_database(service)
         await pool.execute(
             "INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched)"
             " VALUES ($1, 0, '', 'test', true, false)",

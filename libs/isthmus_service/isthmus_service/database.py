@@ -50,6 +50,8 @@ _SESSION = {
 
 _OF_DATABASES = 10_000
 """From this number on types are not PostgreSQL's own, and another database may have others by these numbers."""
+_ARRAYS = "SELECT NULL::boolean[], NULL::smallint[], NULL::integer[], NULL::bigint[], NULL::float8[], NULL::bytea[]"
+"""Mentions the types that statements here take; text[] is known to asyncpg."""
 _RESET_SECONDS = 10.0
 
 
@@ -58,16 +60,18 @@ class _Connection(asyncpg.Connection):
     connection anew.
     """
 
-    _learned: ClassVar[dict[frozenset[int], Any]] = {}
+    _learned: ClassVar[dict[int, asyncpg.Record]] = {}
+    _asked_with: ClassVar[Any] = None
 
     async def _introspect_types(self, typeoids: Iterable[int], timeout: float) -> Any:  # noqa: ASYNC109 - asyncpg's
-        wanted = frozenset(typeoids)
-        known = self._learned.get(wanted)
-        if known is None:
-            known = await super()._introspect_types(typeoids, timeout)  # type: ignore[misc]
-            if max(wanted) < _OF_DATABASES:
-                self._learned[wanted] = known
-        return known
+        wanted = set(typeoids)
+        if wanted <= self._learned.keys():
+            return list(self._learned.values()), self._asked_with
+        types, statement = await super()._introspect_types(typeoids, timeout)  # type: ignore[misc]
+        if all(each["oid"] < _OF_DATABASES for each in types):
+            self._learned.update((each["oid"], each) for each in types)
+            _Connection._asked_with = statement
+        return types, statement
 
 
 async def _as_it_is(_: object) -> None:
@@ -118,6 +122,7 @@ async def open_pool(
         reset=_as_it_is,
         server_settings={**settings, **more},
     )
+    await pool.fetch(_ARRAYS)  # before many connections need them at the same moment
     return pool, applied
 
 

@@ -101,7 +101,7 @@ class DatabaseLedger:
         return found
 
     async def came_by(self, way: Way) -> dict[str, ItemRow]:
-        return await self._items("item AS found WHERE pair_id = $1 AND way = $2", way)
+        return await self._items("item AS found WHERE pair_id = $1 AND way = $2 AND way <> 0", way)
 
     async def counts(self) -> dict[tuple[int, bool], int]:
         rows = await self._pool.fetch(

@@ -35,7 +35,8 @@ class Ledger(Protocol):
     async def others(self, folder: int, present: Container[str], limit: int) -> list[str]:
         """From ids of items and work of this folder that are not `present`, and not to be deleted already."""
 
-    async def came_by(self, way: Way) -> dict[str, ItemRow]: ...
+    async def came_by(self, way: Way) -> dict[str, ItemRow]:
+        """Items that came by this way, which is not Way.STREAM: as good as all come by that."""
 
     async def counts(self) -> dict[tuple[int, bool], int]:
         """How many items the ledger has that are not to be deleted, by folder and whether they are associated."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from importlib.resources import files
 
 from isthmus_accounts import AccountMap
 from isthmus_events import Relay, Table
@@ -11,6 +10,7 @@ from isthmus_events.topics import PROJECTS
 from isthmus_service import Security, Service, run
 
 from isthmus_mailbox.answering import Answers
+from isthmus_mailbox.database import open_database
 from isthmus_mailbox.organisations import Organisations
 from isthmus_mailbox.people import MappedPeople
 from isthmus_mailbox.worker import Settings, Worker
@@ -18,7 +18,7 @@ from isthmus_mailbox.worker import Settings, Worker
 
 async def serve(service: Service[Settings]) -> None:
     """Serve until stopped."""
-    pool = await service.database("mailbox", files("isthmus_mailbox") / "migrations")
+    pool = await open_database(service)
     projects = Table(service, PROJECTS)
     await projects.filled()
     settings, security = service.settings, Security.of(service.settings)
