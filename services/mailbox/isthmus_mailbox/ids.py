@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from functools import lru_cache
 
@@ -26,7 +25,7 @@ def unpack(packed: bytes) -> str:
     """The id that was packed."""
     if not packed:
         return ""
-    return base64.b64encode(packed[1:]).decode() if packed[:1] == _BINARY else packed[1:].decode()
+    return (binascii.b2a_base64(packed[1:], newline=False) if packed[:1] == _BINARY else packed[1:]).decode()
 
 
 def pack_optional(identity: str | None) -> bytes | None:
