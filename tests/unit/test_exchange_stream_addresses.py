@@ -67,6 +67,33 @@ def test_an_attached_message_names_people_and_a_file_does_not() -> None:
     assert stream_addresses(packed(bag)) >= FOUND | {ItemAddress("X500", "/o=First/cn=Attached")}
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 11_000, 12_287, 12_288, 12_289, 50_000])
+def test_messages_between_files_of_any_size_name_people(size: int) -> None:
+    inner = Bag({tags.PidTagSenderEmailAddress: "/o=First/cn=Inner"})
+    inner.recipients = [{tags.PidTagSmtpAddress: "deep@x.test"}]
+    file = Attachment({tags.PidTagAttachDataBinary: bytes(size)})
+    inner.attachments = [file, Attachment({}, Bag({tags.PidTagBody: "b" * size, tags.PidTagEmailAddress: BERT}))]
+    bag = item()
+    bag.attachments = [
+        file,
+        Attachment({}, inner),
+        file,
+        Attachment({}, Bag({tags.PidTagSenderSmtpAddress: "z@x.test"})),
+    ]
+    named = {
+        ItemAddress("X500", "/o=First/cn=Inner"),
+        ItemAddress("SMTP", "deep@x.test"),
+        ItemAddress("SMTP", "z@x.test"),
+    }
+    assert stream_addresses(packed(bag)) == FOUND | named
+    assert stream_addresses("\r\n".join(textwrap.wrap(packed(bag), 76))) == FOUND | named
+
+
+def test_cards_name_their_addresses() -> None:
+    card = Bag({tags.PidLidEmail1EmailAddress: BERT, tags.PidLidEmail1AddressType: "EX", tags.PidTagSubject: "Card"})
+    assert stream_addresses(packed(card)) == {ItemAddress("X500", BERT)}
+
+
 def test_what_lies_behind_the_first_megabyte_is_not_looked_at() -> None:
     bag = item()
     bag.attachments = [Attachment({tags.PidTagAttachDataBinary: bytes(range(256)) * 8000})]

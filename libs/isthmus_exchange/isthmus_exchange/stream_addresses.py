@@ -7,10 +7,8 @@ found by their tags. What only looks like one, within a picture say, does not lo
 
 from __future__ import annotations
 
-import contextlib
 import re
-from bisect import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -22,24 +20,29 @@ from .body import Piece
 LOOKED_AT = 1 << 20
 """Characters of base64 of each item: sender, recipients and most bodies; attachments come behind them."""
 
+_WINDOW = 1 << 14
+"""Characters of base64 that are decoded at first: as a rule all but what is in files, where nobody looks."""
 _LONGEST = 2 * 1024
-_ATTACHMENT = b"\x03\x00\x00\x40"  # the marker NewAttach, 0x40000003
-_PARTY = re.compile(rb"\x03\x00[\x01\x03]\x40")  # StartEmbed, 0x40010003, and StartRecip, 0x40030003
-_ADDRESSES = {  # PidTag…EmailAddress: whose address the property is
-    b"\x1f\x0c": "sender",  # Sender, 0x0C1F
-    b"\x65\x00": "author",  # SentRepresenting, 0x0065: also the organiser of a meeting
-    b"\x03\x30": "recipient",  # 0x3003
+_RECIPIENT = b"\x03\x00\x03\x40"  # the marker StartRecip, 0x40030003
+_ATTACHMENT = re.compile(rb"\x03\x00\x00\x40")  # NewAttach, 0x40000003
+# StartEmbed, 0x40010003; or PidTagAttachDataBinary, 0x3701, as bytes or as an object, and its length.
+_ATTACHED = re.compile(rb"\x03\x00\x01\x40|(?:\x02\x01|\x0d\x00)\x01\x37(....)", re.DOTALL)
+_PARTIES = {  # a property's id: whose it is; and 0 for PidTag…EmailAddress, 1 for PidTag…SmtpAddress
+    b"\x1f\x0c": ("sender", 0),  # Sender, 0x0C1F
+    b"\x01\x5d": ("sender", 1),  # 0x5D01
+    b"\x65\x00": ("author", 0),  # SentRepresenting, 0x0065: also the organiser of a meeting
+    b"\x02\x5d": ("author", 1),  # 0x5D02
+    b"\x03\x30": ("recipient", 0),  # 0x3003
+    b"\xfe\x39": ("recipient", 1),  # 0x39FE
 }
-_BESIDE = {  # PidTag…SmtpAddress: the same party by SMTP
-    b"\x01\x5d": "sender",  # Sender, 0x5D01
-    b"\x02\x5d": "author",  # SentRepresenting, 0x5D02
-    b"\xfe\x39": "recipient",  # 0x39FE
-}
-# PtypString in front of a property's id, and its length, which is small.
-_TEXT = re.compile(rb"\x1f\x00(" + b"|".join(map(re.escape, (*_ADDRESSES, *_BESIDE))) + rb")(..\x00\x00)", re.DOTALL)
-# PidLidEmail1/2/3EmailAddress of PSETID_Address.
+# PidLidEmail1/2/3EmailAddress of PSETID_Address, behind an id of the server's own (2.2.4.1.1).
 _CARDS = UUID("00062004-0000-0000-c000-000000000046").bytes_le + b"\x00"
-_CARD = re.compile(re.escape(_CARDS) + rb"[\x83\x93\xa3]\x80\x00\x00(..\x00\x00)", re.DOTALL)
+_CARD = rb".[\x80-\xff]" + re.escape(_CARDS) + rb"[\x83\x93\xa3]\x80\x00\x00"
+# PtypString, one of these, and its length, which is small. All in one expression, as what takes time is to get through
+# the stream; and it begins with bytes that are always the same, as these are found fastest.
+_TEXT = re.compile(
+    rb"\x1f\x00(?:(" + b"|".join(map(re.escape, _PARTIES)) + rb")|" + _CARD + rb")(..\x00\x00)", re.DOTALL
+)
 _X500 = re.compile(r"/o=[^\r\n\t]+/cn=[^\r\n\t]+", re.IGNORECASE)
 _SMTP = re.compile(r"[^\s@<>\"()\[\]:;,\\]+@[^\s@<>\"()\[\]:;,\\/]+\.[^\s@<>\"()\[\]:;,\\/]+")
 
@@ -55,7 +58,11 @@ class ItemAddress(NamedTuple):
 
 def stream_addresses(data: Piece) -> set[ItemAddress]:
     """What an item names as senders, recipients, attendees and on contact cards. `data`: as ExportItems gave it."""
-    return item_addresses(_parties(_message(_bytes(data))))
+    found: set[ItemAddress] = set()
+    for message in _messages(data):
+        properties, *recipients = message.split(_RECIPIENT)
+        found.update(_named(properties), *map(_recipient, recipients))
+    return found
 
 
 def item_addresses(parties: Iterable[tuple[str, str]]) -> set[ItemAddress]:
@@ -80,51 +87,62 @@ def _addresses(address: str, beside: str) -> frozenset[ItemAddress]:
     return frozenset(found)
 
 
-def _bytes(data: Piece) -> bytes:
-    text = data if len(data) <= LOOKED_AT else data[:LOOKED_AT]  # a multiple of four
-    try:
-        return pybase64.b64decode(text, validate=True)
-    except ValueError:
-        # Broken into lines, most likely. What is no base64 at all, the server will say.
-        words = (text if isinstance(text, str) else bytes(text).decode("ascii", "replace")).split()
-        text = "".join(words)
-        with contextlib.suppress(ValueError):
-            return pybase64.b64decode(text[: len(text) // 4 * 4])
-    return b""
+def _messages(data: Piece) -> Iterator[bytes]:
+    """The message and those that are attached to it, each without its attachments, which come behind the recipients."""
+    end = min(len(data), LOOKED_AT)
+    place, size, within = 0, _WINDOW, True  # byte of the stream, characters to decode, in a message or behind it
+    while (first := place // 3 * 4) < end:
+        try:
+            part = pybase64.b64decode(data[first : min(first + size, end)], validate=True)
+        except ValueError:
+            # Broken into lines, most likely. What is no base64 at all, the server will say.
+            plain = "".join((data if isinstance(data, str) else bytes(data).decode("ascii", "replace")).split())
+            if len(plain := plain[: len(plain) // 4 * 4]) < len(data):
+                yield from _messages(plain)
+            return
+        begin, at, last = place // 3 * 3, place % 3, first + size >= end
+        while found := (_ATTACHMENT if within else _ATTACHED).search(part, at):
+            if within:
+                yield part[at : found.start()]
+            at = found.end()
+            if within or not found[1]:
+                within = not within
+            else:
+                at += int.from_bytes(found[1], "little")
+        if last:
+            if within:
+                yield part[at:]
+            return
+        place = begin + at
+        size = _WINDOW if at > len(part) else LOOKED_AT
 
 
-def _message(stream: bytes) -> bytes:
-    """The stream without attachments, which come behind the recipients, when none of them is a message."""
-    attached = stream.find(_ATTACHMENT)
-    return stream if attached < 0 or _PARTY.search(stream, attached) else stream[:attached]
+def _named(properties: bytes) -> set[ItemAddress]:
+    """Who stands in the properties of a message, or of one recipient."""
+    found: set[ItemAddress] = set()
+    parties: dict[str, list[str]] = {}
+    for place in _TEXT.finditer(properties):
+        tag, length = place.groups()
+        start, size = place.end(), int.from_bytes(length, "little")
+        if not 4 <= size <= _LONGEST or not (text := _text(properties[start : start + size])):
+            continue
+        if tag:
+            who, which = _PARTIES[tag]
+            parties.setdefault(who, ["", ""])[which] = text
+        else:
+            found |= _addresses(text, "")
+    return found.union(*(_addresses(*both) for both in parties.values()))
 
 
-def _parties(stream: bytes) -> set[tuple[str, str]]:
-    """Address and SMTP address of each party; either may be empty, or no address."""
-    markers = [marker.end() for marker in _PARTY.finditer(stream)]
-    parties: dict[tuple[str, int], list[str]] = {}
-    for place in _TEXT.finditer(stream):
-        if (text := _text(stream, place)) is not None:
-            tag = place[1]
-            who = _ADDRESSES.get(tag) or _BESIDE[tag]
-            parties.setdefault((who, bisect(markers, place.start())), ["", ""])[tag in _BESIDE] = text
-    found = {(address, beside) for address, beside in parties.values()}
-    if _CARDS in stream:
-        found |= {(_text(stream, place) or "", "") for place in _CARD.finditer(stream)}
-    return found
+_recipient = lru_cache(maxsize=2048)(_named)  # a mailbox has thousands of items to the same few people
 
 
-def _text(stream: bytes, place: re.Match[bytes]) -> str | None:
-    """The text behind what was found, which ends with its length; None when there is none."""
-    start, size = place.end(), int.from_bytes(place[place.lastindex or 0], "little")
-    return _decoded(stream[start : start + size]) if 4 <= size <= _LONGEST and start + size <= len(stream) else None
-
-
-@lru_cache(maxsize=4096)
-def _decoded(raw: bytes) -> str | None:
+@lru_cache(maxsize=2048)
+def _text(raw: bytes) -> str:
+    """The text of a property, which ends with a zero; empty when it is none."""
     if len(raw) % 2 or raw[-2:] != b"\0\0":
-        return None
+        return ""
     try:
         return raw[:-2].decode("utf-16-le").strip()
     except UnicodeDecodeError:
-        return None
+        return ""

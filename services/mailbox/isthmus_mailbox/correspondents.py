@@ -1,6 +1,6 @@
 """Who stands in the items that are copied: addresses that old mail must go on to reach, told to whoever keeps them.
 
-The streams and properties pass through here anyway: looking into a stream of 5 kB takes some 25 µs of the processor and
+The streams and properties pass through here anyway: looking into a stream of 5 kB takes some 20 µs of the processor and
 no request. Only for items that are adopted the server is asked, once for every hundred. Of SMTP addresses only those in
 the domains of the mailbox's owner are told of: no directory here could keep the others.
 """
