@@ -272,6 +272,47 @@ def test_changes_of_items_of_any_class_are_read(traits: bool) -> None:
     assert flagged == ItemChange("r", is_read=True, change_key="k")
 
 
+def _listed(number: int, subject: str = "IPM.Note", beside: str = "") -> str:
+    return (
+        f'<t:Create><t:Message><t:ItemId Id="i{number}=" ChangeKey="c/{number}"/><t:ExtendedProperty>'
+        '<t:ExtendedFieldURI PropertyTag="0x001A" PropertyType="String"/>'
+        f"<t:Value>{subject}</t:Value></t:ExtendedProperty>{beside}</t:Message></t:Create>"
+    )
+
+
+@pytest.mark.parametrize("traits", [False, True])
+def test_rows_of_a_listing_mean_the_same_with_and_without_a_document(traits: bool) -> None:
+    changes = [
+        *map(_listed, range(3)),
+        '<t:Delete><t:ItemId Id="d"/></t:Delete>',
+        _listed(3),
+        _listed(4, "A &amp; B"),
+        _listed(5, "Ä"),
+        _listed(6, "<![CDATA[C]]>"),
+        f"<!-- {_listed(7)}{_listed(8)} -->",
+        _listed(9, beside="<t:Categories><t:String>Red</t:String></t:Categories>"),
+        _listed(10).replace("t:Create", "t:Update"),
+        *map(_listed, range(11, 13)),
+        _listed(13, beside="<!-- so -->"),
+        '<t:Create ><t:Task><t:ItemId Id="t"/></t:Task></t:Create>',
+        _listed(14, ""),
+    ]
+    inside = _success("SyncFolderItems", f"<m:SyncState>s</m:SyncState><m:Changes>{''.join(changes)}</m:Changes>")
+    answer = _answer(
+        f"<m:SyncFolderItemsResponse><m:ResponseMessages>{inside}</m:ResponseMessages></m:SyncFolderItemsResponse>"
+    )
+    large, operation = soap.Large(), SyncFolderItems("f", None, traits)
+    without = operation.answer_with(list(soap.response_messages(soap.parse(bytearray(answer), large))), large)
+    whole = operation.answer(list(soap.response_messages(soap.parse(answer))))
+    assert without == whole
+    assert [each.id for each in whole.changes] == [
+        *("i0=", "i1=", "i2=", "d", "i3=", "i4=", "i5=", "i6=", "i9=", "i10=", "i11=", "i12=", "i13=", "t", "i14=")
+    ]
+    assert len(large.lift(answer)) < len(answer)
+    with pytest.raises(ValueError, match="not XML"):
+        soap.parse(answer.replace(b"</m:Changes>", b"<"), soap.Large())
+
+
 def test_each_item_of_a_batch_has_its_own_answer() -> None:
     messages = _messages(
         "ExportItems",

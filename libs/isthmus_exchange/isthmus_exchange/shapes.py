@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
@@ -12,7 +13,7 @@ from lxml import etree
 
 from .errors import EwsError
 from .names import MESSAGES, SEARCH_KEY, TYPES, M, T
-from .soap import Element, attribute, check, text
+from .soap import Element, Row, attribute, check, text
 from .values import Entry, Folder, FolderMark, Item, ItemId, Traits
 
 # Every item has these as properties of its row, whatever its class; a server need not open the item to tell them. Each
@@ -27,6 +28,7 @@ ITEM_SHAPE = (
 )
 _SEARCH_KEY, _SIZE, _FLAGS, _MODIFIED, _CLASS = 0x300B, 0x0E08, 0x0E07, 0x3008, 0x001A
 _ITEM_ID, _EXTENDED_PROPERTY = f"{T}ItemId", f"{T}ExtendedProperty"
+_PROPERTY = re.compile('PropertyTag="([^"]*)" PropertyType="[^"]*"/><t:Value>([^<]*)<')
 _READ, _ASSOCIATED = 0x1, 0x40
 """mfRead and mfFAI of PidTagMessageFlags, [MS-OXCMSG] 2.2.1.6. The server says itself which items are associated."""
 
@@ -109,28 +111,38 @@ def read_item_id(element: Element | None) -> ItemId:
 def read_item(element: Element, told: dict[int, str] | None = None, *, traits: bool = False) -> Item:
     """An item that was asked for with item_shape, of whatever class; `told`: its extended properties, if read."""
     identity = read_item_id(next(element.iterchildren(_ITEM_ID), None))
-    found = read_extended(element) if told is None else told
+    categories = tuple(each.text or "" for each in element.iterfind(f"{T}Categories/{T}String")) if traits else None
+    return _item(identity.id, identity.change_key, read_extended(element) if told is None else told, categories)
+
+
+def read_row(row: Row, *, traits: bool = False) -> Item:
+    """The same of a row of a listing, which has no categories."""
+    found = {_number(tag): value for tag, value in _PROPERTY.findall(row.properties)}
+    return _item(row.id, row.change_key, found, () if traits else None)
+
+
+def _item(identity: str, change_key: str, found: dict[int, str], categories: tuple[str, ...] | None) -> Item:
     flags = int(found.get(_FLAGS) or 0)
     return Item(
-        id=identity.id,
-        change_key=identity.change_key,
+        id=identity,
+        change_key=change_key,
         search_key=base64.b64decode(found.get(_SEARCH_KEY, "")),
         size=int(found.get(_SIZE) or 0),
         associated=bool(flags & _ASSOCIATED),
         is_read=bool(flags & _READ),
         modified=found.get(_MODIFIED, ""),
         item_class=sys.intern(found.get(_CLASS, "")),  # a folder's items are held by the hundred thousand
-        traits=_read_traits(element, found) if traits else None,
+        traits=None if categories is None else _traits(found, categories),
     )
 
 
-def _read_traits(element: Element, found: dict[int, str]) -> Traits:
+def _traits(found: dict[int, str], categories: tuple[str, ...]) -> Traits:
     return Traits(
         item_class=found.get(_CLASS, ""),
         received=found.get(_RECEIVED, ""),
         created=found.get(_CREATED, ""),
         modified=found.get(_MODIFIED, ""),
-        categories=tuple(each.text or "" for each in element.iterfind(f"{T}Categories/{T}String")),
+        categories=categories,
     )
 
 

@@ -19,11 +19,20 @@ _DEFAULT_BACK_OFF = 30.0
 _LONGEST_BACK_OFF = 600.0
 _DIGITS = re.compile(r"\d+")
 _DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
+_ID = re.compile("[A-Za-z0-9+/=_-]*")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTENT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:Data|Content)(?: [^<>]*)?>")
 """Begins an exported item, or the content of an attachment."""
 _LEAST = 256
-_KEY = "content: "
+_KEY, _ROWS = "content: ", "rows: "
+_CREATE = b"<t:Create>"
+_PLAIN = rb"[ !#-%'-;=?-~]*"
+"""Text that stands for itself."""
+_ROW = re.compile(
+    rb'<t:Create><t:(\w+)><t:ItemId Id="(%(text)s)" ChangeKey="(%(text)s)"/>'
+    rb'((?:<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="%(text)s" PropertyType="\w+"/>'
+    rb"<t:Value>%(text)s</t:Value></t:ExtendedProperty>)*)</t:\1></t:Create>" % {b"text": _PLAIN}
+)
 _REFERENCE = re.compile(rb"&#(x[0-9A-Fa-f]+|[0-9]+);")
 
 
@@ -34,6 +43,8 @@ def text(value: str) -> str:
 
 def attribute(value: str) -> str:
     """A value as an attribute, with its quotes."""
+    if _ID.fullmatch(value):  # nearly all are
+        return f'"{value}"'
     return quoteattr(_FORBIDDEN.sub("\ufffd", value))
 
 
@@ -53,15 +64,27 @@ def envelope(body: Body, version: str, impersonate: str | None) -> Body:
     return body.within(head.encode(), b"</s:Body></s:Envelope>")
 
 
+class Row(NamedTuple):
+    """A new item in a listing that is written in the plainest way. `properties`: its extended ones, as they came."""
+
+    id: str
+    change_key: str
+    properties: str
+
+
 class Large(dict[str, memoryview]):
-    """Content in an answer: it stays where it was received, as it is nearly all of the answer, and a document would
-    copy it. In the document its elements have a key of this instead.
+    """What is nearly all of an answer: content, which stays where it was received, as a document would copy it, and the
+    rows of a listing, of which a document takes much longer than they do. In the document there are keys of this
+    instead. So what is around them is the parser's to judge, and so is whatever is written in an unusual way.
     """
 
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Row]] = {}
+
     def lift(self, answer: bytes | bytearray) -> bytes | bytearray:
-        """The answer without its content."""
+        """The answer without its content, or without its rows."""
         if b"Data>" not in answer and b"Content>" not in answer:
-            return answer
+            return self._without_rows(answer)
         view, kept = memoryview(answer), 0
         rest: list[bytes | memoryview] = []
         while found := _CONTENT.search(answer, kept):
@@ -79,6 +102,28 @@ class Large(dict[str, memoryview]):
                 rest.append(view[start:end])
             kept = end
         return b"".join((*rest, view[kept:])) if self else answer
+
+    def _without_rows(self, answer: bytes | bytearray) -> bytes | bytearray:
+        """What new items are written in follows each other as a rule; each such row of them becomes one element."""
+        rest: list[bytes | bytearray] = []
+        kept = at = 0
+        while (start := answer.find(_CREATE, at)) >= 0:
+            rows, at = list[Row](), start
+            while found := _ROW.match(answer, at):
+                rows.append(Row(found[2].decode(), found[3].decode(), found[4].decode()))
+                at = found.end()
+            if rows:
+                key = f"{_ROWS}{len(self._rows)}"
+                self._rows[key] = rows
+                rest += answer[kept:start], _CREATE, key.encode(), b"</t:Create>"
+                kept = at
+            else:
+                at += len(_CREATE)
+        return b"".join((*rest, answer[kept:])) if rest else answer
+
+    def rows(self, element: Element) -> list[Row]:
+        """The rows in whose place this is; none when it is itself what was written."""
+        return self._rows.get(element.text or "", [])
 
     def text(self, element: Element | None) -> Piece:
         """What is in an element, wherever it is; empty for none."""

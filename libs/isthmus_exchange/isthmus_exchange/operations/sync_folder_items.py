@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..names import M, T
-from ..shapes import folder_id, item_shape, read_item, read_item_id
-from ..soap import Element, text
+from ..shapes import folder_id, item_shape, read_item, read_item_id, read_row
+from ..soap import Element, Large, text
 from ..values import ItemChange, ItemChanges
 from .operation import Operation, only
 
@@ -34,8 +34,16 @@ class SyncFolderItems(Operation[ItemChanges]):
         )
 
     def answer(self, messages: Sequence[Element]) -> ItemChanges:
+        return self.answer_with(messages, Large())
+
+    def answer_with(self, messages: Sequence[Element], large: Large) -> ItemChanges:
         message = only(messages)
-        changes = [_change(each, self.traits) for each in message.iterfind(f"{M}Changes/*")]
+        changes: list[ItemChange] = []
+        for each in message.iterfind(f"{M}Changes/*"):
+            if rows := large.rows(each):
+                changes += (ItemChange(row.id, read_row(row, traits=self.traits)) for row in rows)
+            else:
+                changes.append(_change(each, self.traits))
         last = (message.findtext(f"{M}IncludesLastItemInRange") or "") != "false"
         return ItemChanges(changes, (message.findtext(f"{M}SyncState") or ""), last)
 
