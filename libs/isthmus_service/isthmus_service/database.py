@@ -96,10 +96,9 @@ async def session(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def open_pool(
-    url: str, schema: str, application: str, migrations: list[Migration], **more: str
+    url: str, schema: str, application: str, migrations: list[Migration]
 ) -> tuple[Pool, list[Migration]]:
     """Migrate `schema`, then return a pool of up to 10 connections whose search_path it is, and what was applied.
-    `more`: PostgreSQL's settings for them.
 
     Raises OSError or asyncpg.PostgresError when the server is away, MigrationError, ConfigurationError.
     """
@@ -120,7 +119,7 @@ async def open_pool(
         max_size=_CONNECTIONS,
         connection_class=_Connection,
         reset=_as_it_is,
-        server_settings={**settings, **more},
+        server_settings=settings,
     )
     await pool.fetch(_ARRAYS)  # before many connections need them at the same moment
     return pool, applied
