@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-_BLANK: tuple[Any, ...] = (None, "", [], {})
+BLANK: tuple[Any, ...] = (None, "", [], {})
+"""What a field holds that says nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _leaves(value: Any, field: str) -> Iterator[tuple[str, Any]]:
     """What is in it that is not blank; at least itself."""
     within = _by_name(value)
     found = (
-        [leaf for key, part in within.items() if part not in _BLANK for leaf in _leaves(part, _below(field, key))]
+        [leaf for key, part in within.items() if part not in BLANK for leaf in _leaves(part, _below(field, key))]
         if isinstance(within, dict)
         else []
     )

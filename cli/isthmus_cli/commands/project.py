@@ -17,7 +17,7 @@ from isthmus_project import TEMPLATE, Project
 from rich.table import Table
 from rich.text import Text
 
-from ..differences import Difference, differences
+from ..differences import BLANK, Difference, differences
 from ..endpoints import endpoints
 from ..output import Exit, console, fail, print_json
 from ..signing import make_keys
@@ -124,5 +124,5 @@ def _value(value: Any) -> Text:
 def _said(value: Any) -> Any:
     """Without fields that say nothing."""
     if isinstance(value, dict):
-        return {key: _said(part) for key, part in value.items() if part not in (None, "", [], {})}
+        return {key: _said(part) for key, part in value.items() if part not in BLANK}
     return [_said(part) for part in value] if isinstance(value, list) else value
