@@ -120,7 +120,7 @@ class Relay:
         """
         async with session(self._pool) as connection:
             schema = await connection.fetchval("SELECT current_schema()")
-            # Held as long as the connection lives; which ends with this turn.
+            # Held until the session ends, or its connection.
             if not await connection.fetchval(_LOCK, schema):
                 return
             database = await connection.fetchval("SELECT current_database()")
