@@ -37,7 +37,7 @@ from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
-from isthmus_service import Pool, Service, ServiceSettings
+from isthmus_service import GC_THRESHOLD, Pool, Service, ServiceSettings
 
 from tests.bench.bench_store import message
 from tests.bench.report import Row
@@ -224,6 +224,7 @@ def on_servers(measured: Callable[[Exchanges, Pool], Awaitable[list[Row]]]) -> l
             exchanges = stack.enter_context(organisations(folder))
             return await measured(exchanges, await stack.enter_async_context(ledgers(folder)))
 
+    gc.set_threshold(*GC_THRESHOLD)  # as in a worker's process
     with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder:
         Path(folder).chmod(0o755)  # PostgreSQL runs as a user of its own
         return asyncio.run(go(Path(folder)))

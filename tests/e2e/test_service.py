@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -40,6 +41,14 @@ async def serve(service):
     await service.run_until_stopped()
 
 run("stuck", ServiceSettings, serve)
+"""
+_SEEN = """
+import gc
+
+async def serve(service):
+    print(gc.get_threshold())
+
+run("seen", ServiceSettings, serve{})
 """
 
 
@@ -126,6 +135,23 @@ def test_a_service_that_cannot_close_ends_nevertheless(start: Callable[..., Proc
     wait_until(lambda: "stuck has started" in service.log.read_text(), "it has started")
     assert service.stop() == 1
     assert "not everything was closed" in service.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "threshold"), [("", "(10000, 10, 10)"), (", gc_threshold=(50_000, 20, 30)", "(50000, 20, 30)")]
+)
+def test_the_collector_of_a_process_is_set_where_it_begins(
+    start: Callable[..., Process], given: str, threshold: str
+) -> None:
+    service = start("service", sys.executable, "-c", _BEGIN + _SEEN.format(given), ISTHMUS_HTTP_PORT="0")
+    assert service.wait() == 0
+    assert threshold in service.log.read_text()
+
+
+async def test_a_service_within_another_process_leaves_its_collector_alone() -> None:
+    before = gc.get_threshold()
+    async with Service("guest", ServiceSettings(http_port=0)):
+        assert gc.get_threshold() == before
 
 
 async def test_pages_of_a_service_come_when_it_has_started() -> None:

@@ -14,12 +14,13 @@ A service is one function that gets a `Service`, opens what it needs and waits:
 from isthmus_service.database import DATABASE_AWAY, DATABASE_ERRORS, Connection, Pool, cancellation_first, session
 from isthmus_service.migrations import MigrationError
 from isthmus_service.rpc import Security
-from isthmus_service.service import Service, run
+from isthmus_service.service import GC_THRESHOLD, Service, run
 from isthmus_service.settings import ConfigurationError, ServiceSettings
 
 __all__ = [
     "DATABASE_AWAY",
     "DATABASE_ERRORS",
+    "GC_THRESHOLD",
     "ConfigurationError",
     "Connection",
     "MigrationError",

@@ -26,9 +26,9 @@ SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 T = TypeVar("T")
 
 _EX_CONFIG = 78
-_NEW_OBJECTS = 10_000
-"""After so many Python looks which objects only hold each other. After every 700, as it does by itself, that takes a
-worker a fiftieth of its time; rows, messages and elements go without it."""
+GC_THRESHOLD = (10_000, 10, 10)
+"""After so many new objects Python looks which only hold each other. After every 700, as it does by itself, that takes
+a worker a fiftieth of its time; rows, messages and elements go without it."""
 _STOP_SECONDS = 10.0
 _LONGEST_PAUSE = 5.0
 _REMIND_SECONDS = 30.0
@@ -150,7 +150,6 @@ class Service(Generic[SettingsT]):
     # --- its life ---------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        gc.set_threshold(_NEW_OBJECTS)
         family = socket.AF_INET6 if ":" in self.settings.http_host else socket.AF_INET
         try:
             self._listener = socket.create_server((self.settings.http_host, self.settings.http_port), family=family)
@@ -221,12 +220,20 @@ async def _close(pool: Pool) -> None:
         pool.terminate()
 
 
-def run(name: str, settings: type[SettingsT], serve: Callable[[Service[SettingsT]], Awaitable[None]]) -> None:
+def run(
+    name: str,
+    settings: type[SettingsT],
+    serve: Callable[[Service[SettingsT]], Awaitable[None]],
+    *,
+    gc_threshold: tuple[int, int, int] = GC_THRESHOLD,
+) -> None:
     """Run a service to its end: what each service's main() calls. Ends the process.
 
+    `gc_threshold` is of gc.set_threshold, for the whole process: this is the only place that sets it.
     Exit status: 0 after SIGTERM or SIGINT, 1 when a task failed, 78 (EX_CONFIG) when a setting is wrong.
     Everything is closed within 10 s of the signal.
     """
+    gc.set_threshold(*gc_threshold)
     try:
         loaded = load(settings)
         logs.configure(name, loaded)
