@@ -1,4 +1,4 @@
-"""Single decisions of mailbox synchronisation; test_sync_mailbox_passes.py tries them all together."""
+"""Single decisions of mailbox synchronisation; test_sync_mailbox_histories.py tries them all together."""
 
 from __future__ import annotations
 

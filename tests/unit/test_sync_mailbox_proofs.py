@@ -1,0 +1,99 @@
+"""What a proof finds, heals and remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from isthmus_exchange.operations import FindEntries, Operation
+from isthmus_mailbox import proving
+from isthmus_mailbox.proving import prove
+from isthmus_mailbox.running import run_pass
+
+from tests.unit.mailbox_case import Case, assert_same, copied, folder_of
+from tests.unit.mailbox_world import Crash
+
+
+@pytest.fixture
+def case() -> Case:
+    return copied()
+
+
+def test_what_was_deleted_on_the_other_side_comes_back_when_it_is_proven(case: Case) -> None:
+    case.target.delete(next(iter(case.target.items)))
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.equal, proof.missing, proof.removed, proof.healed) == (False, 1, 1, True)
+    assert proof.differences == ["Posteingang: 'one' (736f7572…) is missing"]
+    assert asyncio.run(case.come_to_rest()).equal
+    assert_same(case)
+
+
+def test_a_proof_that_was_cut_off_is_gone_on_with(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Letters", "Bills", "Trips"):
+        case.source.deliver(case.source.make_folder(folder_of(case.source, "inbox"), name), name)
+    asyncio.run(run_pass(case.new_pass()))
+    case.world.time += 60
+    asked: list[str] = []
+    answer = case.source._answer
+
+    def asking(operation: Operation[Any]) -> Any:
+        if isinstance(operation, FindEntries):
+            asked.append(case.source.folders[operation.folder].name)
+        return answer(operation)
+
+    monkeypatch.setattr(case.source, "_answer", asking)
+    monkeypatch.setattr(proving, "_WRITTEN_SECONDS", 0.0)
+    places = 0
+
+    async def breathe() -> None:
+        nonlocal places
+        places += 1
+        if places == 7:
+            raise Crash
+
+    first, began_at = case.new_pass(), case.world.time
+    first.breathe = breathe
+    with pytest.raises(Crash):
+        asyncio.run(prove(first))
+    found, asked[:] = set(asked), []
+    assert case.shelf.proven
+    # Something happens in a folder that was found equal, and the next pass brings it over.
+    case.world.time += 60
+    inbox = folder_of(case.source, "inbox")
+    assert case.source.folders[inbox].name in found
+    case.source.deliver(inbox, "four")
+    asyncio.run(run_pass(case.new_pass()))
+    case.world.time += 60
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.equal, proof.from_items, proof.began_at) == (True, 7, began_at)
+    assert "Posteingang" in asked
+    assert found - set(asked)
+    asked.clear()
+    case.world.time += 3600
+    asyncio.run(prove(case.new_pass()))
+    assert found < set(asked)
+
+
+def test_an_item_that_came_and_went_while_a_proof_saw_it_is_forgotten(case: Case) -> None:
+    item = case.source.deliver(folder_of(case.source, "inbox"), "four")
+    assert asyncio.run(prove(case.new_pass())).missing == 1
+    case.source.delete(item)
+    for _ in range(3):
+        asyncio.run(run_pass(case.new_pass(eager=True)))
+    assert not case.ledger.staged_rows
+    assert_same(case)
+
+
+def test_after_a_switch_the_owner_may_delete(case: Case) -> None:
+    case.target.delete(next(iter(case.target.items)))
+    after = case.new_pass()
+    after.heal = False
+    proof = asyncio.run(prove(after))
+    assert (proof.missing, proof.removed, proof.healed) == (1, 1, False)
+
+
+def test_what_the_target_has_of_its_own_stays_and_is_no_difference(case: Case) -> None:
+    case.target.deliver(folder_of(case.target, "inbox"), "only here")
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.equal, proof.surplus, proof.own, proof.healed) == (True, 1, 1, False)
