@@ -313,6 +313,63 @@ def test_rows_of_a_listing_mean_the_same_with_and_without_a_document(traits: boo
         soap.parse(answer.replace(b"</m:Changes>", b"<"), soap.Large())
 
 
+def _exported(identity: str, data: str) -> str:
+    return _success("ExportItems", f'<m:ItemId Id="{identity}" ChangeKey="k"/><m:Data>{data}</m:Data>')
+
+
+def test_messages_of_a_batch_mean_the_same_however_they_are_written() -> None:
+    long = "QUJD" * 100
+    written = {
+        "a": _exported("a", long),
+        "b": _exported("b", "QUJD"),
+        "c": _exported("c", f"{long}&#xD;\n{long}"),
+        "d": _exported("d", f"<![CDATA[{long}]]>"),
+        "e": _error("ExportItems", "ErrorItemNotFound"),
+        "f": _success("ExportItems", f"<m:Data>{long}</m:Data>"),
+        "g": _exported("g", long).replace("<m:ResponseCode>", "<m:ResponseCode >"),
+        "h": _exported("h", ""),
+        "i": _exported("i&amp;", long),
+        "j": _exported("j", long),
+    }
+    answer = _answer(
+        "<m:ExportItemsResponse><m:ResponseMessages>"
+        f"{''.join(written.values())}</m:ResponseMessages></m:ExportItemsResponse>"
+    )
+    operation = ExportItems(tuple(written))
+    large = soap.Large()
+    without = operation.answer_with(list(soap.response_messages(soap.parse(bytearray(answer), large))), large)
+    whole = operation.answer(list(soap.response_messages(soap.parse(answer))))
+    for one, other in zip(without, whole, strict=True):
+        if isinstance(one, Exported) and isinstance(other, Exported):
+            data = [bytes(Body(each.data)).decode() for each in (one, other)]
+            assert data[0] == data[1]
+            assert one._replace(data="") == other._replace(data="")
+        else:
+            assert str(one) == str(other) and not isinstance(one, Exported)
+    assert [each.id for each in without if isinstance(each, Exported)] == [each for each in written if each != "e"]
+    assert len(large.lift(answer)) < len(answer) - 4 * len(long)
+    with pytest.raises(ValueError, match="not XML"):
+        soap.parse(answer.replace(b"</m:ResponseMessages>", b"<"), soap.Large())
+
+
+def test_ids_of_uploads_are_read_however_they_are_written() -> None:
+    messages = [
+        *(_success("UploadItems", f'<m:ItemId Id="{each}" ChangeKey="k"/>') for each in "ab"),
+        _error("UploadItems", "ErrorQuotaExceeded"),
+        _success("UploadItems", '<m:ItemId ChangeKey="k" Id="c"/>'),
+        _success("UploadItems", '<m:ItemId Id="d" ChangeKey="k"/>'),
+    ]
+    answer = _answer(
+        f"<m:UploadItemsResponse><m:ResponseMessages>{''.join(messages)}</m:ResponseMessages></m:UploadItemsResponse>"
+    )
+    large, operation = soap.Large(), UploadItems(())
+    without = operation.answer_with(list(soap.response_messages(soap.parse(answer, large))), large)
+    whole = operation.answer(list(soap.response_messages(soap.parse(answer))))
+    assert list(map(str, without)) == list(map(str, whole))
+    assert without[:2] == [ItemId("a", "k"), ItemId("b", "k")] and without[3:] == [ItemId("c", "k"), ItemId("d", "k")]
+    assert isinstance(without[2], EwsError) and without[2].code == "ErrorQuotaExceeded"
+
+
 def test_each_item_of_a_batch_has_its_own_answer() -> None:
     messages = _messages(
         "ExportItems",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 Piece = str | bytes | memoryview
 
@@ -32,8 +32,7 @@ class Body:
         together: list[bytes | memoryview] = []
         size = 0
         for piece in self._pieces:
-            for start in range(0, len(piece), SLICE):
-                part = piece[start : start + SLICE]
+            for part in (piece,) if len(piece) <= SLICE else _cut(piece):
                 if size + len(part) > SLICE:
                     yield _joined(together)
                     together, size = [], 0
@@ -41,6 +40,10 @@ class Body:
                 size += len(part)
         if together:
             yield _joined(together)
+
+
+def _cut(piece: Piece) -> Iterator[Piece]:
+    return (piece[start : start + SLICE] for start in range(0, len(piece), SLICE))
 
 
 def _joined(parts: list[bytes | memoryview]) -> bytes | memoryview:

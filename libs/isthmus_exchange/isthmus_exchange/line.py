@@ -16,6 +16,8 @@ from .body import SLICE, Body
 from .errors import AccessError, InDoubtError, TransientError
 
 _CONNECT_SECONDS = 20.0
+_RESERVED_BYTES = 64 << 20
+"""As much is kept free for an answer that says how long it is. One that grows is copied again and again."""
 _KEEP_ALIVE_SECONDS = 20.0
 """Shorter than any server's own limit, so that no request goes into a connection that is just being closed."""
 
@@ -107,9 +109,7 @@ class HttpsLine:
                 asyncio.timeout(seconds),
                 self._session.post(self._url, data=data, headers=headers) as response,
             ):
-                body = bytearray()
-                async for chunk in response.content.iter_any():
-                    body += chunk
+                body = await _whole(response)
                 # Compressed answers come in chunks as a rule, without a length: then they count as what they became.
                 crossed = len(request) + (response.content_length or len(body))
                 return Answer(response.status, response.headers.get("Date", ""), body, crossed)
@@ -139,3 +139,19 @@ class HttpsLine:
 
     async def close(self) -> None:
         await self._session.close()
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytearray:
+    """The body, decompressed."""
+    chunks, length = response.content.iter_any(), response.content_length
+    if length is None or length > _RESERVED_BYTES or "Content-Encoding" in response.headers:
+        body = bytearray()
+        async for chunk in chunks:
+            body += chunk
+        return body
+    body, at = bytearray(length), 0
+    with memoryview(body) as place:
+        async for chunk in chunks:  # it is as long as was said, or ends with an error
+            place[at : at + len(chunk)] = chunk
+            at += len(chunk)
+    return body

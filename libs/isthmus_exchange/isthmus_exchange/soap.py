@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
@@ -14,6 +14,7 @@ from .errors import BUSY, TRANSIENT, EwsError, ServerBusyError, TransientError
 from .names import MESSAGES, SOAP, TYPES, E, M, S, T
 
 Element = etree._Element
+Lifted = TypeVar("Lifted")
 
 _DEFAULT_BACK_OFF = 30.0
 _LONGEST_BACK_OFF = 600.0
@@ -24,8 +25,9 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _CONTENT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:Data|Content)(?: [^<>]*)?>")
 """Begins an exported item, or the content of an attachment."""
 _LEAST = 256
-_KEY, _ROWS = "content: ", "rows: "
+_KEY, _ROWS, _DONE = "content: ", "rows: ", "messages: "
 _CREATE = b"<t:Create>"
+_CREATED = b"</t:Create>"
 _PLAIN = rb"[ !#-%'-;=?-~]*"
 """Text that stands for itself."""
 _ROW = re.compile(
@@ -33,6 +35,14 @@ _ROW = re.compile(
     rb'((?:<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="%(text)s" PropertyType="\w+"/>'
     rb"<t:Value>%(text)s</t:Value></t:ExtendedProperty>)*)</t:\1></t:Create>" % {b"text": _PLAIN}
 )
+_CARRIED = re.compile(rb"<m:((?:Export|Upload)ItemsResponseMessage) ")
+_BEGINNING = 4096
+"""Bytes of an answer in which the first of its messages begins."""
+_SUCCESS = re.compile(
+    rb'<m:(\w+) ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>'
+    rb'<m:ItemId Id="(%(text)s)" ChangeKey="(%(text)s)"/>(</m:\1>|<m:Data>)' % {b"text": _PLAIN}
+)
+_DATA = b"<m:Data>"
 _REFERENCE = re.compile(rb"&#(x[0-9A-Fa-f]+|[0-9]+);")
 
 
@@ -72,19 +82,30 @@ class Row(NamedTuple):
     properties: str
 
 
+class Done(NamedTuple):
+    """A message of ExportItems or UploadItems that is written in the plainest way. `data`: an item's stream."""
+
+    id: str
+    change_key: str
+    data: Piece
+
+
 class Large(dict[str, memoryview]):
-    """What is nearly all of an answer: content, which stays where it was received, as a document would copy it, and the
-    rows of a listing, of which a document takes much longer than they do. In the document there are keys of this
-    instead. So what is around them is the parser's to judge, and so is whatever is written in an unusual way.
+    """What is nearly all of an answer: content, which stays where it was received, as a document would copy it; the
+    rows of a listing, and the messages of a batch, of which a document takes much longer than they do. In the document
+    there are keys of this instead. So what is around them is the parser's to judge, and so is whatever is written in an
+    unusual way.
     """
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Row]] = {}
+        self._done: dict[str, list[Done]] = {}
 
     def lift(self, answer: bytes | bytearray) -> bytes | bytearray:
-        """The answer without its content, or without its rows."""
+        """The answer without its messages, its content, or its rows."""
+        answer = self._without_messages(answer)
         if b"Data>" not in answer and b"Content>" not in answer:
-            return self._without_rows(answer)
+            return _without(answer, _CREATE, _row, _CREATED, _ROWS, self._rows)
         view, kept = memoryview(answer), 0
         rest: list[bytes | memoryview] = []
         while found := _CONTENT.search(answer, kept):
@@ -103,32 +124,75 @@ class Large(dict[str, memoryview]):
             kept = end
         return b"".join((*rest, view[kept:])) if self else answer
 
-    def _without_rows(self, answer: bytes | bytearray) -> bytes | bytearray:
-        """What new items are written in follows each other as a rule; each such row of them becomes one element."""
-        rest: list[bytes | bytearray] = []
-        kept = at = 0
-        while (start := answer.find(_CREATE, at)) >= 0:
-            rows, at = list[Row](), start
-            while found := _ROW.match(answer, at):
-                rows.append(Row(found[2].decode(), found[3].decode(), found[4].decode()))
-                at = found.end()
-            if rows:
-                key = f"{_ROWS}{len(self._rows)}"
-                self._rows[key] = rows
-                rest += answer[kept:start], _CREATE, key.encode(), b"</t:Create>"
-                kept = at
-            else:
-                at += len(_CREATE)
-        return b"".join((*rest, answer[kept:])) if rest else answer
+    def _without_messages(self, answer: bytes | bytearray) -> bytes | bytearray:
+        found = _CARRIED.search(answer, 0, _BEGINNING)
+        if found is None:
+            return answer
+        view = memoryview(answer).toreadonly()
+        begin, end = b'<m:%b ResponseClass="Success">' % found[1], b"</m:%b>" % found[1]
+        return _without(answer, begin, lambda answer, at: _message(answer, at, view), end, _DONE, self._done)
 
     def rows(self, element: Element) -> list[Row]:
         """The rows in whose place this is; none when it is itself what was written."""
         return self._rows.get(element.text or "", [])
 
+    def messages(self, messages: Iterable[Element]) -> Iterator[Element | Done]:
+        """Each message, those among them in whose places there is an element here."""
+        for message in messages:
+            yield from self._done.get(message.text or "") or (message,)
+
     def text(self, element: Element | None) -> Piece:
         """What is in an element, wherever it is; empty for none."""
         within = "" if element is None else element.text or ""
         return self[within] if within.startswith(_KEY) else within
+
+
+def _without(
+    answer: bytes | bytearray,
+    begin: bytes,
+    read: Callable[[bytes | bytearray, int], tuple[Lifted, int] | None],
+    end: bytes,
+    key: str,
+    kept: dict[str, list[Lifted]],
+) -> bytes | bytearray:
+    """The answer with one element, from `begin` to `end`, in place of all that follow each other; what `read` found in
+    these, until which byte, is in `kept` by a key that is in the element."""
+    rest: list[bytes | bytearray] = []
+    done = at = 0
+    while (start := answer.find(begin, at)) >= 0:
+        run, at = list[Lifted](), start
+        while found := read(answer, at):
+            run.append(found[0])
+            at = found[1]
+        if run:
+            name = f"{key}{len(kept)}"
+            kept[name] = run
+            rest += answer[done:start], begin, name.encode(), end
+            done = at
+        else:
+            at += len(begin)
+    return b"".join((*rest, answer[done:])) if rest else answer
+
+
+def _row(answer: bytes | bytearray, at: int) -> tuple[Row, int] | None:
+    found = _ROW.match(answer, at)
+    return found and (Row(found[2].decode(), found[3].decode(), found[4].decode()), found.end())
+
+
+def _message(answer: bytes | bytearray, at: int, view: memoryview) -> tuple[Done, int] | None:
+    found = _SUCCESS.match(answer, at)
+    if found is None:
+        return None
+    name, identity, change_key, then = found.groups()
+    start = end = found.end()
+    if then == _DATA:
+        end = answer.find(b"<", start)
+        rest = b"</m:Data></m:%b>" % name
+        # What has references is for a parser to read.
+        if not answer.startswith(rest, end) or answer.find(b"&", start, end) >= 0:
+            return None
+        return Done(identity.decode(), change_key.decode(), view[start:end]), end + len(rest)
+    return Done(identity.decode(), change_key.decode(), b""), end
 
 
 class Answered(NamedTuple):

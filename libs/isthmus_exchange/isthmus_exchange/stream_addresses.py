@@ -23,8 +23,8 @@ LOOKED_AT = 1 << 20
 _WINDOW = 1 << 14
 """Characters of base64 that are decoded at first: as a rule all but what is in files, where nobody looks."""
 _LONGEST = 2 * 1024
-_RECIPIENT = b"\x03\x00\x03\x40"  # the marker StartRecip, 0x40030003
-_ATTACHMENT = re.compile(rb"\x03\x00\x00\x40")  # NewAttach, 0x40000003
+_MARKER = re.compile(rb"\x03\x00([\x03\x00])\x40")  # StartRecip, 0x40030003, or NewAttach, 0x40000003
+_ATTACHMENTS = b"\x00"
 # StartEmbed, 0x40010003; or PidTagAttachDataBinary, 0x3701, as bytes or as an object, and its length.
 _ATTACHED = re.compile(rb"\x03\x00\x01\x40|(?:\x02\x01|\x0d\x00)\x01\x37(....)", re.DOTALL)
 _PARTIES = {  # a property's id: whose it is; and 0 for PidTag…EmailAddress, 1 for PidTag…SmtpAddress
@@ -59,8 +59,7 @@ class ItemAddress(NamedTuple):
 def stream_addresses(data: Piece) -> set[ItemAddress]:
     """What an item names as senders, recipients, attendees and on contact cards. `data`: as ExportItems gave it."""
     found: set[ItemAddress] = set()
-    for message in _messages(data):
-        properties, *recipients = message.split(_RECIPIENT)
+    for properties, *recipients in _messages(data):
         found.update(_named(properties), *map(_recipient, recipients))
     return found
 
@@ -87,8 +86,9 @@ def _addresses(address: str, beside: str) -> frozenset[ItemAddress]:
     return frozenset(found)
 
 
-def _messages(data: Piece) -> Iterator[bytes]:
-    """The message and those that are attached to it, each without its attachments, which come behind the recipients."""
+def _messages(data: Piece) -> Iterator[list[bytes]]:
+    """The properties, and those of each recipient, of the message and of those that are attached to it. Its own
+    attachments come behind that."""
     end = min(len(data), LOOKED_AT)
     place, size, within = 0, _WINDOW, True  # byte of the stream, characters to decode, in a message or behind it
     while (first := place // 3 * 4) < end:
@@ -101,43 +101,68 @@ def _messages(data: Piece) -> Iterator[bytes]:
                 yield from _messages(plain)
             return
         begin, at, last = place // 3 * 3, place % 3, first + size >= end
-        while found := (_ATTACHMENT if within else _ATTACHED).search(part, at):
+        while True:
             if within:
-                yield part[at : found.start()]
-            at = found.end()
-            if within or not found[1]:
-                within = not within
+                parts, behind = _parts(part, at)
+                if behind or last:
+                    yield parts
+                if not behind:
+                    break
+                at, within = behind, False
+            elif found := _ATTACHED.search(part, at):
+                at = found.end()
+                if found[1]:
+                    at += int.from_bytes(found[1], "little")
+                else:
+                    within = True
             else:
-                at += int.from_bytes(found[1], "little")
+                break
         if last:
-            if within:
-                yield part[at:]
             return
         place = begin + at
         size = _WINDOW if at > len(part) else LOOKED_AT
 
 
-def _named(properties: bytes) -> set[ItemAddress]:
+def _parts(part: bytes, begin: int) -> tuple[list[bytes], int]:
+    """Of a message that begins there: its properties, and those of each recipient; where its attachments begin, or 0
+    when there are none."""
+    parts = list[bytes]()
+    for marker in _MARKER.finditer(part, begin):
+        parts.append(part[begin : marker.start()])
+        begin = marker.end()
+        if marker[1] == _ATTACHMENTS:
+            return parts, begin
+    return [*parts, part[begin:]], 0
+
+
+def _named(properties: bytes) -> frozenset[ItemAddress]:
     """Who stands in the properties of a message, or of one recipient."""
-    found: set[ItemAddress] = set()
-    parties: dict[str, list[str]] = {}
+    texts = list[tuple[bytes | None, bytes]]()
     for place in _TEXT.finditer(properties):
-        tag, length = place.groups()
-        start, size = place.end(), int.from_bytes(length, "little")
-        if not 4 <= size <= _LONGEST or not (text := _text(properties[start : start + size])):
-            continue
-        if tag:
-            who, which = _PARTIES[tag]
-            parties.setdefault(who, ["", ""])[which] = text
-        else:
-            found |= _addresses(text, "")
-    return found.union(*(_addresses(*both) for both in parties.values()))
+        start, size = place.end(), int.from_bytes(place[2], "little")
+        if 4 <= size <= _LONGEST:
+            texts.append((place[1], properties[start : start + size]))
+    return _parties(tuple(texts))
 
 
 _recipient = lru_cache(maxsize=2048)(_named)  # a mailbox has thousands of items to the same few people
 
 
 @lru_cache(maxsize=2048)
+def _parties(texts: tuple[tuple[bytes | None, bytes], ...]) -> frozenset[ItemAddress]:
+    """Who is called so: of each text its tag, or None when it stands on a card."""
+    found = frozenset[ItemAddress]()
+    parties: dict[str, list[str]] = {}
+    for tag, raw in texts:
+        text = _text(raw)
+        if text and tag:
+            who, which = _PARTIES[tag]
+            parties.setdefault(who, ["", ""])[which] = text
+        elif text:
+            found |= _addresses(text, "")
+    return found.union(*(_addresses(*both) for both in parties.values()))
+
+
 def _text(raw: bytes) -> str:
     """The text of a property, which ends with a zero; empty when it is none."""
     if len(raw) % 2 or raw[-2:] != b"\0\0":

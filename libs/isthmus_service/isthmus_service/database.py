@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import asyncpg
@@ -96,9 +96,10 @@ async def session(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def open_pool(
-    url: str, schema: str, application: str, migrations: list[Migration]
+    url: str, schema: str, application: str, migrations: list[Migration], more: Mapping[str, str] | None = None
 ) -> tuple[Pool, list[Migration]]:
     """Migrate `schema`, then return a pool of up to 10 connections whose search_path it is, and what was applied.
+    `more`: PostgreSQL's settings for each of them.
 
     Raises OSError or asyncpg.PostgresError when the server is away, MigrationError, ConfigurationError.
     """
@@ -119,7 +120,7 @@ async def open_pool(
         max_size=_CONNECTIONS,
         connection_class=_Connection,
         reset=_as_it_is,
-        server_settings=settings,
+        server_settings=settings | dict(more or {}),
     )
     await pool.fetch(_ARRAYS)  # before many connections need them at the same moment
     return pool, applied

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from importlib.resources.abc import Traversable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -58,12 +58,12 @@ class Service(Generic[SettingsT]):
 
     # --- what a service needs ---------------------------------------------------------------------------------------
 
-    async def database(self, schema: str, migrations: Traversable) -> Pool:
+    async def database(self, schema: str, migrations: Traversable, settings: Mapping[str, str] | None = None) -> Pool:
         """Wait for PostgreSQL, bring `schema` up to date and return a pool whose search_path is that schema.
 
         Migrations are the files NNNN_what.sql, applied once each in the order of their numbers, in one transaction
         under an advisory lock; those of installed libraries (the outbox…) come first. Raises MigrationError when an
-        applied one was changed since or is unknown here.
+        applied one was changed since or is unknown here. `settings`: PostgreSQL's, for each connection.
         """
         url = self.settings.database_url
         if url is None:
@@ -74,7 +74,7 @@ class Service(Generic[SettingsT]):
         application = f"isthmus {self.name} {self.settings.instance}"
 
         async def probe() -> tuple[Pool, list[Migration]]:
-            return await open_pool(str(url), schema, application, wanted)
+            return await open_pool(str(url), schema, application, wanted, settings)
 
         host = url.hosts()[0]
         pool, applied = await self.wait_for(f"PostgreSQL at {host['host']}:{host['port'] or 5432}", probe)

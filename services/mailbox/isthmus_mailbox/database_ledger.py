@@ -37,12 +37,12 @@ from isthmus_mailbox.ledger_statements import (
     COPIED_SOON,
     DELETE_ALL,
     END,
+    FOLDERS,
     IN_DOUBT,
     INTEND,
     LIST,
     NEW_COPIED_SOON,
     OTHERS,
-    PUT_FOLDER,
     STAGE,
     STAGED,
     by_id,
@@ -168,6 +168,8 @@ class DatabaseLedger:
         parts.discard("outcomes")
         if parts == {"intents"}:
             await self._intend(self._pool, change.intents)
+        elif parts == {"folders"}:
+            await self._put_folders(self._pool, change.folders)
         elif parts <= {"copied", "bytes_copied"}:
             await self._copied(self._pool, change)
         elif parts <= {"items", "unstage", "bytes_copied"}:
@@ -194,6 +196,9 @@ class DatabaseLedger:
             )
         if change.set_aside:
             await self._tell(connection, change.set_aside)
+
+    async def _put_folders(self, where: Pool | Connection, rows: Collection[FolderRow]) -> None:
+        await self._fenced(where, FOLDERS, *_columns(map(_folder_values, rows), 14))
 
     async def _intend(self, where: Pool | Connection, intents: Mapping[int, Intent | None]) -> None:
         if 0 in intents:
@@ -252,7 +257,7 @@ class DatabaseLedger:
 
     async def _write_folders(self, connection: Connection, change: LedgerChange) -> None:
         if change.folders:
-            await connection.executemany(PUT_FOLDER, [(self._pair, *_folder_values(row)) for row in change.folders])
+            await self._put_folders(connection, change.folders)
         for number in change.gone_folders:
             await connection.execute(
                 "UPDATE folder SET gone = true, sync_state = NULL WHERE pair_id = $1 AND number = $2",

@@ -7,16 +7,6 @@ from isthmus_events import HOLD
 STAGED = """source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts, not_before,
     reason, traits, sequence"""
 """Columns of `work`, as a row of staged work is read."""
-PUT_FOLDER = """
-    INSERT INTO folder (pair_id, number, parent, name, folder_class, role, source_id, target_id, sync_state, gone,
-                        settled, intent_write, intent_until, intent_parent, intent_name)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-    ON CONFLICT (pair_id, number) DO UPDATE SET
-        parent = excluded.parent, name = excluded.name, folder_class = excluded.folder_class, role = excluded.role,
-        source_id = excluded.source_id, target_id = excluded.target_id, sync_state = excluded.sync_state,
-        gone = excluded.gone, settled = excluded.settled, intent_write = excluded.intent_write,
-        intent_until = excluded.intent_until, intent_parent = excluded.intent_parent, intent_name = excluded.intent_name
-"""
 # Work of an item takes the place of the work that is there for it.
 _INSTEAD = """ON CONFLICT (pair_id, source_id) DO UPDATE SET
         folder = excluded.folder, work = excluded.work, search_key = excluded.search_key, size = excluded.size,
@@ -125,6 +115,23 @@ INTEND = f"""
     ), {_ending("SELECT range_agg(sequences) FROM given")}, recorded AS (
         INSERT INTO intent (pair_id, action, until, moved, sequences)
         SELECT $4, given.* FROM given, lease WHERE action IS NOT NULL
+    )
+    SELECT EXISTS (SELECT FROM lease) AS held
+"""  # noqa: S608
+FOLDERS = f"""
+    WITH lease AS ({HOLD}), put AS (
+        INSERT INTO folder (pair_id, number, parent, name, folder_class, role, source_id, target_id, sync_state, gone,
+                            settled, intent_write, intent_until, intent_parent, intent_name)
+        SELECT $4, new.* FROM unnest($5::integer[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::bytea[],
+                                     $11::bytea[], $12::text[], $13::boolean[], $14::boolean[], $15::smallint[],
+                                     $16::double precision[], $17::bytea[], $18::text[])
+                              AS new, lease
+        ON CONFLICT (pair_id, number) DO UPDATE SET
+            parent = excluded.parent, name = excluded.name, folder_class = excluded.folder_class, role = excluded.role,
+            source_id = excluded.source_id, target_id = excluded.target_id, sync_state = excluded.sync_state,
+            gone = excluded.gone, settled = excluded.settled, intent_write = excluded.intent_write,
+            intent_until = excluded.intent_until, intent_parent = excluded.intent_parent,
+            intent_name = excluded.intent_name
     )
     SELECT EXISTS (SELECT FROM lease) AS held
 """  # noqa: S608

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import EwsError
 from ..names import M
 from ..shapes import item_ids
-from ..soap import Element, Large, check
+from ..soap import Done, Element, Large, check
 from ..values import Exported
 from .operation import SMALL_BYTES, Operation
 
@@ -40,8 +40,10 @@ class ExportItems(Operation["list[Exported | EwsError]"]):
 
     def answer_with(self, messages: Sequence[Element], large: Large) -> list[Exported | EwsError]:
         return [
-            check(message) or _exported(asked, message, large)
-            for asked, message in zip(self.ids, messages, strict=True)
+            Exported(asked, message.data, message.change_key)
+            if isinstance(message, Done)
+            else check(message) or _exported(asked, message, large)
+            for asked, message in zip(self.ids, large.messages(messages), strict=True)
         ]
 
 

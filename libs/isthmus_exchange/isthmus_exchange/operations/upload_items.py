@@ -9,7 +9,7 @@ from ..body import Body, Piece
 from ..errors import EwsError
 from ..names import M
 from ..shapes import item_ids, read_item_id
-from ..soap import Element, attribute, check
+from ..soap import Done, Element, Large, attribute, check
 from ..values import ItemId, Upload
 from .operation import SMALL_BYTES, Operation
 
@@ -32,20 +32,30 @@ class UploadItems(Operation["list[ItemId | EwsError]"]):
         return bytes(Body(*self.pieces(newer))).decode()
 
     def pieces(self, _newer: bool, /) -> list[Piece]:
-        pieces: list[Piece] = ["<m:UploadItems><m:Items>"]
+        places = {folder: attribute(folder) for folder in {item.folder for item in self.items}}
+        pieces: list[Piece] = []
+        before = "<m:UploadItems><m:Items>"
         for item in self.items:
             action = "CreateNew" if item.over is None else "Update"
             over = "" if item.over is None else item_ids([item.over])
             associated = ' IsAssociated="true"' if item.associated else ""
             # The base64 is the server's own and needs no escaping.
             pieces += (
-                f'<t:Item CreateAction="{action}"{associated}><t:ParentFolderId Id={attribute(item.folder)}/>',
+                f'{before}<t:Item CreateAction="{action}"{associated}><t:ParentFolderId Id={places[item.folder]}/>'
                 f"{over}<t:Data>",
                 item.data,
-                "</t:Data></t:Item>",
             )
-        pieces.append("</m:Items></m:UploadItems>")
+            before = "</t:Data></t:Item>"
+        pieces.append(f"{before}</m:Items></m:UploadItems>")
         return pieces
 
     def answer(self, messages: Sequence[Element]) -> list[ItemId | EwsError]:
-        return [check(message) or read_item_id(next(message.iterchildren(_ITEM_ID), None)) for message in messages]
+        return self.answer_with(messages, Large())
+
+    def answer_with(self, messages: Sequence[Element], large: Large) -> list[ItemId | EwsError]:
+        return [
+            ItemId(message.id, message.change_key)
+            if isinstance(message, Done)
+            else check(message) or read_item_id(next(message.iterchildren(_ITEM_ID), None))
+            for message in large.messages(messages)
+        ]
