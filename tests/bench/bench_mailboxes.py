@@ -210,8 +210,12 @@ async def _near(exchanges: Exchanges, pool: Pool, size: int, count: int) -> list
     for who in WHO:
         ours, theirs = (1000 * each.spent.seconds[who] / items for each in (run, raw))
         rows.append(Row(f"{title}: processor an item, {who}", "ms", ours, _ALONE, theirs))
-    idle, theirs = (100 * each.spent.idle / each.spent.all for each in (run, raw))
-    return [*rows, Row(f"{title}: processors idle", "%", idle, _ALONE, theirs)]
+    for what, shares in (
+        ("idle", [each.spent.idle / each.spent.all for each in (run, raw)]),
+        ("with others", [each.spent.others / each.spent.all for each in (run, raw)]),
+    ):
+        rows.append(Row(f"{title}: processors {what}", "%", 100 * shares[0], _ALONE, 100 * shares[1]))
+    return rows
 
 
 async def _far(exchanges: Exchanges, pool: Pool, size: int, count: int) -> list[Row]:

@@ -21,6 +21,11 @@ class Spent:
     idle: float = 0.0
     all: float = 0.0
 
+    @property
+    def others(self) -> float:
+        """What whoever is not named spent: other work, the forests, a hypervisor that runs other machines."""
+        return self.all - self.idle - sum(self.seconds.values())
+
     def add(self, begin: Spent, end: Spent) -> None:
         """What was spent from one moment to another."""
         self.seconds.update({who: end.seconds[who] - begin.seconds[who] for who in WHO})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import re
 import sys
@@ -126,7 +126,7 @@ def _item(identity: str, change_key: str, found: dict[int, str], categories: tup
     return Item(
         id=identity,
         change_key=change_key,
-        search_key=base64.b64decode(found.get(_SEARCH_KEY, "")),
+        search_key=binascii.a2b_base64(found.get(_SEARCH_KEY, "")),
         size=int(found.get(_SIZE) or 0),
         associated=bool(flags & _ASSOCIATED),
         is_read=bool(flags & _READ),
