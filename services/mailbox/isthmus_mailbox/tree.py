@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, Kind
@@ -158,7 +159,8 @@ class _Builder:
         self._p = p
         self._rows = {row.number: row for row in rows}
         self._at = {row.number: row.to_id for row in rows if row.to_id is not None and row.to_id in present}
-        # Folders that both sides had already: written down with the next one, as another look would find the same.
+        # Folders that are in their places now, to be written down with the next one: should it not come to that,
+        # another look finds them there.
         self._found: list[FolderRow] = []
 
     async def carry_out(self, actions: list[FolderAction]) -> bool:
@@ -170,13 +172,13 @@ class _Builder:
                     failed |= self._concerned(action)
             except InDoubtError as error:
                 self._p.log.info("a change of a folder got no answer; looking again", reason=str(error))
-                return False
+                return await self._look_again()
             except EwsError as error:
                 await self._withdraw(action)
                 if error.kind is Kind.MAILBOX:
                     raise MailboxBlocked(str(error)) from error
                 if error.kind is not Kind.PERMANENT or error.code == "ErrorFolderExists":
-                    return False
+                    return await self._look_again()
                 failed |= self._concerned(action)
                 self._p.problems.append(f"{self._words(action)}: {error}")
             except NOT_DONE:
@@ -190,12 +192,16 @@ class _Builder:
         await self._p.write(LedgerChange(folders=[*self._found, *settled]))
         return True
 
+    async def _look_again(self) -> Literal[False]:
+        await self._p.write(LedgerChange(folders=self._found))
+        return False
+
     async def _do(self, action: FolderAction) -> bool:
         """False when a folder above could not be made."""
         to_side = self._p.to_side
         match action:
             case Adopt(number, to_id):
-                await self._place(number, to_id, found=True)
+                await self._place(number, to_id)
             case Create(number, parent, name, folder_class):
                 above = self._at.get(parent)
                 if above is None:
@@ -228,16 +234,16 @@ class _Builder:
             if self._rows[number].intent:
                 await self._put(replace(self._rows[number], intent=None))
 
-    async def _place(self, number: int, to_id: str, *, found: bool = False) -> None:
+    async def _place(self, number: int, to_id: str) -> None:
         """The folder has its counterpart. One that had another before has lost everything in that."""
         before = self._rows[number]
         replaced = before.to_id is not None and before.to_id != to_id
         row = replace(before, to_id=to_id, intent=None, sync_state=None if replaced else before.sync_state)
-        if found and not replaced:
+        if replaced:
+            await self._put(row, reset=True)
+        else:
             self._found.append(row)
             self._rows[number] = row
-        else:
-            await self._put(row, reset=replaced)
         self._at[number] = to_id
 
     async def _put(self, row: FolderRow, *, reset: bool = False) -> None:
