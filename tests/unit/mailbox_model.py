@@ -21,6 +21,7 @@ from isthmus_exchange.errors import EwsError, InDoubtError, ServerBusyError, Tra
 from isthmus_exchange.operations import (
     CreateAttachment,
     CreateFolder,
+    CreateFolders,
     CreateItems,
     DeleteFolder,
     DeleteItems,
@@ -148,6 +149,12 @@ class ModelMailbox:
         self._free(parent, name)
         return self._add_folder(parent, name, "IPF.Note", "")
 
+    def _folder_made(self, parent: str, name: str) -> str | EwsError:
+        try:
+            return self.make_folder(parent, name)
+        except EwsError as error:
+            return error
+
     def rename_folder(self, folder: str, name: str) -> None:
         self._free(self.folders[folder].parent, name, folder)
         self.folders[folder] = self.folders[folder]._replace(name=name)
@@ -200,10 +207,11 @@ class ModelMailbox:
         if fate in (6, 7):  # it will be carried out later
             world.late.append((until, lambda: self._quietly(operation)))
             raise InDoubtError("no answer") if fate == 6 else Crash
-        if fate == 8 and isinstance(operation, UploadItems | CreateItems):  # half of it was carried out
-            half = len(operation.items) // 2
-            both: list[Any] = [operation.items[:half], operation.items[half:]]
-            first, rest = (replace(operation, items=some) for some in both)
+        if fate == 8 and isinstance(operation, UploadItems | CreateItems | CreateFolders):  # half was carried out
+            what = "folders" if isinstance(operation, CreateFolders) else "items"
+            everything = getattr(operation, what)
+            half = len(everything) // 2
+            first, rest = (replace(operation, **{what: some}) for some in (everything[:half], everything[half:]))
             self._answer(first)
             world.late.append((until, lambda: self._quietly(rest)))
             raise Crash
@@ -252,6 +260,9 @@ class ModelMailbox:
                 if parent != self.store:
                     self._there(parent)
                 return self.make_folder(parent, name)
+            case CreateFolders(parent, folders, _):
+                self._there(parent)
+                return [self._folder_made(parent, each.display_name) for each in folders]
             case RenameFolder(folder, name):
                 self._there(folder)
                 self.rename_folder(folder, name)

@@ -16,6 +16,7 @@ from isthmus_exchange.operations import (
     AddDelegates,
     CreateAttachment,
     CreateFolder,
+    CreateFolders,
     CreateItems,
     DeleteFolder,
     DeleteItems,
@@ -60,6 +61,7 @@ from isthmus_exchange.values import (
     ItemChange,
     ItemId,
     Member,
+    NewFolder,
     OutOfOffice,
     Permission,
     Properties,
@@ -122,6 +124,9 @@ OPERATIONS: Sequence[Operation[Any]] = (
     CreateFolder("parent", _NAME, ""),
     CreateFolder("parent", _NAME, "IPF.Note", closed=True),
     CreateFolder("parent", _NAME, "IPF.Appointment", closed=True),
+    CreateFolders(
+        "parent", (NewFolder(_NAME, "IPF.Note"), NewFolder("b", "IPF.Task"), NewFolder("c", "")), closed=True
+    ),
     GetFolderSettings(("a", "b")),
     SetFolderSettings(
         (

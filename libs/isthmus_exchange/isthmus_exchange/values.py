@@ -205,6 +205,13 @@ class SearchFolder(NamedTuple):
     entries: tuple[str, ...] = ()
 
 
+class NewFolder(NamedTuple):
+    """A folder that is to be made."""
+
+    display_name: str
+    folder_class: str
+
+
 class FolderChanges(NamedTuple):
     """One answer of SyncFolderHierarchy."""
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 from typing import Literal
 
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, Kind
 from isthmus_exchange.operations import (
-    CreateFolder,
+    CreateFolders,
     DeleteFolder,
     MoveFolder,
     RenameFolder,
     SyncFolderHierarchy,
 )
-from isthmus_exchange.values import Folder
+from isthmus_exchange.values import Folder, NewFolder
 from isthmus_sync.mailbox import hierarchy
+from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.folder_settings import KeptAside
 from isthmus_sync.mailbox.hierarchy import Adopt, Create, FolderAction, Move, Rename
 from isthmus_sync.mailbox.model import ROOT, FolderIntent, FolderRow, FolderWrite, LedgerChange, Outcome
@@ -25,6 +28,7 @@ from isthmus_mailbox.passing import NOT_DONE, MailboxBlocked, Pass
 
 _PLANS = 5
 """How often a plan may meet a tree that changed under it."""
+_CREATED_AT_ONCE = 50
 
 
 async def see(p: Pass) -> None:
@@ -151,6 +155,12 @@ async def settle(p: Pass) -> None:
     p.to_folders = {row.number: row.to_id for row in await p.folders() if row.to_id and not row.gone}
 
 
+def _together(actions: Iterable[FolderAction]) -> Iterator[list[FolderAction]]:
+    """What is one request: new folders of one parent, or one of the other actions."""
+    for parent, some in groupby(actions, lambda each: each.parent if isinstance(each, Create) else None):
+        yield from by_count(some, 1 if parent is None else _CREATED_AT_ONCE)
+
+
 class _Builder:
     """Carries out a plan, and keeps the ledger's rows as it goes."""
 
@@ -162,32 +172,34 @@ class _Builder:
         # Folders that are in their places now, to be written down with the next one: should it not come to that,
         # another look finds them there.
         self._found: list[FolderRow] = []
+        # What is not where it should be.
+        self._failed = set[int]()
 
     async def carry_out(self, actions: list[FolderAction]) -> bool:
         """False when the tree is not what the plan took it for: look again."""
-        failed = set[int]()
-        for action in actions:
+        for some in _together(actions):
             try:
-                if not await self._do(action):
-                    failed |= self._concerned(action)
+                refused = await self._do(some)
             except InDoubtError as error:
                 self._p.log.info("a change of a folder got no answer; looking again", reason=str(error))
                 return await self._look_again()
             except EwsError as error:
-                await self._withdraw(action)
+                refused = [(action, error) for action in some]
+            except NOT_DONE:
+                await self._withdraw(some)
+                raise
+            await self._withdraw([action for action, _ in refused])
+            for action, error in refused:
                 if error.kind is Kind.MAILBOX:
                     raise MailboxBlocked(str(error)) from error
                 if error.kind is not Kind.PERMANENT or error.code == "ErrorFolderExists":
                     return await self._look_again()
-                failed |= self._concerned(action)
+                self._failed |= self._concerned(action)
                 self._p.problems.append(f"{self._words(action)}: {error}")
-            except NOT_DONE:
-                await self._withdraw(action)
-                raise
         settled = [
             replace(row, settled=True)
             for row in self._rows.values()
-            if not row.settled and not row.gone and row.number not in failed and row.to_id
+            if not row.settled and not row.gone and row.number not in self._failed and row.to_id
         ]
         await self._p.write(LedgerChange(folders=[*self._found, *settled]))
         return True
@@ -196,43 +208,64 @@ class _Builder:
         await self._p.write(LedgerChange(folders=self._found))
         return False
 
-    async def _do(self, action: FolderAction) -> bool:
-        """False when a folder above could not be made."""
+    async def _do(self, some: list[FolderAction]) -> list[tuple[FolderAction, EwsError]]:
+        """What one request does; those that were refused. Raises EwsError when all of it is."""
         to_side = self._p.to_side
-        match action:
+        match some[0]:
             case Adopt(number, to_id):
                 await self._place(number, to_id)
-            case Create(number, parent, name, folder_class):
+            case Create(_, parent, _, _):
                 above = self._at.get(parent)
-                if above is None:
-                    return False
-                announce = self._intend(number, FolderWrite.CREATE, above, name)
-                creation = CreateFolder(above, name, folder_class, self._p.closed)
-                await self._place(number, await to_side.call(creation, announce))
+                if above is not None:
+                    return await self._create(above, [each for each in some if isinstance(each, Create)])
+                self._failed |= {number for action in some for number in self._concerned(action)}
             case Rename(to_id, name):
                 number = self._number(to_id)
-                await to_side.call(RenameFolder(to_id, name), self._intend(number, FolderWrite.RENAME, "", name))
+                await to_side.call(RenameFolder(to_id, name), self._intend([number], FolderWrite.RENAME, "", [name]))
                 await self._put(replace(self._rows[number], intent=None))
             case Move(to_id, parent):
                 number, above = self._number(to_id), self._at.get(parent)
-                if above is None:
-                    return False
-                await to_side.call(MoveFolder(to_id, above), self._intend(number, FolderWrite.MOVE, above, ""))
-                await self._put(replace(self._rows[number], intent=None))
-        return True
+                if above is not None:
+                    intend = self._intend([number], FolderWrite.MOVE, above, [""])
+                    await to_side.call(MoveFolder(to_id, above), intend)
+                    await self._put(replace(self._rows[number], intent=None))
+                else:
+                    self._failed.add(number)
+        return []
 
-    def _intend(self, number: int, write: FolderWrite, parent: str, name: str) -> Announce:
+    async def _create(self, above: str, some: list[Create]) -> list[tuple[FolderAction, EwsError]]:
+        names = [each.name for each in some]
+        intend = self._intend([each.number for each in some], FolderWrite.CREATE, above, names)
+        new = tuple(NewFolder(each.name, each.folder_class) for each in some)
+        answers = await self._p.to_side.call(CreateFolders(above, new, self._p.closed), intend)
+        refused: list[tuple[FolderAction, EwsError]] = []
+        doubt: EwsError | None = None
+        for each, answer in zip(some, answers, strict=True):
+            if not isinstance(answer, EwsError):
+                await self._place(each.number, answer)
+            elif answer.kind is Kind.IN_DOUBT:
+                doubt = answer  # its intent stays
+            else:
+                refused.append((each, answer))
+        if doubt:
+            await self._withdraw([each for each, _ in refused])
+            raise InDoubtError(str(doubt))
+        return refused
+
+    def _intend(self, numbers: list[int], write: FolderWrite, parent: str, names: list[str]) -> Announce:
         async def announce(until: float) -> None:
-            intent = FolderIntent(write, until, parent, name)
-            await self._put(replace(self._rows[number], intent=intent, settled=False))
+            intents = [FolderIntent(write, until, parent, name) for name in names]
+            rows = zip(numbers, intents, strict=True)
+            await self._put(*(replace(self._rows[number], intent=each, settled=False) for number, each in rows))
 
         return announce
 
-    async def _withdraw(self, action: FolderAction) -> None:
-        """The write did not happen."""
-        for number in self._concerned(action):
-            if self._rows[number].intent:
-                await self._put(replace(self._rows[number], intent=None))
+    async def _withdraw(self, actions: Iterable[FolderAction]) -> None:
+        """These writes did not happen."""
+        numbers = {number for action in actions for number in self._concerned(action)}
+        rows = [self._rows[number] for number in sorted(numbers) if self._rows[number].intent]
+        if rows:
+            await self._put(*(replace(row, intent=None) for row in rows))
 
     async def _place(self, number: int, to_id: str) -> None:
         """The folder has its counterpart. One that had another before has lost everything in that."""
@@ -246,10 +279,11 @@ class _Builder:
             self._rows[number] = row
         self._at[number] = to_id
 
-    async def _put(self, row: FolderRow, *, reset: bool = False) -> None:
-        await self._p.write(LedgerChange(folders=[*self._found, row], reset_folders=[row.number] if reset else []))
+    async def _put(self, *rows: FolderRow, reset: bool = False) -> None:
+        lost = [row.number for row in rows] if reset else []
+        await self._p.write(LedgerChange(folders=[*self._found, *rows], reset_folders=lost))
         self._found.clear()
-        self._rows[row.number] = row
+        self._rows.update((row.number, row) for row in rows)
 
     def _number(self, to_id: str) -> int:
         return next(row.number for row in self._rows.values() if row.to_id == to_id)

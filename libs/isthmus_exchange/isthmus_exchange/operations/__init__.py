@@ -2,7 +2,7 @@
 
 from .attachments import CreateAttachment, GetAttachment
 from .convert_ids import ConvertIds, Format
-from .create_folder import CreateFolder
+from .create_folder import CreateFolder, CreateFolders
 from .create_items import CreateItems
 from .delegates import AddDelegates, GetDelegation, RemoveDelegates, UpdateDelegates
 from .delete_folder import DeleteFolder
@@ -37,6 +37,7 @@ __all__ = [
     "ConvertIds",
     "CreateAttachment",
     "CreateFolder",
+    "CreateFolders",
     "CreateItems",
     "CreateSearchFolder",
     "DeleteFolder",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..errors import EwsError
 from ..folder_permissions import permission_set
 from ..shapes import folder_id, read_folder_id
-from ..soap import Element, text
+from ..soap import Element, check, text
+from ..values import NewFolder
 from .operation import Operation, only
 
 # These elements give the folder its class; naming the class beside them is ErrorNoFolderClassOverride.
@@ -29,16 +31,42 @@ class CreateFolder(Operation[str]):
     writes = True
 
     def body(self, _newer: bool, /) -> str:
-        element = _KINDS.get(self.folder_class, "Folder")
-        named = f"<t:DisplayName>{text(self.display_name)}</t:DisplayName>"
-        if element == "Folder" and self.folder_class:
-            named = f"<t:FolderClass>{text(self.folder_class)}</t:FolderClass>{named}"
-        if self.closed:
-            named += permission_set(element, [])
-        return (
-            f"<m:CreateFolder><m:ParentFolderId>{folder_id(self.parent)}</m:ParentFolderId>"
-            f"<m:Folders><t:{element}>{named}</t:{element}></m:Folders></m:CreateFolder>"
-        )
+        return _body(self.parent, [NewFolder(self.display_name, self.folder_class)], closed=self.closed)
 
     def answer(self, messages: Sequence[Element]) -> str:
         return read_folder_id(only(messages))
+
+
+@dataclass(frozen=True)
+class CreateFolders(Operation["list[str | EwsError]"]):
+    """The same for several folders below one parent: the id or an error for each, in the order sent."""
+
+    parent: str
+    folders: tuple[NewFolder, ...]
+    closed: bool = False
+    name = "CreateFolder"
+    writes = True
+
+    def body(self, _newer: bool, /) -> str:
+        return _body(self.parent, self.folders, closed=self.closed)
+
+    def answer(self, messages: Sequence[Element]) -> list[str | EwsError]:
+        return [check(message) or read_folder_id(message) for _, message in zip(self.folders, messages, strict=True)]
+
+
+def _body(parent: str, folders: Iterable[NewFolder], *, closed: bool) -> str:
+    elements = "".join(_element(each, closed=closed) for each in folders)
+    return (
+        f"<m:CreateFolder><m:ParentFolderId>{folder_id(parent)}</m:ParentFolderId>"
+        f"<m:Folders>{elements}</m:Folders></m:CreateFolder>"
+    )
+
+
+def _element(folder: NewFolder, *, closed: bool) -> str:
+    element = _KINDS.get(folder.folder_class, "Folder")
+    named = f"<t:DisplayName>{text(folder.display_name)}</t:DisplayName>"
+    if element == "Folder" and folder.folder_class:
+        named = f"<t:FolderClass>{text(folder.folder_class)}</t:FolderClass>{named}"
+    if closed:
+        named += permission_set(element, [])
+    return f"<t:{element}>{named}</t:{element}>"
