@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from isthmus_exchange.client import Announce
-from isthmus_exchange.errors import InDoubtError, TransientError
-from isthmus_exchange.operations import ExportItems, Operation, SyncFolderItems
+from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
+from isthmus_exchange.operations import CreateFolders, ExportItems, Operation, SyncFolderItems
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.proving import Proof
 from isthmus_mailbox.running import run_pass
@@ -77,6 +78,60 @@ def test_the_next_worker_asks_no_folder_that_did_not_change(case: Case, monkeypa
     asyncio.run(run_pass(case.new_pass()))
     assert set(asked) == {folder_of(case.source, "notes")}
     assert_same(case)
+
+
+def _answering_new_folders(case: Case, answer: Callable[[CreateFolders], Awaitable[Any]] | None) -> list[list[str]]:
+    """The names in each request for new folders on the target, which `answer` answers instead when it is given."""
+    asked: list[list[str]] = []
+    real = case.target.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if not isinstance(operation, CreateFolders):
+            return await real(operation, announce)
+        asked.append([each.display_name for each in operation.folders])
+        if answer is None:
+            return await real(operation, announce)
+        assert announce is not None
+        await announce(case.world.time + 30)
+        return await answer(operation)
+
+    case.target.call = call  # type: ignore[method-assign]
+    return asked
+
+
+def test_new_folders_of_one_parent_are_one_request(case: Case) -> None:
+    inbox = folder_of(case.source, "inbox")
+    below = [case.source.make_folder(inbox, name) for name in "abc"][1]
+    case.source.deliver(case.source.make_folder(below, "d"), "four")
+    asked = _answering_new_folders(case, None)
+    asyncio.run(run_pass(case.new_pass()))
+    assert asked == [["a", "b", "c"], ["d"]]
+    assert_same(case)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_folder_that_is_refused_keeps_no_other_back(case: Case, whole: bool) -> None:
+    async def refuse_b(operation: CreateFolders) -> list[str | EwsError]:
+        refusal = EwsError("ErrorInvalidRequest", "not b")
+        if whole and "b" in (each.display_name for each in operation.folders):
+            raise refusal
+        return [
+            refusal if each.display_name == "b" else case.target.make_folder(operation.parent, each.display_name)
+            for each in operation.folders
+        ]
+
+    inbox = folder_of(case.source, "inbox")
+    for name in "abc":
+        case.source.make_folder(inbox, name)
+    asked = _answering_new_folders(case, refuse_b)
+    this = case.new_pass()
+    asyncio.run(run_pass(this))
+    assert asked == [["a", "b", "c"], *([["a"], ["b"], ["c"]] if whole else [])]
+    assert {"a", "c"} == {each.name for each in case.target.folders.values()} & {"a", "b", "c"}
+    assert len(this.problems) == 1 and "b' could not be created" in this.problems[0]
+    rows = asyncio.run(case.ledger.folders())
+    assert [row.name for row in rows if not row.settled] == ["b"]
+    assert not any(row.intent for row in rows)
 
 
 def test_a_move_is_a_move(case: Case) -> None:

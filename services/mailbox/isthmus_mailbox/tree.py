@@ -189,13 +189,13 @@ class _Builder:
                 await self._withdraw(some)
                 raise
             await self._withdraw([action for action, _ in refused])
-            for action, error in refused:
-                if error.kind is Kind.MAILBOX:
-                    raise MailboxBlocked(str(error)) from error
-                if error.kind is not Kind.PERMANENT or error.code == "ErrorFolderExists":
+            for action, refusal in refused:
+                if refusal.kind is Kind.MAILBOX:
+                    raise MailboxBlocked(str(refusal)) from refusal
+                if refusal.kind is not Kind.PERMANENT or refusal.code == "ErrorFolderExists":
                     return await self._look_again()
                 self._failed |= self._concerned(action)
-                self._p.problems.append(f"{self._words(action)}: {error}")
+                self._p.problems.append(f"{self._words(action)}: {refusal}")
         settled = [
             replace(row, settled=True)
             for row in self._rows.values()
@@ -234,10 +234,17 @@ class _Builder:
         return []
 
     async def _create(self, above: str, some: list[Create]) -> list[tuple[FolderAction, EwsError]]:
+        """New folders below one parent. Is that refused as a whole, they are made one by one."""
         names = [each.name for each in some]
         intend = self._intend([each.number for each in some], FolderWrite.CREATE, above, names)
         new = tuple(NewFolder(each.name, each.folder_class) for each in some)
-        answers = await self._p.to_side.call(CreateFolders(above, new, self._p.closed), intend)
+        try:
+            answers = await self._p.to_side.call(CreateFolders(above, new, self._p.closed), intend)
+        except EwsError as error:
+            if len(some) == 1 or error.kind is not Kind.PERMANENT:
+                raise
+            await self._withdraw(some)
+            return [each for one in some for each in await self._alone(above, one)]
         refused: list[tuple[FolderAction, EwsError]] = []
         doubt: EwsError | None = None
         for each, answer in zip(some, answers, strict=True):
@@ -251,6 +258,12 @@ class _Builder:
             await self._withdraw([each for each, _ in refused])
             raise InDoubtError(str(doubt))
         return refused
+
+    async def _alone(self, above: str, one: Create) -> list[tuple[FolderAction, EwsError]]:
+        try:
+            return await self._create(above, [one])
+        except EwsError as error:
+            return [(one, error)]
 
     def _intend(self, numbers: list[int], write: FolderWrite, parent: str, names: list[str]) -> Announce:
         async def announce(until: float) -> None:
