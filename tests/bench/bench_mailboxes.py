@@ -27,6 +27,7 @@ from isthmus_events import Lease
 from isthmus_exchange.body import Body
 from isthmus_exchange.client import Client
 from isthmus_exchange.line import Account, Answer, HttpsLine
+from isthmus_exchange.operations import GetDistinguishedFolders
 from isthmus_lab.organisation import ALPHA, BETA
 from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.marks import Marks
@@ -164,10 +165,10 @@ async def _passes(exchanges: Exchanges, pool: Pool, sources: Sequence[Person]) -
 
     with TemporaryFile() as file:
         async with _clients(exchanges, recording) as (alpha, beta):
-            await _pass(pool, alpha, beta, zip(sources, _empty(exchanges), strict=True))
+            await _pass(pool, alpha, beta, zip(sources, await _empty(exchanges), strict=True))
             with _in_memory(file) as recorded:
                 for _ in range(_ROUNDS):
-                    pairs = list(zip(sources, _empty(exchanges), strict=True))
+                    pairs = list(zip(sources, await _empty(exchanges), strict=True))
                     async with _clients(exchanges, HttpsLine) as (alpha, beta):
                         await run.timed(now, _pass(pool, alpha, beta, pairs))
                         run.round_trips += alpha.counters.round_trips + beta.counters.round_trips
@@ -193,8 +194,13 @@ async def _filled(exchanges: Exchanges, size: int, count: int) -> AsyncIterator[
     yield people
 
 
-def _empty(exchanges: Exchanges) -> list[Person]:
-    return [exchanges.beta.hire(BETA.people_ou, f"target{number}") for number in range(_MAILBOXES)]
+async def _empty(exchanges: Exchanges) -> list[Person]:
+    """People whose mailboxes hold nothing. They are there, though: a server makes one when it is first asked for it."""
+    people = [exchanges.beta.hire(BETA.people_ou, f"target{number}") for number in range(_MAILBOXES)]
+    async with client(exchanges.beta) as asking:
+        for person in people:
+            await asking.mailbox(person.smtp).call(GetDistinguishedFolders())
+    return people
 
 
 async def _near(exchanges: Exchanges, pool: Pool, size: int, count: int) -> list[Row]:
@@ -225,7 +231,7 @@ async def _far(exchanges: Exchanges, pool: Pool, size: int, count: int) -> list[
             run, raw = await _passes(exchanges, pool, sources)
             scripts = [
                 await asyncio.to_thread(script, exchanges, *pair)
-                for pair in zip(sources[:_SCRIPTED], _empty(exchanges), strict=False)
+                for pair in zip(sources[:_SCRIPTED], await _empty(exchanges), strict=False)
             ]
     items = _ROUNDS * _MAILBOXES * count
     theirs = _SCRIPTED * count / sum(each.seconds for each in scripts)
