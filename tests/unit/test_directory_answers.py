@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from isthmus_directory.answers import found_object, read_objects_quickly
+from ldap3.core.exceptions import LDAPSocketReceiveError
 from ldap3.operation.search import raw_attributes_to_dict_fast
 from ldap3.protocol.controls import build_control
 from ldap3.protocol.convert import build_controls_list
@@ -86,6 +88,16 @@ def test_whatever_else_is_answered_is_left_to_ldap3() -> None:
     assert found_object(_done(7), 7) is None
     assert found_object(_object(7, "CN=a", {}), 8) is None
     assert found_object(_object(7, "CN=a", {"mail": [b"x"]}, controls=True), 7) is None
+
+
+def test_a_message_that_is_cut_short_is_an_error_of_the_connection() -> None:
+    whole = _object(7, "CN=a", {"mail": [b"a@b", b"c" * 200]})
+    for length in range(len(whole)):
+        with pytest.raises(LDAPSocketReceiveError):
+            found_object(whole[:length], 7)
+    # The whole is as long as it says, and what is in it says more.
+    with pytest.raises(LDAPSocketReceiveError):
+        found_object(b"\x30\x0a\x02\x01\x07\x64\x05\x04\x7fCN=", 7)
 
 
 def test_objects_come_before_the_end_of_the_search_however_they_arrive() -> None:

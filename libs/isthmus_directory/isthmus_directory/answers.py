@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import ldap3
+from ldap3.core.exceptions import LDAPSocketReceiveError
 
 _SEARCH_RESULT_ENTRY = 0x64
 
@@ -46,7 +47,17 @@ def read_objects_quickly(connection: ldap3.Connection) -> None:
 
 def found_object(message: bytes, number: int) -> dict[str, Any] | None:
     """The object that a message brings; None when it is another answer, one with controls, or one to another request
-    than that of this number."""
+    than that of this number.
+
+    Raises LDAPSocketReceiveError when a part of the message is longer than its whole: the connection is of no use then.
+    """
+    try:
+        return _found_object(message, number)
+    except (IndexError, UnicodeDecodeError) as error:
+        raise LDAPSocketReceiveError(f"an answer is not one of LDAP: {error}") from error
+
+
+def _found_object(message: bytes, number: int) -> dict[str, Any] | None:
     at, _ = _content(message, 0)
     start, at = _content(message, at)
     if message[at] != _SEARCH_RESULT_ENTRY or int.from_bytes(message[start:at], "big") != number:
@@ -70,9 +81,12 @@ def found_object(message: bytes, number: int) -> dict[str, Any] | None:
 
 
 def _content(message: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the element at this place starts and ends (X.690 8.1.3)."""
-    length = message[at + 1]
-    if length < 0x80:
-        return at + 2, at + 2 + length
-    start = at + 2 + (length & 0x7F)
-    return start, start + int.from_bytes(message[at + 2 : start], "big")
+    """Where the content of the element at this place starts and ends (X.690 8.1.3). Raises IndexError when the message
+    ends before."""
+    start, length = at + 2, message[at + 1]
+    if length >= 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(message[at + 2 : start], "big")
+    if start + length > len(message):
+        raise IndexError(f"an element of {length} bytes at {start} of {len(message)}")
+    return start, start + length

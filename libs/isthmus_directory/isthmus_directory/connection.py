@@ -41,7 +41,7 @@ _AWAY = (
 
 class Forest:
     """The directory of an organisation. Use it as an async context manager; every method may be awaited at the same
-    time as others, up to `connections` are carried out at once.
+    time as others, up to `connections` are carried out at once, in the order in which they were asked for.
 
     The certificate is verified against the CA file of the project, else against the system's.
     """
@@ -52,7 +52,7 @@ class Forest:
         self.log = structlog.get_logger("directory").bind(forest=self.name)
         self._directory = organisation.directory
         self._secrets_dir = secrets_dir
-        self._connections = connections
+        self.connections = connections
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix=f"ldap-{self.name}")
         self._mine = threading.local()
         self._open: set[ldap3.Connection] = set()
@@ -107,7 +107,7 @@ class Forest:
                     raise
 
         loop = asyncio.get_running_loop()
-        threads = [loop.run_in_executor(self._threads, some) for _ in range(min(self._connections, len(items)))]
+        threads = [loop.run_in_executor(self._threads, some) for _ in range(min(self.connections, len(items)))]
         try:
             ended = await asyncio.gather(*threads, return_exceptions=True)
         finally:

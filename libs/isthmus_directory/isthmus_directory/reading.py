@@ -21,7 +21,6 @@ from isthmus_directory.metadata import METADATA, VALUE_METADATA, change_times, l
 PAGE = 500
 """Objects a page; Active Directory gives at most 1,000 (MaxPageSize)."""
 _GUIDS_A_SEARCH = 200
-_NAMES_A_SEARCH = 25
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"
 _ANYTHING = filters.present("objectClass")
 
@@ -58,28 +57,25 @@ def search(
             return
 
 
-async def read_new(
-    forest: Forest, dns: Sequence[str], attributes: Sequence[str], attribute_ids: Mapping[int, str] | None = None
+def read_new(
+    connection: ldap3.Connection,
+    base: str,
+    dns: Sequence[str],
+    attributes: Sequence[str],
+    attribute_ids: Mapping[int, str] | None = None,
 ) -> list[DirectoryObject]:
-    """Objects that were made just now, in the order of their names."""
-
-    def together(connection: ldap3.Connection, some: Sequence[str]) -> dict[tuple[str, ...], DirectoryObject]:
-        wanted = filters.any_of(*(filters.equals("distinguishedName", dn) for dn in some))
-        found = search(connection, forest.base, wanted, attributes, attribute_ids=attribute_ids)
-        return {names.key(obj.dn): obj for obj in found}
-
-    def alone(connection: ldap3.Connection, dn: str) -> DirectoryObject:
-        [obj] = search(connection, dn, _ANYTHING, attributes, scope="BASE", attribute_ids=attribute_ids)
-        return obj
-
-    portions = [dns[start : start + _NAMES_A_SEARCH] for start in range(0, len(dns), _NAMES_A_SEARCH)]
-    found: dict[tuple[str, ...], DirectoryObject] = {}
-    for portion in await forest.run_each(together, portions):
-        found |= portion
+    """A few objects that were made just now, in the order of their names, for which one search is enough."""
+    if not dns:
+        return []
+    wanted = filters.any_of(*(filters.equals("distinguishedName", dn) for dn in dns))
+    found = {
+        names.key(obj.dn): obj for obj in search(connection, base, wanted, attributes, attribute_ids=attribute_ids)
+    }
     # A name that the server spells in a way of its own is no reason to go without.
-    missing = [dn for dn in dns if names.key(dn) not in found]
-    others = dict(zip(missing, await forest.run_each(alone, missing), strict=True))
-    return [found.get(names.key(dn)) or others[dn] for dn in dns]
+    for dn in dns:
+        if (key := names.key(dn)) not in found:
+            [found[key]] = search(connection, dn, _ANYTHING, attributes, scope="BASE", attribute_ids=attribute_ids)
+    return [found[names.key(dn)] for dn in dns]
 
 
 async def read_all(

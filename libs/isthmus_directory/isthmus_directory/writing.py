@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from math import ceil
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -27,6 +27,8 @@ _Steps: TypeAlias = list[tuple[str, list[bytes]]]
 
 _PERMISSIVE_MODIFY = "1.2.840.113556.1.4.1413"
 """Adding a value that is there, or removing one that is not, succeeds: somebody else has done our work."""
+_MADE_TOGETHER = 25
+"""Objects that one connection makes, one after the other, and then reads in one search."""
 _VALUES_A_REQUEST = 1000
 """Active Directory takes at most 5,000 values in one change of a linked attribute."""
 
@@ -64,17 +66,20 @@ async def create(
     once: a mailbox of a disabled account is not opened by Exchange for its owner. Without an encrypted connection
     Active Directory takes no password, and the account stays disabled.
     """
-    # Not repeated on a broken connection: the first attempt may have taken effect, and the next run finds that out.
-    made = await forest.run_each(partial(_add, forest), creations, repeat=False)
-    refused = [number for number, error in enumerate(made) if error is not None and creations[number].links]
-    without = [replace(creations[number], links={}) for number in refused]
-    for number, error in zip(refused, await forest.run_each(partial(_add, forest), without, repeat=False), strict=True):
-        made[number] = error
-    there = [creation.dn for creation, error in zip(creations, made, strict=True) if error is None]
     given = {name for creation in creations for name in (*creation.attributes, *creation.links)}
-    linked = [name for name in given if name.lower() in LINKED_ATTRIBUTES]
-    objects = iter(await read_new(forest, there, [*_ADDED_BY_THE_SERVER, *linked], attribute_ids))
-    return [error or _as_made(creation, next(objects)) for creation, error in zip(creations, made, strict=True)]
+    read = [*_ADDED_BY_THE_SERVER, *(name for name in given if name.lower() in LINKED_ATTRIBUTES)]
+
+    def make(connection: ldap3.Connection, some: Sequence[Creation]) -> list[DirectoryObject | WriteRefused]:
+        refused = [_add(forest, connection, each) for each in some]
+        there = [each.dn for each, error in zip(some, refused, strict=True) if error is None]
+        objects = iter(read_new(connection, forest.base, there, read, attribute_ids))
+        return [error or _as_made(each, next(objects)) for each, error in zip(some, refused, strict=True)]
+
+    # Read by whoever made them, so that nobody waits for what was asked for later. Not repeated on a broken connection:
+    # the first attempt may have taken effect, and the next run finds that out.
+    size = min(_MADE_TOGETHER, ceil(len(creations) / forest.connections)) or 1
+    portions = [creations[start : start + size] for start in range(0, len(creations), size)]
+    return [each for made in await forest.run_each(make, portions, repeat=False) for each in made]
 
 
 def _as_made(creation: Creation, read: DirectoryObject) -> DirectoryObject:
@@ -84,6 +89,13 @@ def _as_made(creation: Creation, read: DirectoryObject) -> DirectoryObject:
 
 
 def _add(forest: Forest, connection: ldap3.Connection, creation: Creation) -> WriteRefused | None:
+    error = _add_as_it_is(forest, connection, creation)
+    if error is not None and creation.links:
+        error = _add_as_it_is(forest, connection, replace(creation, links={}))
+    return error
+
+
+def _add_as_it_is(forest: Forest, connection: ldap3.Connection, creation: Creation) -> WriteRefused | None:
     held: dict[str, list[bytes]] = {name: list(values) for name, values in creation.attributes.items()}
     held |= {name: [wire_value(link) for link in links] for name, links in creation.links.items()}
     if creation.object_class == "user":

@@ -6,11 +6,13 @@ forests.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import structlog
 from isthmus.accounts.v1.accounts_pb2 import Account
 from isthmus.accounts.v1.accounts_pb2 import Pair as PairMessage
 from isthmus.directory.v1.directory_pb2 import (
@@ -25,7 +27,7 @@ from isthmus_sync.directory.addresses import smtp_addresses, x500_addresses
 from isthmus_sync.directory.guardian import Found, Key, Seen, Unresolved, attributed, unresolved
 from isthmus_sync.directory.objects import as_values
 
-from isthmus_dirsync import journal, records
+from isthmus_dirsync import journal, metrics, records
 from isthmus_dirsync.item_addresses import addresses_in_items
 from isthmus_dirsync.neighbourhood import address_filter
 
@@ -35,7 +37,35 @@ if TYPE_CHECKING:
 
     from isthmus_dirsync.carrying_out import Sides
 
+_SECONDS = 600.0
 _ATTRIBUTES = ("objectClass", "mail", "proxyAddresses", "legacyExchangeDN")
+
+
+class StandingCheck:
+    """Sees now and then whether every address that was ever used still leads to its owner, and says when not."""
+
+    def __init__(self, project: Project, pool: Pool) -> None:
+        self._project = project
+        self._pool = pool
+        self._due = 0.0
+
+    async def look(self, sides: Sides) -> None:
+        """Look when it is time. Raises DirectoryUnavailable."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + _SECONDS
+        found = await check_addresses(CheckAddressesRequest(), self._project, sides, self._pool)
+        name = self._project.project
+        for side, forest in sides.forests.items():
+            for kind in ("SMTP", "X500"):
+                lost = [each for each in found.unresolved if (each.side, each.type) == (int(side), kind)]
+                metrics.unresolved.labels(name, forest.name, kind).set(len(lost))
+        metrics.nobodys.labels(name).set(len(found.nobodys))
+        if found.unresolved:
+            structlog.get_logger("dirsync").warning(
+                "addresses that were used once lead nowhere; 'isthmus directory addresses' lists and repairs them",
+                project=name, count=len(found.unresolved), first=found.unresolved[0].address,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

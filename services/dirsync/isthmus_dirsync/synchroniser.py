@@ -11,12 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from isthmus.directory.v1.directory_pb2 import (
-    CheckAddressesRequest,
-    CheckAddressesResponse,
-    RevertRequest,
-    RevertResponse,
-)
 from isthmus_directory import (
     BookmarkUnusable,
     Changes,
@@ -36,17 +30,17 @@ from isthmus_service import DATABASE_ERRORS
 from isthmus_sync.directory import Decision, ExchangeFacts, Pair, Side, Surroundings, objection, weigh
 from isthmus_sync.directory.echoes import Echoes
 
-from isthmus_dirsync import metrics, orders, records, telling
+from isthmus_dirsync import metrics, records, telling
 from isthmus_dirsync.carrying_out import Carrier, Sides
 from isthmus_dirsync.cut_short import settle
-from isthmus_dirsync.guardian import check_addresses
+from isthmus_dirsync.guardian import StandingCheck
 from isthmus_dirsync.looking_again import Look, Parted, look_again, source_parted
 from isthmus_dirsync.pacing import pause
 from isthmus_dirsync.parting import newly, part
 from isthmus_dirsync.records import Progress, Record
-from isthmus_dirsync.reverting import Reverter
 from isthmus_dirsync.standing import Standing
 from isthmus_dirsync.sweeping import Sweep
+from isthmus_dirsync.taking_orders import OrderTaker
 from isthmus_dirsync.telling import News
 
 if TYPE_CHECKING:
@@ -59,8 +53,6 @@ _RETRY_SECONDS = 60.0
 _FREED_SECONDS = 2.0
 """When what waits is looked at after somebody wrote addresses: one of them may be free now."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-_ORDERS_SECONDS = 0.5
-_ADDRESSES_SECONDS = 600.0
 _GATHER_SECONDS = 0.05
 """Changes come in groups; waiting for the rest of them saves looking twice."""
 
@@ -100,14 +92,14 @@ class Synchroniser:
         }
         self._log = structlog.get_logger("dirsync").bind(project=project.project)
         self._wake, self._listening = asyncio.Event(), asyncio.Event()
-        self._asked = asyncio.Event()
+        self._orders = OrderTaker(project, pool, self._exchange_facts, self._active, self._wake)
         self._echoes = Echoes()
         self._created = False
         self._cut_short = True
         self._flipped: set[bytes] = set()
         self._seen_active: dict[bytes, Side] = {}
         self._retry_at, self._retry_took = 0.0, 0.0
-        self._addresses_at = 0.0
+        self._addresses = StandingCheck(project, pool)
         self._standing = Standing(project.project, pool)
         self._sides: Sides | None = None
         self._carrier: Carrier | None = None
@@ -122,14 +114,15 @@ class Synchroniser:
                 tasks.create_task(notify(forest, self._wake, self._listening))
             tasks.create_task(self._hear_of_switches())
             tasks.create_task(self._standing.tell())
-            tasks.create_task(self._hear_of_orders())
+            tasks.create_task(self._orders.hear())
             again_in = _FIRST_PAUSE
             while True:
                 if self._lock.is_closed():
                     raise ConnectionError(f"the lock of project {self._project.project} was lost with its connection")
                 try:
                     await self._run_once()
-                    await self._guard_addresses()
+                    assert self._sides is not None
+                    await self._addresses.look(self._sides)
                     self._standing.is_in_step()
                     again_in = _FIRST_PAUSE
                 except (DirectoryError, Stopped, *DATABASE_ERRORS) as error:
@@ -138,7 +131,7 @@ class Synchroniser:
                     self._log.warning("directories are not in step", reason=str(error), again_in_seconds=again_in)
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(again_in):
-                            await self._asked.wait()
+                            await self._orders.asked.wait()
                     again_in = min(again_in * 2, _LONGEST_PAUSE)
                     continue
                 self._listening.set()
@@ -168,7 +161,8 @@ class Synchroniser:
         if self._cut_short:
             await settle(self._project, self._sides, self._pool)
             self._cut_short = False
-        await self._carry_out_orders()
+        # Before anything else, so that what is put back is not written over.
+        await self._orders.carry_out(self._sides)
         async with self._pool.acquire() as connection:
             progress = await records.load_progress(connection, self._project.project)
         if progress.source is None or progress.target is None or progress.compared_revision != self._revision:
@@ -410,53 +404,6 @@ class Synchroniser:
         if self._facts is None:
             self._facts = await exchange_facts(self._forests[Side.TARGET], self._project.target)
         return self._facts
-
-    async def _carry_out_orders(self) -> None:
-        """Put back what somebody wants put back; before anything else, so that it is not written over."""
-        self._asked.clear()
-        assert self._sides is not None
-        async with self._pool.acquire() as connection:
-            waiting = await orders.open_orders(connection, self._project.project)
-        for order, packed in waiting:
-            revert, check = RevertRequest(), CheckAddressesRequest()
-            response: RevertResponse | CheckAddressesResponse
-            if packed.Unpack(revert):
-                self._log.info("putting back", requested_by=revert.requested_by, dry_run=revert.dry_run)
-                facts = await self._exchange_facts()
-                response = await Reverter(revert, self._project, self._sides, facts, self._pool, self._active).run()
-            else:
-                packed.Unpack(check)
-                response = await check_addresses(check, self._project, self._sides, self._pool)
-            async with self._pool.acquire() as connection:
-                await orders.answer(connection, order, response)
-
-    async def _guard_addresses(self) -> None:
-        """See now and then whether every address that was ever used still leads to its owner."""
-        assert self._sides is not None
-        if time.monotonic() < self._addresses_at:
-            return
-        self._addresses_at = time.monotonic() + _ADDRESSES_SECONDS
-        found = await check_addresses(CheckAddressesRequest(), self._project, self._sides, self._pool)
-        for side, forest in self._forests.items():
-            for kind in ("SMTP", "X500"):
-                lost = [each for each in found.unresolved if (each.side, each.type) == (int(side), kind)]
-                metrics.unresolved.labels(self._project.project, forest.name, kind).set(len(lost))
-        metrics.nobodys.labels(self._project.project).set(len(found.nobodys))
-        if found.unresolved:
-            self._log.warning(
-                "addresses that were used once lead nowhere; 'isthmus directory addresses' lists and repairs them",
-                count=len(found.unresolved), first=found.unresolved[0].address,
-            )  # fmt: skip
-
-    async def _hear_of_orders(self) -> None:
-        """Wake up for whoever waits for something."""
-        while True:
-            with contextlib.suppress(*DATABASE_ERRORS):
-                async with self._pool.acquire() as connection:
-                    if await orders.anything_asked(connection, self._project.project):
-                        self._asked.set()
-                        self._wake.set()
-            await asyncio.sleep(_ORDERS_SECONDS)
 
     async def _save(self, progress: Progress, came: Mapping[Side, Changes]) -> None:
         progress = replace(progress, source=came[Side.SOURCE].bookmark, target=came[Side.TARGET].bookmark)
