@@ -24,7 +24,7 @@ async def test_some_portions_are_under_way_at_a_time() -> None:
         under_way -= 1
 
     await in_portions(work, cast(Any, list(range(1_050))))
-    assert (most, sorted(done)) == (8, list(range(1_050)))
+    assert (most, sorted(done)) == (4, list(range(1_050)))
 
 
 async def test_after_a_failure_nothing_more_is_begun_and_the_other_portions_end() -> None:

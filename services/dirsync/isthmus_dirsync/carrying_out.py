@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PORTION, _AT_ONCE = 100, 8
+_PORTION, _AT_ONCE = 100, 4
 """Decisions written down in one transaction, and portions under way: while some wait for a forest or for PostgreSQL
 others are carried out. What a crash costs is looking at them again."""
 _MOST_REPEATS = 3
