@@ -201,14 +201,14 @@ def dirsync(
         page, more = entries(connection), bool(answer["more_results"])
         cookie = bytes(answer["cookie"])
         for entry in page:
-            obj, told = _told(connection, entry)
+            obj, told = _told(entry)
             # Told twice, in two answers: only a look says what it comes to.
             found[obj.guid] = obj, (None if obj.guid in found else told)
         if not more:
             return found, cookie
 
 
-def _told(connection: ldap3.Connection, entry: dict[str, Any]) -> tuple[DirectoryObject, Told]:
+def _told(entry: dict[str, Any]) -> tuple[DirectoryObject, Told]:
     """A changed object as far as it is told. Values of a link that came are told as 'member;range=1-1', those that went
     as '0-0' (LDAP_DIRSYNC_INCREMENTAL_VALUES); they are no ranges to be read to an end."""
     raw, linked = {}, dict[str, dict[bytes, bool]]()
@@ -218,7 +218,7 @@ def _told(connection: ldap3.Connection, entry: dict[str, Any]) -> tuple[Director
             linked.setdefault(attribute, {}).update({as_link(value).guid: span == "1-1" for value in values or ()})
         else:
             raw[name] = values
-    obj = as_object(connection, {**entry, "raw_attributes": raw}, {})
+    obj = as_object({**entry, "raw_attributes": raw}, {})
     # The empty twin that comes with values of a link says nothing.
     links = {name: frozenset(link.guid for link in held) for name, held in obj.links.items() if name not in linked}
     return obj, Told(obj.dn, obj.attributes, links, linked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 from uuid import UUID
 
@@ -39,7 +40,23 @@ def search(
 
     `attribute_ids` asks for the times of the last change of those attributes (see metadata.py).
     """
-    asked = [*dict.fromkeys((*attributes, "objectGUID", *_times(attribute_ids)))]
+    asked = [*attributes, *_times(attribute_ids)]
+    for page in _pages(connection, base, wanted, asked, scope, deleted=deleted):
+        for entry in page:
+            yield as_object(entry, attribute_ids or {})
+
+
+def _pages(
+    connection: ldap3.Connection,
+    base: str,
+    wanted: Filter,
+    attributes: Sequence[str],
+    scope: Literal["BASE", "LEVEL", "SUBTREE"] = "SUBTREE",
+    *,
+    deleted: bool = False,
+) -> Iterator[list[dict[str, Any]]]:
+    """What `search` finds, as ldap3 says it, with every range of values read to its end."""
+    asked = [*dict.fromkeys((*attributes, "objectGUID"))]
     controls = [extended_dn_control(criticality=True)]
     if deleted:
         controls.append(show_deleted_control(criticality=True))
@@ -51,8 +68,7 @@ def search(
         )  # fmt: skip
         page = entries(connection)
         cookie = connection.result["controls"].get(_PAGED_RESULTS, {}).get("value", {}).get("cookie")
-        for entry in page:
-            yield as_object(connection, entry, attribute_ids or {})
+        yield [_whole(connection, entry) for entry in page]
         if not cookie:
             return
 
@@ -82,9 +98,18 @@ async def read_all(
     forest: Forest, attributes: Sequence[str], attribute_ids: Mapping[int, str] | None = None
 ) -> list[DirectoryObject]:
     """Every user, group and contact of the forest's domain."""
-    return await forest.run(
-        lambda c: list(search(c, forest.base, filters.RECIPIENTS, attributes, attribute_ids=attribute_ids))
-    )
+    asked = [*attributes, *_times(attribute_ids)]
+
+    def objects(page: Iterable[Mapping[str, Any]]) -> list[DirectoryObject]:
+        return [as_object(entry, attribute_ids or {}) for entry in page]
+
+    def work(connection: ldap3.Connection) -> list[DirectoryObject]:
+        # Objects are made of a page while the domain controller prepares the next one.
+        with ThreadPoolExecutor(1) as other:
+            pages = [other.submit(objects, page) for page in _pages(connection, forest.base, filters.RECIPIENTS, asked)]
+            return [obj for page in pages for obj in page.result()]
+
+    return await forest.run(work)
 
 
 async def read_where(
@@ -139,24 +164,17 @@ def root_of(connection: ldap3.Connection, attributes: Sequence[str]) -> dict[str
     return values
 
 
-def as_object(
-    connection: ldap3.Connection, entry: Mapping[str, Any], attribute_ids: Mapping[int, str]
-) -> DirectoryObject:
-    """An entry of a search with the extended DN control as a value; ranged attributes are read to their end."""
+def as_object(entry: Mapping[str, Any], attribute_ids: Mapping[int, str]) -> DirectoryObject:
+    """An entry of a search with the extended DN control as a value."""
     attributes: dict[str, Values] = {}
     links: dict[str, tuple[Link, ...]] = {}
     [guid] = entry["raw_attributes"]["objectGUID"]
-    for full_name, values in entry["raw_attributes"].items():
-        name, _, option = full_name.partition(";")
-        name, values = name.lower(), values or []
-        if option.lower().startswith("range="):
-            values = [*values, *rest_of_range(lambda a: _read_one(connection, guid, a), full_name)]
-        elif name in attributes or name in links:
-            continue  # the empty twin that comes with a ranged attribute
+    for name, values in entry["raw_attributes"].items():
+        name = name.partition(";")[0].lower()
         if name in LINKED_ATTRIBUTES:
-            links[name] = tuple(as_link(value) for value in values)
+            links[name] = tuple(as_link(value) for value in values or ())
         else:
-            attributes[name] = tuple(values)
+            attributes[name] = tuple(values or ())
     metadata, of_links = (attributes.pop(name.lower(), ()) for name in (METADATA, VALUE_METADATA))
     changed = change_times(metadata[0], attribute_ids) if metadata else {}
     return DirectoryObject(
@@ -177,6 +195,20 @@ def _times(attribute_ids: Mapping[int, str] | None) -> tuple[str, ...]:
 
 def _links(attribute_ids: Mapping[int, str] | None) -> set[str]:
     return {name for name in (attribute_ids or {}).values() if name.lower() in LINKED_ATTRIBUTES}
+
+
+def _whole(connection: ldap3.Connection, entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry with all values of the attributes of which it has a first range."""
+    raw: Mapping[str, list[bytes]] = entry["raw_attributes"]
+    ranged = {name.partition(";")[0].lower(): name for name in raw if ";range=" in name.lower()}
+    if not ranged:
+        return entry
+    [guid] = raw["objectGUID"]
+    # Each has an empty twin of the plain name.
+    whole = {name: values for name, values in raw.items() if name.partition(";")[0].lower() not in ranged}
+    for name, full in ranged.items():
+        whole[name] = [*raw[full], *rest_of_range(lambda asked: _read_one(connection, guid, asked), full)]
+    return {**entry, "raw_attributes": whole}
 
 
 def rest_of_range(read: Callable[[str], Mapping[str, Sequence[bytes]]], name: str) -> list[bytes]:
