@@ -18,6 +18,7 @@ from isthmus_sync.directory import (
     applied,
     compare,
     decide,
+    decide_and_note,
     handed_over,
     in_order,
     once_made,
@@ -140,19 +141,27 @@ class World:
         self.anew = any(pair.merged != merged.get(pair.id, ()) for pair in found.around.twins)
         self.last, around, writes = found, found.around, 0
         decisions = []
-        for decision in in_order([d for d in found.decisions if d.creation is not None], around):
+        to_make = {d.pair.id: d for d in found.decisions if d.creation is not None}
+        new = in_order([*((d.pair, d.source) for d in to_make.values()), *found.undecided], around)
+        found.undecided.clear()
+        for pair, source in new:
+            if pair.id not in to_make:
+                to_make[pair.id] = decide_and_note(pair, source, around)
+                found.decisions.append(to_make[pair.id])
+                assert not to_make[pair.id].overwrites, "the guard had to see it"
+            decision = to_make[pair.id]
             writes += self._written()
-            creation, new = with_links(decision, around), guid(f"new/{decision.pair.id.hex()}")
+            creation, made = with_links(decision, around), guid(f"new/{decision.pair.id.hex()}")
             attributes = {name.lower(): values for name, values in creation.attributes.items()}
             attributes["objectclass"] = (b"top", creation.object_class.encode())
-            if creation.object_class == "user" and new[0] & 1:
+            if creation.object_class == "user" and made[0] & 1:
                 attributes.setdefault("countrycode", (b"0",))  # domain controllers add some more
             links = {name.lower(): named for name, named in creation.links.items()}
-            obj = _with_database(DirectoryObject(new, creation.dn, attributes, links))
+            obj = _with_database(DirectoryObject(made, creation.dn, attributes, links))
             self.put(Side.TARGET, obj)
             around.target.put(obj)
             around.target.drop(decision.pair.id)
-            around.twins.put(replace(decision.pair, target_guid=new))
+            around.twins.put(replace(decision.pair, target_guid=made))
         for decision in found.decisions:
             pair = around.twins.by_id(decision.pair.id) or decision.pair
             now = around.target.get(pair.target_guid)

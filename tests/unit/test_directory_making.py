@@ -61,8 +61,8 @@ def test_whoever_is_named_is_made_first_and_circles_come_last() -> None:
     world.run()
     assert world.last is not None
     decisions = _new(world)
-    ordered = in_order(decisions, world.last.around)
-    assert [decision.source.text("cn") for decision in ordered] == ["c", "d", "h", "b", "a", "e", "f", "g"]
+    ordered = in_order([(decision.pair, decision.source) for decision in decisions], world.last.around)
+    assert [source.text("cn") for _, source in ordered] == ["c", "d", "h", "b", "a", "e", "f", "g"]
 
 
 def test_what_is_there_is_named_from_the_start_and_needs_no_write_of_its_own() -> None:
@@ -80,13 +80,13 @@ def test_what_is_not_there_yet_is_left_out() -> None:
     world.put(Side.SOURCE, one, two)
     world.run()
     assert world.last is not None
-    first, second = in_order(_new(world), world.last.around)
+    first, second = _new(world)
     assert [link.guid for link in with_links(first, world.last.around).links["manager"]] == [world.twin(two).guid]
     world = World()
     world.put(Side.SOURCE, one, two)
     world.crash(after=0)
     assert world.last is not None
-    assert [with_links(decision, world.last.around).links for decision in _new(world)] == [{}, {}]
+    assert [with_links(decision, world.last.around).links for decision in _new(world)] == [{}]
     world.run()
     assert [link.guid for link in world.twin(one).linked("manager")] == [world.twin(two).guid]
     assert second.source.guid == two.guid

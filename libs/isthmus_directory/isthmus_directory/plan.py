@@ -108,11 +108,13 @@ async def plan_directory(project: Project, secrets_dir: Path, memory: Memory = N
     """Read both forests and say what would be done: what dirsync would do with the same memory. Writes nothing. Raises
     DirectoryError."""
     async with Forest(project.source, secrets_dir) as source, Forest(project.target, secrets_dir) as target:
-        return plan_of(await survey(source, target, project, memory.pairs), project, memory)
+        found = await survey(source, target, project, memory.pairs)
+        found.comparison.decide()
+        return plan_of(found, project, memory)
 
 
 def plan_of(found: Survey, project: Project, memory: Memory = NOTHING) -> DirectoryPlan:
-    """A survey as a plan."""
+    """A survey, with everything decided, as a plan."""
     comparison = found.comparison
     rules = dict.fromkeys(_named(found, project), "pairs")
     rules |= {match.source.guid: match.rule for match in comparison.matched}

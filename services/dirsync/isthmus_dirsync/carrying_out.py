@@ -19,11 +19,14 @@ from isthmus_sync.directory import (
     Decision,
     DirectoryObject,
     Modification,
+    New,
+    Pair,
     Side,
     Surroundings,
     applied,
     collection_of,
     decide,
+    decide_and_note,
     in_order,
     once_made,
     with_links,
@@ -102,16 +105,19 @@ class Carrier:
     async def carry_out(
         self,
         decisions: Sequence[Decision],
+        undecided: Sequence[New],
         known: Mapping[bytes, Record],
         around: Surroundings,
         members: Mapping[str, frozenset[bytes]],
     ) -> bool:
         """Carry out decisions: create what is new and change what that leads to, portion by portion, each object after
-        those that it names; then change the rest, which names what is there by then.
+        those that it names; then change the rest, which names what is there by then. What is `undecided` is decided
+        about when its turn comes: others are written meanwhile.
 
         Returns whether anything was created. Raises DirectoryUnavailable when a forest goes away in between.
         """
-        created = in_order([decision for decision in decisions if decision.creation is not None], around)
+        decided = {decision.pair.id: decision for decision in decisions if decision.creation is not None}
+        new = in_order([*((decision.pair, decision.source) for decision in decided.values()), *undecided], around)
         waiting: list[Decision] = []
         own: set[bytes] = set()
         failed: dict[bytes, str] = {}
@@ -127,8 +133,9 @@ class Carrier:
             assert made is not None
             return once_made(decision, pair, made, around)
 
-        async def create_some(portion: Sequence[Decision]) -> None:
-            made = await self._create(portion, around, failed)
+        async def create_some(portion: Sequence[New]) -> None:
+            creations = [decided.get(each[0].id) or decide_and_note(*each, around) for each in portion]
+            made = await self._create(creations, around, failed)
             own.update(decision.pair.id for decision in made)
             now = [anew(decision) for decision in made]
             # Who names somebody that is still to come is decided about once more, and written to once.
@@ -138,12 +145,12 @@ class Carrier:
         async def change_some(portion: Sequence[Decision]) -> None:
             await self._change([anew(decision) for decision in portion], known, own, members)
 
-        async def note_some(portion: Sequence[Decision]) -> None:
-            await self._note_failures(portion, known, failed)
+        async def note_some(portion: Sequence[New]) -> None:
+            await self._note_failures([pair for pair, _ in portion], known, failed)
 
-        await in_portions(create_some, created)
+        await in_portions(create_some, new)
         await in_portions(change_some, [*waiting, *(d for d in decisions if d.creation is None)])
-        await in_portions(note_some, [d for d in created if d.pair.id in failed])
+        await in_portions(note_some, [each for each in new if each[0].id in failed])
         return bool(own)
 
     async def _create(
@@ -359,10 +366,10 @@ class Carrier:
         )
 
     async def _note_failures(
-        self, decisions: Sequence[Decision], known: Mapping[bytes, Record], failed: Mapping[bytes, str]
+        self, pairs: Sequence[Pair], known: Mapping[bytes, Record], failed: Mapping[bytes, str]
     ) -> None:
         """Write down objects that could not be created; they are tried again."""
-        noted = [Record(d.pair, False, False, False, 0, True, failed[d.pair.id], None) for d in decisions]
+        noted = [Record(pair, False, False, False, 0, True, failed[pair.id], None) for pair in pairs]
         news = [record for record in noted if record != known.get(record.pair.id)]
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_pairs(connection, self._project.project, news)
@@ -418,7 +425,7 @@ async def _all(work: Callable[[Decision], Awaitable[T]], items: Iterable[Decisio
     return done
 
 
-async def in_portions(work: Callable[[Sequence[Decision]], Awaitable[None]], items: Sequence[Decision]) -> None:
+async def in_portions(work: Callable[[Sequence[T]], Awaitable[None]], items: Sequence[T]) -> None:
     """`work` for the items in portions, some at a time, so that neither forest waits; when one raises, those under way
     end first and no more are begun."""
     portions = (items[start : start + _PORTION] for start in range(0, len(items), _PORTION))

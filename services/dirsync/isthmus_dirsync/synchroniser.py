@@ -27,7 +27,7 @@ from isthmus_directory import (
     survey,
 )
 from isthmus_service import DATABASE_ERRORS
-from isthmus_sync.directory import Decision, ExchangeFacts, Pair, Side, Surroundings, objection, weigh
+from isthmus_sync.directory import Decision, ExchangeFacts, New, Pair, Side, Surroundings, objection, weigh
 from isthmus_sync.directory.echoes import Echoes
 
 from isthmus_dirsync import metrics, records, telling
@@ -223,8 +223,8 @@ class Synchroniser:
         known = {each: record.but_for_inherited(comparison.inherited) for each, record in known.items()}
         self._facts = found.facts
         self._log.info(
-            "compared", pairs=len(comparison.decisions), matched=len(comparison.matched), create=comparison.created,
-            refused=len(comparison.refused), left_out=dict(comparison.left_out),
+            "compared", pairs=len(comparison.decisions) + len(comparison.undecided), matched=len(comparison.matched),
+            create=comparison.created, refused=len(comparison.refused), left_out=dict(comparison.left_out),
         )  # fmt: skip
         parted = [
             source_parted(
@@ -239,7 +239,9 @@ class Synchroniser:
             )
             for pair in comparison.without_target
         ]  # fmt: skip
-        await self._carry_out(comparison.decisions, parted, known, around, found.members, comparison.inherited)
+        await self._carry_out(
+            comparison.decisions, comparison.undecided, parted, known, around, found.members, comparison.inherited
+        )
         progress = Progress(self._revision, bookmarks[Side.SOURCE], bookmarks[Side.TARGET], found.members)
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_refused(connection, name, None, comparison.refused)
@@ -309,7 +311,9 @@ class Synchroniser:
         )
         if look.anew:
             raise _Anew
-        created = await self._carry_out(look.decisions, look.parted, look.known, look.around, members, look.inherited)
+        created = await self._carry_out(
+            look.decisions, (), look.parted, look.known, look.around, members, look.inherited
+        )
         async with self._pool.acquire() as connection, connection.transaction():
             await records.save_refused(connection, self._project.project, look.looked_at, look.refused)
         return created
@@ -345,6 +349,7 @@ class Synchroniser:
     async def _carry_out(
         self,
         decisions: Sequence[Decision],
+        undecided: Sequence[New],
         parted: Sequence[Parted],
         known: Mapping[bytes, Record],
         around: Surroundings,
@@ -352,7 +357,7 @@ class Synchroniser:
         inherited: Mapping[bytes, bytes],
     ) -> bool:
         assert self._carrier is not None
-        metrics.looked_at.labels(self._project.project).inc(len(decisions))
+        metrics.looked_at.labels(self._project.project).inc(len(decisions) + len(undecided))
         name, minutes = self._project.project, self._project.directory.guard_minutes
         weight = weigh(decisions, newly(parted))
         async with self._pool.acquire() as connection, connection.transaction():
@@ -370,7 +375,7 @@ class Synchroniser:
             raise Stopped(stop)
         # Who is inherited from goes first: a name never leads to two pairs.
         await self._part([each for each in parted if each.record.pair.id in inherited])
-        created = await self._carrier.carry_out(decisions, known, around, members)
+        created = await self._carrier.carry_out(decisions, undecided, known, around, members)
         if created:
             self._created = True
             self._wake.set()

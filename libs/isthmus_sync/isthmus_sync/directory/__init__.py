@@ -5,11 +5,11 @@ from isthmus_sync.directory.comparison import Comparison, compare, decide_and_no
 from isthmus_sync.directory.decision import Decision, Surroundings, decide
 from isthmus_sync.directory.deletions import follows
 from isthmus_sync.directory.difference import Modification, applied, difference
-from isthmus_sync.directory.guard import Measure, Weight, objection, weigh
+from isthmus_sync.directory.guard import Measure, Weight, objection, weigh, weighs_nothing
 from isthmus_sync.directory.index import Index
 from isthmus_sync.directory.inheriting import heirs
 from isthmus_sync.directory.joining import join, together
-from isthmus_sync.directory.making import in_order, once_made, with_links
+from isthmus_sync.directory.making import New, in_order, once_made, with_links
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.merging import handed_over, succeeded, unaddressed
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Link, Side
@@ -30,6 +30,7 @@ __all__ = [
     "Matching",
     "Measure",
     "Modification",
+    "New",
     "Pair",
     "Refused",
     "Side",
@@ -60,5 +61,6 @@ __all__ = [
     "together",
     "unaddressed",
     "weigh",
+    "weighs_nothing",
     "with_links",
 ]

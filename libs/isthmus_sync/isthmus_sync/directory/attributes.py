@@ -57,20 +57,38 @@ _COPIED = AttributeRule()
 
 def plain_attributes(kind: Kind, project: Project) -> tuple[str, ...]:
     """Attributes copied value by value, as their names are spelled in the schema."""
-    return _plain_attributes(kind, tuple((name, rule.exclude) for name, rule in project.directory.attributes.items()))
+    return _attributes(kind, _said(project))[0]
+
+
+def linked_attributes(kind: Kind, project: Project) -> tuple[str, ...]:
+    """Attributes whose values name other objects and are translated through the map."""
+    return _attributes(kind, _said(project))[1]
+
+
+def kept_in_step(kind: Kind, project: Project) -> frozenset[str]:
+    """Both kinds of attributes, in lower case."""
+    return _attributes(kind, _said(project))[2]
+
+
+def _said(project: Project) -> tuple[tuple[str, bool], ...]:
+    """The project's own attributes, and whether each is excluded."""
+    return tuple([(name, rule.exclude) for name, rule in project.directory.attributes.items()])
 
 
 @lru_cache(maxsize=256)
-def _plain_attributes(kind: Kind, named: tuple[tuple[str, bool], ...]) -> tuple[str, ...]:
-    """`named` are the project's own attributes, and whether each is excluded."""
+def _attributes(
+    kind: Kind, said: tuple[tuple[str, bool], ...]
+) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
     if kind is Kind.GROUP:
         names: tuple[str, ...] = _EVERYBODY + _GROUPS
     else:
         names = _EVERYBODY + _PEOPLE + (_RESOURCES if kind in (Kind.ROOM, Kind.EQUIPMENT) else ())
     known = {name.lower() for name in names} | DECIDED_ELSEWHERE | LINKED_ATTRIBUTES
-    excluded = {name.lower() for name, out in named if out}
-    every = names + tuple(name for name, _ in named if name.lower() not in known)
-    return tuple(name for name in every if name.lower() not in excluded)
+    excluded = {name.lower() for name, out in said if out}
+    every = names + tuple(name for name, _ in said if name.lower() not in known)
+    plain = tuple(name for name in every if name.lower() not in excluded)
+    linked = tuple(name for name in _LINKS[kind] if name.lower() not in excluded)
+    return plain, linked, frozenset(name.lower() for name in plain + linked)
 
 
 @lru_cache(maxsize=256)
@@ -78,21 +96,6 @@ def spelled(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Names as the schema spells them, each with its lower case, by which objects have their attributes; made once, as
     every pair remembers all of them."""
     return tuple((name, intern(name.lower())) for name in names)
-
-
-def linked_attributes(kind: Kind, project: Project) -> tuple[str, ...]:
-    """Attributes whose values name other objects and are translated through the map."""
-    return tuple(name for name in _LINKS[kind] if not rule_of(name, project).exclude)
-
-
-def kept_in_step(kind: Kind, project: Project) -> frozenset[str]:
-    """Both kinds of attributes, in lower case."""
-    return _lower((*plain_attributes(kind, project), *linked_attributes(kind, project)))
-
-
-@lru_cache(maxsize=256)
-def _lower(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(name.lower() for name in names)
 
 
 def rule_of(attribute: str, project: Project) -> AttributeRule:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from isthmus_sync.directory.decision import Decision, Surroundings, decide
+from isthmus_sync.directory.guard import weighs_nothing
 from isthmus_sync.directory.index import Index
 from isthmus_sync.directory.inheriting import heirs
 from isthmus_sync.directory.joining import join, let_go, together
+from isthmus_sync.directory.making import New, in_order
 from isthmus_sync.directory.matching import Match, Matching, Refused, match
 from isthmus_sync.directory.merging import succeeded
 from isthmus_sync.directory.objects import DirectoryObject, Side
@@ -24,14 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`around`: what the decisions were made from. `decisions`: one for each pair whose source takes part, by name.
-    `matched`: the pairs found just now. `inherited`: pairs whose target is now another pair's, by their ids the heir's.
-    `refused`: what a person must decide. `left_out`: how many objects of the source take no part, by reason.
-    `without_source`: pairs whose source object is gone or takes part no longer. `without_target`: pairs whose target
-    object was deleted there; what somebody deleted is not made again without being asked."""
+    """`around`: what the decisions were made from. `decisions`: one for each pair whose source takes part, but for
+    those that are `undecided`: their objects are to be made, and weigh nothing. `matched`: the pairs found just now.
+    `inherited`: pairs whose target is now another pair's, by their ids the heir's. `refused`: what a person must
+    decide. `left_out`: how many objects of the source take no part, by reason. `without_source`: pairs whose source
+    object is gone or takes part no longer. `without_target`: pairs whose target object was deleted there; what somebody
+    deleted is not made again without being asked."""
 
     around: Surroundings
     decisions: list[Decision]
+    undecided: list[New]
     matched: list[Match]
     refused: list[Refused]
     left_out: Mapping[str, int]
@@ -41,7 +45,14 @@ class Comparison:
 
     @property
     def created(self) -> int:
-        return sum(decision.creation is not None for decision in self.decisions)
+        """How many objects are to be made."""
+        return len(self.undecided) + sum(decision.creation is not None for decision in self.decisions)
+
+    def decide(self) -> None:
+        """Decide about what is undecided, in the order in which it is made."""
+        self.decisions.extend(decide_and_note(*each, self.around) for each in in_order(self.undecided, self.around))
+        self.decisions.sort(key=lambda decision: decision.source.dn)
+        self.undecided.clear()
 
 
 def compare(
@@ -51,8 +62,9 @@ def compare(
     project: Project,
     facts: ExchangeFacts,
 ) -> Comparison:
-    """Compare everything. `known` are the pairs of earlier runs with what was agreed then; the source's objects may be
-    all of its forest, those outside the scope are needed to know who holds an address."""
+    """Compare everything, and decide what the guard must look at; `Comparison.decide` is for whoever wants to know the
+    rest before anything is written. `known` are the pairs of earlier runs with what was agreed then; the source's
+    objects may be all of its forest, those outside the scope are needed to know who holds an address."""
     source_index, target_index = Index(sources), Index(targets)
     reasons: Counter[str] = Counter()
     taking_part: list[DirectoryObject] = []
@@ -87,14 +99,17 @@ def compare(
     remember(matching, twins, project)
     matching.refused.extend(join(groups, twins))
     around = Surroundings(project, source_index, target_index, twins, facts)
-    result = Comparison(around, [], matching.matches, matching.refused, dict(reasons), inherited=inherited)
+    result = Comparison(around, [], [], matching.matches, matching.refused, dict(reasons), inherited=inherited)
     refused = {each.source.guid for each in matching.refused}
     pairs = [(obj, twins.by_guid(Side.SOURCE, obj.guid)) for obj in sorted(taking_part, key=lambda obj: obj.dn)]
     for obj, pair in pairs:
         if obj.guid in gone:
             result.without_target.append(gone[obj.guid])
         elif pair is not None and pair.source_guid == obj.guid and obj.guid not in refused:
-            result.decisions.append(decide_and_note(pair, obj, around))
+            if weighs_nothing(pair, project):
+                result.undecided.append((pair, obj))
+            else:
+                result.decisions.append(decide_and_note(pair, obj, around))
     here = {obj.guid for obj in taking_part}
     result.without_source.extend(pair for pair in known if pair.source_guid not in here)
     return result

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from isthmus_sync.directory.pairs import Agreed
+
 if TYPE_CHECKING:
     from isthmus_project import Project
 
     from isthmus_sync.directory.decision import Decision
+    from isthmus_sync.directory.pairs import Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,18 @@ class Measure:
 def weigh(decisions: Sequence[Decision], gone: Iterable[bytes]) -> Weight:
     """The weight of a run. New objects and new values weigh nothing."""
     return Weight(frozenset(decision.pair.id for decision in decisions if decision.overwrites), frozenset(gone))
+
+
+def weighs_nothing(pair: Pair, project: Project) -> bool:
+    """Whether that is known of a pair before anything is decided about it: its object is to be created, nothing was
+    agreed on that could be taken back, no contact makes way for it, and nothing is made for the source of what the
+    target gets."""
+    return (
+        pair.target_guid is None
+        and pair.agreed == Agreed()
+        and project.directory.contacts == "report"
+        and not any(rule.owner == "target" and rule.transforms for rule in project.directory.rules.values())
+    )
 
 
 def objection(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from typing import TypeAlias
 
 from isthmus_sync.directory.attributes import kept_in_step, linked_attributes
 from isthmus_sync.directory.creation import Creation
@@ -18,20 +19,23 @@ from isthmus_sync.directory.difference import difference
 from isthmus_sync.directory.objects import DirectoryObject, Side
 from isthmus_sync.directory.pairs import Agreed, Pair
 
+New: TypeAlias = tuple[Pair, DirectoryObject]
+"""A pair whose object is to be made in the target, and its source."""
+
 _MOST_LINKS = 1000
 """Values that one request adds; Active Directory takes at most 5,000. What has more is filled afterwards."""
 
 
-def in_order(decisions: Sequence[Decision], around: Surroundings) -> list[Decision]:
-    """Decisions about new objects: those that name none of the others first, then those that name only them, and so
-    on; circles, and whoever names them, last. Of one rank they stay as they are."""
-    by_pair = {decision.pair.id: number for number, decision in enumerate(decisions)}
+def in_order(new: Sequence[New], around: Surroundings) -> list[New]:
+    """New objects: those that name none of the others first, then those that name only them, and so on; circles, and
+    whoever names them, last. Of one rank they stay as they are."""
+    by_pair = {pair.id: number for number, (pair, _) in enumerate(new)}
     sorter = TopologicalSorter[int]()
-    for number, decision in enumerate(decisions):
+    for number, (_, source) in enumerate(new):
         named = (
             around.twins.by_guid(Side.SOURCE, link.guid)
-            for attribute in linked_attributes(decision.kind, around.project)
-            for link in decision.source.linked(attribute)
+            for attribute in linked_attributes(source.kind, around.project)
+            for link in source.linked(attribute)
         )
         before = {by_pair[twin.id] for twin in named if twin is not None and twin.id in by_pair}
         sorter.add(number, *(before - {number}))
@@ -42,8 +46,8 @@ def in_order(decisions: Sequence[Decision], around: Surroundings) -> list[Decisi
         ordered += sorted(rank)
         sorter.done(*rank)
     seen = set(ordered)
-    ordered += (number for number in range(len(decisions)) if number not in seen)
-    return [decisions[number] for number in ordered]
+    ordered += (number for number in range(len(new)) if number not in seen)
+    return [new[number] for number in ordered]
 
 
 def with_links(decision: Decision, around: Surroundings) -> Creation:
