@@ -102,8 +102,11 @@ class DirectoryObject:
 
     @property
     def kind(self) -> Kind:
+        held = self.attributes  # asked a dozen times in each decision
         return _kind(
-            self.raw("objectClass"), self.raw("msExchRecipientTypeDetails"), self.raw("msExchRecipientDisplayType")
+            held.get("objectclass", ()),
+            held.get("msexchrecipienttypedetails", ()),
+            held.get("msexchrecipientdisplaytype", ()),
         )
 
     @property
@@ -161,4 +164,4 @@ def alike(source: DirectoryObject, target: DirectoryObject) -> bool:
 
 def same_values(one: Values, other: Values) -> bool:
     """Whether two attributes hold the same values; LDAP gives values no order."""
-    return one == other or sorted(one) == sorted(other)
+    return one == other or (len(one) == len(other) > 1 and sorted(one) == sorted(other))
