@@ -11,12 +11,14 @@ import ldap3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from isthmus_directory import requests
+from isthmus_directory import filters, requests
 from ldap3.core.exceptions import LDAPSocketOpenError
 from ldap3.operation.add import add_operation
 from ldap3.operation.modify import modify_operation
+from ldap3.operation.search import search_operation
 from ldap3.protocol.controls import build_control
 from ldap3.protocol.convert import build_controls_list
+from ldap3.protocol.microsoft import extended_dn_control
 from ldap3.protocol.rfc4511 import LDAPMessage, MessageID, ProtocolOp
 from pyasn1.codec.ber.encoder import encode
 
@@ -43,6 +45,8 @@ class Line:
 
     def post_send_single_response(self, number: int) -> None:
         self.waited_for.append(number)
+
+    post_send_search = post_send_single_response
 
 
 def ours(number: int, ask: Callable[[Any], None]) -> tuple[bytes, dict[str, Any]]:
@@ -83,6 +87,19 @@ def test_a_change_is_what_ldap3_would_write(number: int, dn: str, attributes: di
         for name, values in attributes.items()
         for operation, given in ((1, values[1:]), (0, values), (2, values[:1]))
     ]
+
+
+@given(st.integers(1, 2**31 - 1), dns, st.lists(dns, min_size=1, max_size=4), st.lists(names, min_size=1, max_size=4))
+def test_a_search_for_names_is_what_ldap3_would_write(
+    number: int, base: str, wanted: list[str], attributes: list[str]
+) -> None:
+    sent, said = ours(number, lambda line: requests.search_named(line, base, wanted, attributes))
+    named = filters.any_of(*(filters.equals("distinguishedName", dn) for dn in wanted))
+    request = search_operation(
+        base, named, ldap3.SUBTREE, ldap3.DEREF_ALWAYS, attributes, 0, 0, False, False, None, None
+    )
+    assert sent == theirs(number, "searchRequest", request, [extended_dn_control(criticality=True)])
+    assert (said["type"], said["base"]) == ("searchRequest", base)
 
 
 def test_nothing_is_sent_over_a_connection_that_was_closed() -> None:

@@ -14,7 +14,7 @@ from isthmus_sync.directory.objects import Values
 from ldap3.core import exceptions as ldap
 from ldap3.protocol.microsoft import extended_dn_control, show_deleted_control
 
-from isthmus_directory import filters
+from isthmus_directory import filters, requests
 from isthmus_directory.connection import Forest, entries
 from isthmus_directory.filters import Filter
 from isthmus_directory.metadata import METADATA, VALUE_METADATA, change_times, link_change_times
@@ -83,10 +83,10 @@ def read_new(
     """A few objects that were made just now, in the order of their names, for which one search is enough."""
     if not dns:
         return []
-    wanted = filters.any_of(*(filters.equals("distinguishedName", dn) for dn in dns))
-    found = {
-        names.key(obj.dn): obj for obj in search(connection, base, wanted, attributes, attribute_ids=attribute_ids)
-    }
+    asked = list(dict.fromkeys((*attributes, "objectGUID", *_times(attribute_ids))))
+    requests.search_named(connection, base, dns, asked)
+    objects = [as_object(_whole(connection, entry), attribute_ids or {}) for entry in entries(connection)]
+    found = {names.key(obj.dn): obj for obj in objects}
     # A name that the server spells in a way of its own is no reason to go without.
     for dn in dns:
         if (key := names.key(dn)) not in found:

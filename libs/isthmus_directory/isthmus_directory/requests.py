@@ -1,7 +1,8 @@
-"""Additions and changes as bytes (RFC 4511 4.6, 4.7), sent over a connection of ldap3, which reads the answers.
+"""What a first synchronisation asks ten thousand times, as bytes: additions and changes (RFC 4511 4.6, 4.7), and
+searches for what was added (4.5.1). They are sent over a connection of ldap3, which waits for the answers.
 
-ldap3 makes each request of objects of pyasn1, one for every tag and value, and these two go out ten thousand times in a
-first synchronisation. See docs/decisions/0019-two-requests-as-bytes.md.
+ldap3 makes each request of objects of pyasn1, one for every tag and value. See
+docs/decisions/0019-requests-as-bytes.md.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from typing import Any, TypeAlias
 
 import ldap3
 from ldap3.core.exceptions import LDAPSocketOpenError
+from ldap3.protocol.microsoft import extended_dn_control
+from pyasn1.codec.ber.encoder import encode
 
 Steps: TypeAlias = Sequence[tuple[str, Sequence[bytes]]]
 """What is done with one attribute, as ldap3 takes it: MODIFY_ADD, MODIFY_DELETE or MODIFY_REPLACE, and values."""
 
-_INTEGER, _OCTETS, _ENUMERATED, _SEQUENCE, _SET = 0x02, 0x04, 0x0A, 0x30, 0x31
-_MODIFY_REQUEST, _ADD_REQUEST, _CONTROLS = 0x66, 0x68, 0xA0
+_BOOLEAN, _INTEGER, _OCTETS, _ENUMERATED, _SEQUENCE, _SET = 0x01, 0x02, 0x04, 0x0A, 0x30, 0x31
+_SEARCH_REQUEST, _MODIFY_REQUEST, _ADD_REQUEST, _CONTROLS = 0x63, 0x66, 0x68, 0xA0
+_OR, _EQUALITY = 0xA1, 0xA3
+_WHOLE_SUBTREE, _DEREFERENCE_ALWAYS = 2, 3
+_EXTENDED_NAMES = bytes(encode(extended_dn_control(criticality=True)))
 _OPERATIONS = {ldap3.MODIFY_ADD: 0, ldap3.MODIFY_DELETE: 1, ldap3.MODIFY_REPLACE: 2}
 
 
@@ -43,6 +49,19 @@ def modify(connection: ldap3.Connection, dn: str, changes: Mapping[str, Steps], 
     _send(connection, said, _element(_MODIFY_REQUEST, *content), _element(_SEQUENCE, _octets(control)))
 
 
+def search_named(connection: ldap3.Connection, base: str, dns: Sequence[str], attributes: Sequence[str]) -> None:
+    """Search for the objects of these names below `base`, links as GUID and name; the connection has the answer, as
+    after any search. Raises what ldap3 raises."""
+    named = [_element(_EQUALITY, _octets("distinguishedName"), _octets(dn)) for dn in dns]
+    limits = _integer(0), _integer(0), _element(_BOOLEAN, b"\0")  # objects, seconds; values are wanted, too
+    content = (
+        _octets(base), _enumerated(_WHOLE_SUBTREE), _enumerated(_DEREFERENCE_ALWAYS), *limits, _element(_OR, *named),
+        _element(_SEQUENCE, *map(_octets, attributes)),
+    )  # fmt: skip
+    said = {"type": "searchRequest", "base": base, "attributes": attributes, "controls": None}
+    _send(connection, said, _element(_SEARCH_REQUEST, *content), _EXTENDED_NAMES)
+
+
 def _send(connection: ldap3.Connection, said: Mapping[str, Any], operation: bytes, control: bytes = b"") -> None:
     """Send a request and wait for its answer. `said` is the request as ldap3 keeps it until then, for referrals."""
     with connection.connection_lock:
@@ -52,7 +71,8 @@ def _send(connection: ldap3.Connection, said: Mapping[str, Any], operation: byte
         connection.strategy._outstanding[number] = said
         controls = _element(_CONTROLS, control) if control else b""
         connection.socket.sendall(_element(_SEQUENCE, _integer(number), operation, controls))
-        connection.post_send_single_response(number)
+        searching = said["type"] == "searchRequest"
+        (connection.post_send_search if searching else connection.post_send_single_response)(number)
 
 
 def _attribute(name: str, values: Sequence[bytes]) -> bytes:
@@ -60,7 +80,11 @@ def _attribute(name: str, values: Sequence[bytes]) -> bytes:
 
 
 def _change(name: str, operation: str, values: Sequence[bytes]) -> bytes:
-    return _element(_SEQUENCE, _element(_ENUMERATED, bytes((_OPERATIONS[operation],))), _attribute(name, values))
+    return _element(_SEQUENCE, _enumerated(_OPERATIONS[operation]), _attribute(name, values))
+
+
+def _enumerated(value: int) -> bytes:
+    return _element(_ENUMERATED, bytes((value,)))
 
 
 def _integer(value: int) -> bytes:

@@ -78,7 +78,9 @@ def applied(current: DirectoryObject, modifications: Iterable[Modification]) -> 
             gone = set(change.removed)
             new = (*(value for value in old if value not in gone), *new)
         attributes[name] = tuple([value for value in new if isinstance(value, bytes)])
-        links[name] = tuple([value for value in new if isinstance(value, Link)]) if len(attributes[name]) < len(new) else ()
+        links[name] = (
+            tuple([value for value in new if isinstance(value, Link)]) if len(attributes[name]) < len(new) else ()
+        )
     return replace(current, attributes=attributes, links=links)
 
 
