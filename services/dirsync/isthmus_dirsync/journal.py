@@ -135,26 +135,22 @@ async def begin(connection: Connection, project: str, entries: Sequence[Entry]) 
         len(entries),
     )
     numbered = [replace(entry, number=row["number"]) for entry, row in zip(entries, rows, strict=True)]
-    await connection.executemany(
+    await connection.execute(
         """
-        INSERT INTO journal (number, project, ordered_by, pair_id, side, object_guid, dn, action, changes, intended)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        INSERT INTO journal (project, number, ordered_by, pair_id, side, object_guid, dn, action, changes, intended)
+        SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bytea[], $5::smallint[], $6::bytea[], $7::text[],
+                                 $8::smallint[], $9::jsonb[], $10::jsonb[])
         """,
-        [
-            (
-                each.number,
-                project,
-                each.ordered_by,
-                each.pair_id,
-                int(each.side),
-                each.guid,
-                each.dn,
-                int(each.action),
-                _json(each.changes),
-                each.intended.to_json() if each.intended else None,
-            )
-            for each in numbered
-        ],
+        project,
+        [each.number for each in numbered],
+        [each.ordered_by for each in numbered],
+        [each.pair_id for each in numbered],
+        [int(each.side) for each in numbered],
+        [each.guid for each in numbered],
+        [each.dn for each in numbered],
+        [int(each.action) for each in numbered],
+        [_json(each.changes) for each in numbered],
+        [each.intended.to_json() if each.intended else None for each in numbered],
     )
     return numbered
 
