@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from isthmus_sync.directory import Kind, Link, Measure, Modification, Side, Weight, objection, weigh
+from isthmus_sync.directory import (
+    Agreed,
+    Kind,
+    Link,
+    Measure,
+    Modification,
+    Pair,
+    Side,
+    Weight,
+    compare,
+    objection,
+    weigh,
+)
 from isthmus_sync.directory.objects import as_values
 
-from tests.unit.directory_values import MAIL_USERS, guid, link, mailbox, project, recipient
+from tests.unit.directory_values import FACTS, MAIL_USERS, guid, link, mailbox, project, recipient
 from tests.unit.directory_world import World
 
 
@@ -220,6 +232,22 @@ def test_the_guard_counts_what_would_be_lost() -> None:
     assert "2 are gone (directory.guard_deletions allows 1)" in (objection(many, project(guard_deletions=1)) or "")
     assert objection(many, project(guard_deletions=1), allowed=Measure(5, 2)) is None
     assert objection(many, project(guard_deletions=1), allowed=Measure(5, 1)) is not None
+
+
+def test_what_only_adds_is_left_to_whoever_makes_it() -> None:
+    sources = [mailbox("alpha", "there", title="New"), mailbox("alpha", "new"), mailbox("alpha", "agreed")]
+    targets = [mailbox("beta", "there", title="Old")]
+    agreed = Pair(guid("pair"), sources[2].guid, agreed=Agreed({"title": ("", "")}))
+    found = compare(sources, targets, [agreed], project(), FACTS)
+    assert [decision.source.text("cn") for decision in found.decisions] == ["agreed", "there"]
+    assert [source.text("cn") for _, source in found.undecided] == ["new"]
+    assert found.created == 2
+    found.decide()
+    assert [decision.source.text("cn") for decision in found.decisions] == ["agreed", "new", "there"]
+    assert (found.undecided, found.created) == ([], 2)
+    made_for_the_source = {"info": {"owner": "target", "template": "{mail}"}}
+    for weighty in (project(contacts="delete"), project(attributes=made_for_the_source)):
+        assert not compare(sources, targets, [agreed], weighty, FACTS).undecided
 
 
 def test_a_mass_change_in_small_portions_is_one() -> None:
