@@ -234,6 +234,12 @@ async def test_orders_sweeps_pauses_and_the_switch(running: MailboxSystem, servi
 
     await eventually(switched)
 
+    # Paused now, it would not even be made a pass that somebody orders: that is said, and that it is so no more.
+    await running.order(dora, MAILBOX_ORDER_PAUSE)
+    await eventually(paused)
+    await running.order(dora, MAILBOX_ORDER_RESUME)
+    await eventually(switched)
+
 
 async def test_the_hours_of_a_collection_take_effect_at_once(running: MailboxSystem, service: Process) -> None:
     never = {"blackout": ["00:00-24:00"]}

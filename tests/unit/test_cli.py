@@ -29,6 +29,7 @@ def mailbox(name: str, **changes: Any) -> dict[str, Any]:
         "name": name,
         "collection": "pilot",
         "status": "copying",
+        "active_side": "source",
         "percent": 40.0,
         "pass": 1,
         "items": {"total": 1000, "done": 400, "set_aside": 0},
@@ -65,6 +66,12 @@ def test_status_shows_each_mailbox_and_the_totals() -> None:
     assert "quota [full]" in text
     assert "400/1 000" in text
     assert "2 mailboxes (2 copying); 800/2 000 items, 40 %; 120 items/s, 3.0 MB/s; done in about 0:00:10" in text
+
+
+def test_somebody_who_is_switched_and_whose_mailbox_is_paused_is_told_as_both() -> None:
+    anna = mailbox("Anna", status="paused", active_side="target")
+    assert {"paused", "switched"} <= set(shown(summary(), [anna]).splitlines()[1].split())
+    assert "switched" not in shown(summary(), [mailbox("Ben", status="paused")])
 
 
 def test_a_terminal_of_eighty_columns_shows_how_a_mailbox_stands() -> None:

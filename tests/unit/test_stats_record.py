@@ -66,7 +66,10 @@ def test_a_mailbox_is_put_together_from_what_different_services_say() -> None:
     made = record.with_switch(made, switch(2, switch_pb2.SWITCH_STEP_REDIRECTION))
     assert made.status == "switching"
     made = record.with_switch(made, switch(3, switch_pb2.SWITCH_STEP_DONE))
-    assert record.with_pair(made, pair(revision=2, side=2)).status == "switched"
+    made = record.with_pair(made, pair(revision=2, side=2))
+    assert (made.status, made.switched) == ("switched", True)
+    paused = record.with_progress(made, progress(4, 100, state=mailbox_pb2.MAILBOX_STATE_PAUSED))
+    assert (paused.status, paused.switched) == ("paused", True), "both are told: nothing goes until it is resumed"
 
 
 def test_groups_people_without_a_mailbox_and_what_is_in_no_collection_are_not_shown() -> None:

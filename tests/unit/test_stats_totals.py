@@ -134,7 +134,7 @@ def test_totals_of_everything_and_of_each_collection() -> None:
     made = summarise(people, project, None, Throughput(), NOW)
     assert made.totals.mailboxes == 2
     assert made.totals.percent == 75.0
-    assert made.totals.statuses["copying"] == made.totals.statuses["switched"] == 1
+    assert made.totals.statuses["copying"] == made.totals.statuses["switched"] == made.totals.switched == 1
     assert [(one.name, one.switch, one.totals.mailboxes) for one in made.collections] == [
         ("Board", "manual", 1),
         ("Everybody", "when-in-step", 1),

@@ -40,7 +40,7 @@ def show(address: Address, data: DataFolder = DEFAULT_DATA, as_json: Json = Fals
 def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] | None) -> None:
     console.print(Text(f"{person['name']}  {found['source_address']} → {found['target_address']}", "bold"))
     console.print(
-        Text(f"{person['status']}, collection {found['collection']}, {found['passes']} passes, ")
+        Text(f"{_standing(found, person)}, collection {found['collection']}, {found['passes']} passes, ")
         + Text(f"{size(found['bytes_copied'])} copied in all")
     )
     if person["problem"]:
@@ -72,6 +72,11 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
         console.print(
             f"{parts} came by their properties, not as streams; docs/operating/mailboxes.md says what that keeps"
         )
+
+
+def _standing(found: dict[str, Any], person: dict[str, Any]) -> str:
+    also = ", switched" if found["switched"] and person["status"] == "paused" else ""
+    return f"{person['status']}{also}"
 
 
 def _next(found: dict[str, Any]) -> str:

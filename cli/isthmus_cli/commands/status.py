@@ -146,7 +146,7 @@ def _remark(mailbox: dict[str, Any]) -> Text:
     if switch and switch["step"] not in ("done", "refused"):
         waiting = f", waits for {switch['waiting_for']}" if switch["waiting_for"] else ""
         return Text(f"switch: {switch['step']}{waiting}", "magenta")
-    return Text()
+    return Text("switched" if mailbox["status"] == "paused" and mailbox["active_side"] == "target" else "")
 
 
 def _interest(mailbox: dict[str, Any]) -> int:

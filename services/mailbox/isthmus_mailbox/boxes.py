@@ -71,21 +71,23 @@ async def keep(connection: Connection, pair: Pair, partition: int) -> None:
     )
 
 
-async def take_order(connection: Connection, order: MailboxOrdered) -> None:
-    """Write an order down; pausing and resuming are done at once."""
+async def take_order(connection: Connection, order: MailboxOrdered) -> Box | None:
+    """Write an order down; pausing and resuming are done at once. A mailbox that was resumed is returned."""
     if order.order in (MAILBOX_ORDER_PAUSE, MAILBOX_ORDER_RESUME):
-        await connection.execute(
-            "UPDATE mailbox SET paused = $2, due = now() WHERE pair_id = $1",
+        row = await connection.fetchrow(
+            "UPDATE mailbox SET paused = $2, due = now() WHERE pair_id = $1"
+            " RETURNING mailbox.*, NULL AS requests, NULL AS orders",
             order.pair_id,
             order.order == MAILBOX_ORDER_PAUSE,
         )
-        return
+        return _box(row) if row and not row["paused"] else None
     await connection.execute(
         "INSERT INTO mailbox_order (pair_id, request_id, what) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         order.pair_id,
         order.request_id,
         order.order,
     )
+    return None
 
 
 async def due(
@@ -165,13 +167,18 @@ async def closed(
 
 
 async def paused(pool: Pool, partitions: Sequence[int]) -> list[Box]:
-    """Mailboxes of these partitions that are paused, and would be worked on otherwise."""
+    """Mailboxes of these partitions that are paused, and would be worked on otherwise, if only when it is ordered."""
     rows = await pool.fetch(
         "SELECT mailbox.*, NULL AS requests, NULL AS orders FROM mailbox"
-        " WHERE wanted AND paused AND NOT switched AND partition = ANY($1::integer[])",
+        " WHERE wanted AND paused AND partition = ANY($1::integer[])",
         list(partitions),
     )
     return [_box(row) for row in rows]
+
+
+async def still_paused(connection: Connection, pair_id: bytes) -> bool:
+    """Whether the mailbox is paused; it stays so until the caller's transaction ends."""
+    return bool(await connection.fetchval("SELECT paused FROM mailbox WHERE pair_id = $1 FOR SHARE", pair_id))
 
 
 async def standing(pool: Pool, pair_ids: Collection[bytes]) -> dict[bytes, str]:
@@ -287,7 +294,7 @@ class Counts:
     left_out: int
 
 
-async def counts(pool: Pool, pair_id: bytes) -> Counts:
+async def counts(pool: Pool | Connection, pair_id: bytes) -> Counts:
     """The counts of a mailbox, from its ledger."""
     row = await pool.fetchrow(
         """

@@ -11,6 +11,7 @@ from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_STATE_FIRST_PASS,
     MAILBOX_STATE_PASS,
     MAILBOX_STATE_PAUSED,
+    MAILBOX_STATE_SWITCHED,
     MailboxProgress,
     MailboxState,
 )
@@ -59,7 +60,15 @@ class Reporter:
             with contextlib.suppress(OwnershipLost):
                 async with self._pool.acquire() as connection, connection.transaction():
                     await owned[box.partition].hold(connection)
-                    await self.tell(connection, telling.progress(box, counts, MAILBOX_STATE_PAUSED))
+                    if await boxes.still_paused(connection, box.id):
+                        await self.tell(connection, telling.progress(box, counts, MAILBOX_STATE_PAUSED))
+
+    async def tell_resumed(self, connection: Connection, box: Box) -> None:
+        """Say of a switched mailbox that it is not paused any more, for no pass does; of another its next pass does."""
+        if box.switched:
+            self._told.pop(box.id, None)  # another worker may have said that it is paused
+            counts = await boxes.counts(connection, box.id)
+            await self.tell(connection, telling.progress(box, counts, MAILBOX_STATE_SWITCHED))
 
     async def tell(self, connection: Connection, progress: MailboxProgress) -> None:
         """Say how a mailbox stands, if that is new."""

@@ -147,8 +147,8 @@ class Worker:
     async def _heard(self, connection: Connection, lease: Lease, event: Event) -> None:
         if isinstance(event.data, Pair):
             await boxes.keep(connection, event.data, lease.partition)
-        else:
-            await boxes.take_order(connection, event.data)
+        elif (resumed := await boxes.take_order(connection, event.data)) and resumed.id not in self._running:
+            await self._reporter.tell_resumed(connection, resumed)
         self._look.set()
 
     async def _lost(self, lease: Lease) -> None:

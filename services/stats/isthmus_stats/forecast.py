@@ -43,7 +43,9 @@ def forecast(mailboxes: Iterable[Mailbox], series: Sequence[tuple[int, float, fl
     The rate's spread is taken from the spread of the means of blocks of buckets, since buckets beside each other are
     alike; what mailboxes that are not counted yet may hold adds its own.
     """
-    mailboxes = [mailbox for mailbox in mailboxes if mailbox.status not in ("in step", "switched", "updating")]
+    mailboxes = [
+        mailbox for mailbox in mailboxes if not mailbox.switched and mailbox.status not in ("in step", "updating")
+    ]
     known = [mailbox.items_total for mailbox in mailboxes if mailbox.counted]
     unknown = sum(1 for mailbox in mailboxes if not mailbox.counted)
     left = sum(mailbox.items_left for mailbox in mailboxes)

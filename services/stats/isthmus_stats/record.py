@@ -93,12 +93,18 @@ class Mailbox:
         return not self.removed and bool(self.collection) and (self.has_mailbox or self.at > 0)
 
     @property
+    def switched(self) -> bool:
+        """Whether the person works on the target for good, even if the mailbox is paused or blocked there."""
+        running = self.switch is not None and self.switch.running
+        return not running and (self.active_side == "target" or self.state == "switched")
+
+    @property
     def status(self) -> str:
         if self.switch is not None and self.switch.running:
             return "switching"
         if self.state in ("blocked", "paused"):
             return self.state
-        if self.active_side == "target" or self.state == "switched":
+        if self.switched:
             return "switched"
         return {"first pass": "copying", "pass": "updating", "in step": "in step"}.get(self.state, "waiting")
 
@@ -117,7 +123,7 @@ class Mailbox:
     def percent(self) -> float:
         """0 to 100; 100 only when nothing is left to do. Items set aside are not done."""
         if not self.items_total:
-            return 100.0 if self.status in ("in step", "switched") else 0.0
+            return 100.0 if self.counted else 0.0
         if self.items_done >= self.items_total:
             return 100.0
         return min(99.9, int(1000 * self.items_done / self.items_total) / 10)
@@ -129,7 +135,7 @@ class Mailbox:
     @property
     def counted(self) -> bool:
         """Whether the source has said yet how much there is."""
-        return self.items_total > 0 or self.status in ("in step", "switched")
+        return self.items_total > 0 or self.switched or self.status == "in step"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -49,6 +49,8 @@ class Totals:
 
     mailboxes: int
     statuses: dict[str, int]
+    # Whatever their status is now: one may be paused since.
+    switched: int
     attention: int
     items_total: int
     items_done: int
@@ -116,6 +118,7 @@ def _totals_json(totals: Totals) -> dict[str, Any]:
     return {
         "mailboxes": totals.mailboxes,
         "by_status": totals.statuses,
+        "switched": totals.switched,
         "attention": totals.attention,
         "items": {"total": totals.items_total, "done": totals.items_done, "set_aside": totals.items_set_aside},
         "bytes_done": totals.bytes_done,
@@ -130,6 +133,7 @@ def add_up(mailboxes: Iterable[Mailbox]) -> Totals:
     return Totals(
         mailboxes=len(mailboxes),
         statuses={status: statuses[status] for status in STATUSES},
+        switched=sum(mailbox.switched for mailbox in mailboxes),
         attention=sum(mailbox.needs_attention for mailbox in mailboxes),
         items_total=sum(mailbox.items_total for mailbox in mailboxes),
         items_done=sum(min(mailbox.items_done, mailbox.items_total) for mailbox in mailboxes),
