@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, NoReturn
 
@@ -35,6 +36,16 @@ def fail(message: str, code: Exit = Exit.NOT_AS_IT_SHOULD_BE) -> NoReturn:
     for line in message.splitlines():
         errors.print(f"[bold red]isthmus:[/] {_escaped(line)}", soft_wrap=True)
     raise typer.Exit(code)
+
+
+def until(moment: datetime | None) -> str:
+    """When something ends, for people: the time of day in UTC, with the date when it is not today; None is never."""
+    if moment is None:
+        return "and that never ends"
+    then = moment.astimezone(UTC)
+    return (
+        f"until {then:%H:%M:%S} UTC" if then.date() == datetime.now(UTC).date() else f"until {then:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def print_json(data: Any) -> None:

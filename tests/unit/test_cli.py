@@ -117,7 +117,7 @@ def test_status_names_what_is_limiting() -> None:
     hours = {"limit": "business hours", "words": "alpha: 2 of 10", "until": 0, "workers": ["mailbox-3"]}
     text = shown(summary(limited_by=[rests, hours]), [mailbox("Anna Berg")])
     assert (
-        "limited by target server: beta is busy (ErrorServerBusy) and asks for a rest until 08:00:00 UTC "
+        "limited by target server: beta is busy (ErrorServerBusy) and asks for a rest until 2027-01-15 08:00 UTC "
         "(mailbox-1, mailbox-2)" in text
     )
     assert "limited by business hours: alpha: 2 of 10 (mailbox-3)" in text

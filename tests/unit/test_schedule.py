@@ -48,18 +48,12 @@ def test_blackout_goes_before_everything() -> None:
     schedule = Schedule(windows=["00:00-24:00"], blackout=["fri 02:00-06:00"])
     moment = datetime(2027, 1, 15, 3, tzinfo=UTC)
     assert schedule.closed(moment) == schedule.closed(moment, ordered=True) == "blackout hours"
-    assert schedule.opens(moment) == datetime(2027, 1, 15, 6, tzinfo=UTC)
 
 
 def test_a_first_moment_is_by_the_clock_of_the_zone() -> None:
     schedule = Schedule(time_zone="Europe/Berlin", not_before=datetime(2027, 1, 15, 18), windows=["20:00-23:00"])
     assert "not before 2027-01-15 18:00" in schedule.closed(at(0, 17))
-    assert schedule.opens(at(-3, 21)) == at(0, 20)
-    assert schedule.opens(at(0, 21)) == at(0, 21)
-
-
-def test_what_never_opens() -> None:
-    assert Schedule(blackout=["00:00-24:00"]).opens(_FRIDAY) is None
+    assert not schedule.closed(at(0, 20))
 
 
 @pytest.mark.parametrize("hours", ["", "18-07", "mon 18:00-18:00", "mon 24:00-02:00", "moo 01:00-02:00", "10:60-11:00"])

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +19,15 @@ from isthmus.events.v1.mailbox_pb2 import (
     MailboxOrdered,
     MailboxProgress,
 )
+from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_events.direct import read_all, send
-from isthmus_events.topics import MAILBOX_CERTIFICATES, MAILBOX_ORDERS, MAILBOX_PROGRESS
+from isthmus_events.topics import MAILBOX_CERTIFICATES, MAILBOX_ORDERS, MAILBOX_PROGRESS, PROJECTS
+from isthmus_project import Project, closing
 from isthmus_sync.mailbox.certificate import unpacked
+from pydantic import ValidationError
 
 from ..endpoints import endpoints
-from ..output import Exit, console, fail, print_json
+from ..output import Exit, console, errors, fail, print_json, until
 from .certificate import show
 from .options import DEFAULT_DATA, DataFolder, Json
 
@@ -41,7 +45,8 @@ def certificate_of(
     """Show the certificate of a mailbox, and write it to a file: what both servers hold, compared and signed.
 
     Every difference is listed by item. The file is checked with [bold]isthmus certificate verify[/]. Exit code 1 when
-    the mailbox is not complete.
+    the mailbox is not complete. In blackout hours [bold]--new[/] says until when they are, and waits only if they end
+    before [bold]--wait[/] does.
     """
     kafka = endpoints(data).kafka
     try:
@@ -67,17 +72,16 @@ def certificate_of(
 
 async def _issued(kafka: str, address: str, *, new: bool, seconds: float) -> CertificateIssued:
     if new:
-        request = await _order(kafka, address)
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        request = await _order(kafka, address, seconds)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             found = await _newest(kafka, address)
             if found is not None and request in found.request_ids:
                 return found
             await asyncio.sleep(_LOOK_SECONDS)
         fail(
-            f"no certificate of {address} came within {seconds:.0f} s. A long pass may run ('isthmus status'), the "
-            f"collection may be in its blackout hours ('isthmus mailbox show {address}'), or the mailbox service has "
-            "no key ('isthmus certificate key', 'isthmus logs mailbox-1')"
+            f"no certificate of {address} came within {seconds:.0f} s. A long pass may run ('isthmus status'), or the "
+            "mailbox service has no key ('isthmus certificate key', 'isthmus logs mailbox-1')"
         )
     found = await _newest(kafka, address)
     if found is None:
@@ -94,18 +98,39 @@ async def _newest(kafka: str, address: str) -> CertificateIssued | None:
     return None
 
 
-async def _order(kafka: str, address: str) -> bytes:
-    """Order a pass with proof; its request id."""
+async def _order(kafka: str, address: str, seconds: float) -> bytes:
+    """Order a pass with proof, unless it could not even begin within `seconds`; its request id."""
     said = [event.data for event in (await read_all(kafka, MAILBOX_PROGRESS)).values()]
     found = [each for each in said if isinstance(each, MailboxProgress) and address in _addresses(each)]
     if not found:
         fail(f"no migrated mailbox has the address {address}; see 'isthmus status'", Exit.WRONG_INPUT)
     if found[0].state == MAILBOX_STATE_PAUSED:
         fail(f"{address} is paused; 'isthmus mailbox resume {address}' lets it be compared")
+    await _tell_hours(kafka, address, found[0].collection, seconds)
     pair, request = found[0].pair_id, uuid.uuid4().bytes
     order = MailboxOrdered(pair_id=pair, order=MAILBOX_ORDER_PASS_AND_PROVE, request_id=request)
     await send(kafka, "isthmus", MAILBOX_ORDERS, pair, order)
     return request
+
+
+async def _tell_hours(kafka: str, address: str, collection: str, seconds: float) -> None:
+    """Say it at once when no pass is made at this hour, and end the program when that lasts longer than `seconds`."""
+    now = datetime.now(UTC)
+    for event in (await read_all(kafka, PROJECTS)).values():
+        if not isinstance(event.data, ProjectApplied):
+            continue
+        try:
+            project = Project.model_validate_json(event.data.document)
+        except ValidationError:  # of a newer version than ours
+            continue
+        mine = project.collection(collection)
+        if mine is None or not (why := closing.closed(project, mine, now, ordered=True)):
+            continue
+        opens = closing.opens(project, mine, now, ordered=True)
+        words = f"{address} is not compared now: {why}, {until(opens)}"
+        if opens is None or (opens - now).total_seconds() >= seconds:
+            fail(f"{words}. Ask again then, give --wait more seconds than that, or change the hours: 'isthmus apply'")
+        errors.print(f"{words}; waiting", soft_wrap=True)
 
 
 def _addresses(said: CertificateIssued | MailboxProgress) -> set[str]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..endpoints import endpoints
 from ..ledger import Ledger
-from ..output import Exit, console, fail, print_json
+from ..output import Exit, console, fail, print_json, until
 from ..portal import portal_or_fail
 from .mailbox_people import Address, one
 from .options import DEFAULT_DATA, DataFolder, Json
@@ -85,7 +85,8 @@ def _next(found: dict[str, Any]) -> str:
     if found["switched"] and not found["orders"]:
         return "next pass: when somebody orders one, for the person is switched"
     if found["closed"]:
-        return f"next pass: the schedule of its collection keeps it, {found['closed']}"
+        opens = datetime.fromisoformat(found["opens"]) if found["opens"] else None
+        return f"next pass: the schedule of its collection keeps it, {found['closed']}, {until(opens)}"
     seconds = (datetime.fromisoformat(found["due"]) - datetime.now(UTC)).total_seconds()
     return (
         f"next pass: in {seconds:.0f} s, or when something changes" if seconds > 1 else "next pass: due, or under way"

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..endpoints import endpoints
-from ..output import Exit, console, fail, print_json
+from ..output import Exit, console, fail, print_json, until
 from ..portal import Portal, PortalError, portal_or_fail
 from .options import DEFAULT_DATA, DataFolder, Json
 
@@ -116,8 +116,8 @@ def totals(summary: dict[str, Any]) -> Text:
 
 
 def _limited(one: dict[str, Any]) -> str:
-    until = f" until {datetime.fromtimestamp(one['until'], UTC):%H:%M:%S} UTC" if one["until"] else ""
-    return f"{one['limit']}: {one['words']}{until} ({', '.join(one['workers'])})"
+    end = f" {until(datetime.fromtimestamp(one['until'], UTC))}" if one["until"] else ""
+    return f"{one['limit']}: {one['words']}{end} ({', '.join(one['workers'])})"
 
 
 def _finish(forecast: dict[str, Any]) -> str:

@@ -68,8 +68,10 @@ class Governor:
             await each.client.budget.hold(most, limits.at_once(most, now, share))
             metrics.LIMIT.labels(each.client.name).set(each.client.budget.room)
 
-    def look(self, closed: str = "") -> Limited:
-        """What limited the clients in the last seconds. `closed` says what work waits for its hour, if any does."""
+    def look(self, closed: str = "", opens: datetime | None = None) -> Limited:
+        """What limited the clients in the last seconds. `closed` says what work waits for its hour, if any does;
+        `opens` is when that comes, where it is known.
+        """
         now, processor = time.monotonic(), time.process_time()
         on: dict[tuple[Limit, On], float] = {}
         for side, name, spent_on, total in self._spent():
@@ -85,7 +87,9 @@ class Governor:
             verdict = Verdict(Limit.CLOSED_HOURS)
         for limit in Limit:
             metrics.LIMITED.labels(limit.value).set(limit is verdict.limit)
-        return Limited(verdict, "", closed) if verdict.limit is Limit.CLOSED_HOURS else self._said(verdict)
+        found = Limited(verdict, "", closed, opens) if verdict.limit is Limit.CLOSED_HOURS else self._said(verdict)
+        metrics.LIMITED_UNTIL.set(found.until.timestamp() if found.until else 0)
+        return found
 
     def _spent(self) -> Iterator[tuple[Limit, str, On, float]]:
         """Side, name, on what, and how many seconds since this process began."""

@@ -25,3 +25,4 @@ SPENT = Counter(
     ["server", "on"],
 )
 LIMITED = Gauge("isthmus_limited_by", "1 for what is limiting this process now, else 0.", ["limit"])
+LIMITED_UNTIL = Gauge("isthmus_limited_until_seconds", "When that ends, in seconds since 1970; 0: not known.")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,8 @@ _HOURS = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))? )?(\d\d):(\d\d)-(\d\d):(\d\d
 _EXPECTED = 'hours are expected, such as "mon-fri 18:00-07:00", "sun 00:00-24:00" or, for every day, "22:00-05:30"'
 
 
-def _spans(hours: str) -> Iterator[tuple[int, int]]:
+@lru_cache(maxsize=1000)  # every request asks
+def _spans(hours: str) -> tuple[tuple[int, int], ...]:
     """Minutes of the week, Monday 00:00 is 0, from and until; the end may lie in the next week."""
     found = _HOURS.fullmatch(hours)
     if not found:
@@ -31,17 +33,16 @@ def _spans(hours: str) -> Iterator[tuple[int, int]]:
     begin, end = int(found[3]) * 60 + int(found[4]), int(found[5]) * 60 + int(found[6])
     if int(found[4]) > 59 or int(found[6]) > 59 or begin >= _DAY or end > _DAY or begin == end:
         raise ValueError(_EXPECTED)
-    day = _DAYS.index(first)
-    while True:
-        yield day * _DAY + begin, day * _DAY + (end if end > begin else end + _DAY)
-        if day == _DAYS.index(last):
-            return
-        day = (day + 1) % 7
+    days = _DAYS.index(first), _DAYS.index(last)
+    return tuple(
+        (day % 7 * _DAY + begin, day % 7 * _DAY + (end if end > begin else end + _DAY))
+        for day in range(days[0], days[1] + (1 if days[1] >= days[0] else 8))
+    )
 
 
 def _checked_hours(hours: str) -> str:
     hours = hours.lower()
-    list(_spans(hours))
+    _spans(hours)
     return hours
 
 
@@ -62,6 +63,17 @@ def within(hours: Sequence[str], time_zone: str, now: datetime) -> bool:
     local = now.astimezone(ZoneInfo(time_zone))
     minute = local.weekday() * _DAY + local.hour * 60 + local.minute
     return any(begin <= at < end for each in hours for begin, end in _spans(each) for at in (minute, minute + _WEEK))
+
+
+def edges(hours: Sequence[str], time_zone: str, begin: datetime) -> Iterator[datetime]:
+    """When these hours begin and end, in UTC, from `begin` until eight days later at least, in no order."""
+    zone = ZoneInfo(time_zone)
+    local = begin.astimezone(zone)
+    monday = datetime.combine(local.date() - timedelta(days=local.weekday()), time())
+    for week in range(-1, 3):
+        for edge in (edge for each in hours for span in _spans(each) for edge in span):
+            moment = monday + timedelta(weeks=week, minutes=edge)
+            yield moment.replace(tzinfo=zone).astimezone(UTC)
 
 
 class Schedule(BaseModel):
@@ -94,25 +106,14 @@ class Schedule(BaseModel):
             return "blackout hours"
         if ordered:
             return ""
-        first = self._first
+        first = self.first
         if first is not None and now < first:
             return f"not before {first:%Y-%m-%d %H:%M} {self.time_zone}"
         return "" if not self.windows or within(self.windows, self.time_zone, now) else "outside of its windows"
 
-    def opens(self, now: datetime) -> datetime | None:
-        """The first moment from `now` on, to the minute, at which work may begin; None when that is never."""
-        if not self.closed(now):
-            return now
-        begin = max(now, self._first or now)
-        if not self.closed(begin):
-            return begin
-        begin = begin.replace(second=0, microsecond=0)
-        # Beyond a week everything repeats, but for a change of the clocks.
-        moments = (begin + timedelta(minutes=count) for count in range(1, _WEEK + _DAY))
-        return next((moment for moment in moments if not self.closed(moment)), None)
-
     @property
-    def _first(self) -> datetime | None:
+    def first(self) -> datetime | None:
+        """`not_before` with its time zone."""
         if self.not_before is None or self.not_before.tzinfo:
             return self.not_before
         return self.not_before.replace(tzinfo=ZoneInfo(self.time_zone))

@@ -76,6 +76,7 @@ class Answers:
         folders = await read_folders(self._pool, pair_id)
         counts = {each["number"]: each for each in await self._pool.fetch(_FOLDER_COUNTS, pair_id)}
         orders = await self._pool.fetchval("SELECT count(*) FROM mailbox_order WHERE pair_id = $1", pair_id)
+        hours = self._organisations.hours(row["collection"], datetime.now(UTC), ordered=orders > 0)
         return web.json_response(
             {
                 **_who(row),
@@ -86,8 +87,9 @@ class Answers:
                 "failures": row["failures"],
                 "due": _time(row["due"]),
                 "orders": orders,
-                # Why nothing is done at this hour; empty when something may be.
-                "closed": self._organisations.closed(row["collection"], datetime.now(UTC), ordered=orders > 0),
+                # Why nothing is done at this hour, empty when something may be, and when something is; None: never.
+                "closed": hours.why,
+                "opens": _time(hours.until) if hours.until else None,
                 "bytes_copied": row["bytes_done"],
                 "folders": [
                     _folder(counts[each.number])

@@ -13,10 +13,12 @@ from isthmus_exchange.bandwidth import Bandwidth
 from isthmus_exchange.client import Client
 from isthmus_exchange.governor import Governed
 from isthmus_exchange.limiting import Limit
-from isthmus_project import Collection, Filter, LineLimits, Organisation, Project
+from isthmus_project import Collection, Filter, LineLimits, Organisation, Project, closing
 from isthmus_service import Security
 from isthmus_sync.mailbox import choice
 from pydantic import ValidationError
+
+from isthmus_mailbox.hours import Hours
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,13 @@ class Organisations:
     def closed(self, collection: str, now: datetime, *, ordered: bool) -> str:
         """Why mailboxes of this collection are not worked on at `now`, in words; empty when they are."""
         found = self._find(collection)
-        if found is None:
-            return ""
-        project, its_collection = found
-        for organisation in (project.source, project.target):
-            if organisation.exchange.limits.closed(now):
-                return f"blackout hours of the servers of {organisation.name}"
-        whole = project.mailbox.schedule.closed(now, ordered=ordered)
-        return whole or its_collection.schedule.closed(now, ordered=ordered)
+        return closing.closed(*found, now, ordered=ordered) if found else ""
+
+    def hours(self, collection: str, now: datetime, *, ordered: bool) -> Hours:
+        """Why they are not worked on at `now`, and until when."""
+        why = self.closed(collection, now, ordered=ordered)
+        found = self._find(collection)
+        return Hours(why, closing.opens(*found, now, ordered=ordered) if why and found else None)
 
     def filters(self, collection: str) -> Sequence[Filter]:
         """Of the collection; none when no project has it."""

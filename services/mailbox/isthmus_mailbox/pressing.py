@@ -18,6 +18,7 @@ from isthmus_exchange.limiting import Limit
 from isthmus_service import DATABASE_AWAY, Pool, Service
 
 from isthmus_mailbox import telling
+from isthmus_mailbox.hours import Waiting
 from isthmus_mailbox.organisations import Organisations
 
 _LOOK_SECONDS = 1.0
@@ -40,20 +41,20 @@ async def press(
     pool: Pool,
     organisations: Organisations,
     share: Callable[[], float],
-    closed: Callable[[], Awaitable[str]],
+    closed: Callable[[], Awaitable[Waiting]],
 ) -> None:
     """Until cancelled. `share` tells how much of all mailboxes are this process's, above 0 and at most 1; `closed`
-    which wait for their hour, in words.
+    which wait for their hour.
     """
     governor = Governor(organisations.line)
     said: Limited | None = None
     said_at = 0.0
     while True:
         await governor.hold(organisations.governed(), organisations.lines(), share(), datetime.now(UTC))
-        waiting = ""
+        waiting = Waiting()
         with contextlib.suppress(*DATABASE_AWAY):
             waiting = await closed()
-        found = governor.look(waiting)
+        found = governor.look(waiting.words, waiting.until)
         if found != said or time.monotonic() - said_at > _AGAIN_SECONDS:
             with contextlib.suppress(*DATABASE_AWAY):
                 await _say(pool, service.settings.instance, found)

@@ -46,6 +46,7 @@ from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.database_kept import DatabaseKept
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.farewell import Farewell
+from isthmus_mailbox.hours import Waiting, told
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import ByteGate
 from isthmus_mailbox.organisations import Organisations, Way
@@ -130,17 +131,14 @@ class Worker:
         """How much of all mailboxes are this worker's; that of one partition at least."""
         return max(1, len(self._ownership.owned())) / ACCOUNT_PAIRS.partitions
 
-    async def _wait_for_hours(self) -> str:
-        """The collections whose mailboxes here are due and wait for their hour, and why, in words; empty: none does."""
+    async def _wait_for_hours(self) -> Waiting:
+        """The collections whose mailboxes here are due and wait for their hour."""
         now = datetime.now(UTC)
         closed, to_orders = (self._organisations.all_closed(now, ordered=ordered) for ordered in (False, True))
         if not closed:
-            return ""
-        whys: dict[str, list[str]] = {}
-        for collection in await boxes.closed(self._pool, list(self._ownership.owned()), closed, to_orders):
-            why = self._organisations.closed(collection, now, ordered=False)
-            whys.setdefault(why, []).append(collection)
-        return "; ".join(f"{why}: mailboxes of {', '.join(whose)} wait" for why, whose in whys.items())
+            return Waiting()
+        waiting = await boxes.closed(self._pool, list(self._ownership.owned()), closed, to_orders)
+        return told({each: self._organisations.hours(each, now, ordered=False) for each in waiting})
 
     # --- what is heard ----------------------------------------------------------------------------------------------
 
