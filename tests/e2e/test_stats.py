@@ -31,10 +31,15 @@ from isthmus_events.topics import (
     SWITCH_PROGRESS,
 )
 from isthmus_project import Project
+from isthmus_service import Service
+from isthmus_stats.aggregate import CHANGELOGS, Aggregation
+from isthmus_stats.board import Board
+from isthmus_stats.main import StatsSettings
 
 from tests.browser import browser
 from tests.conftest import Broker
 from tests.processes import Process
+from tests.waiting import eventually
 
 BIN = Path(sys.executable).parent
 SIDE = accounts_pb2.Side
@@ -236,6 +241,31 @@ async def test_it_waits_for_kafka_and_stops_at_once_while_people_look(
     async with aiohttp.ClientSession() as http, http.get(f"{stats.url}/events") as looking:
         await looking.content.readline()
         assert await asyncio.to_thread(stats.process.stop) == 0, stats.process.tail()
+
+
+async def test_what_comes_while_it_joins_is_read_when_it_has(broker: Broker, speaker: Speaker) -> None:
+    """In the moment between tables that are read back and topics that flow (reading.py)."""
+    await ensure_topics(broker.bootstrap, CHANGELOGS)
+    async with Service("stats", StatsSettings.model_validate({"kafka": broker.bootstrap})) as service:
+        board = Board()
+        aggregation = Aggregation(service, board)
+        service.spawn("aggregation", aggregation.run())
+        app = aggregation._app
+
+        async def joined() -> bool:
+            return "tables" not in await service.not_ready() and not app.rebalancing
+
+        async def read() -> bool:
+            return identity(1).hex() in board.mailboxes
+
+        await eventually(joined)
+        app.consumer.pause_partitions(app.consumer.assignment())
+        await speaker.pair(1)
+        await asyncio.sleep(0.5)  # time to lose it in
+        assert not await read()
+        tables: Any = app.tables  # Faust's types do not have all of it
+        await tables.recovery.on_recovery_completed(app.consumer_generation_id)
+        await eventually(read)
 
 
 async def test_a_browser_sees_changes_as_they_happen(speaker: Speaker, stats: Stats) -> None:

@@ -36,6 +36,7 @@ from pydantic import ValidationError
 
 from . import record
 from .pressure import pressure_of
+from .reading import Transport
 from .record import Journal, Mailbox
 from .summary import DirectoryView, ProjectView
 from .throughput import gains
@@ -107,6 +108,7 @@ class Aggregation:
             broker_commit_interval=1.0,
             web_enabled=False,
         )
+        self._app.transport = Transport(self._app.conf.broker_consumer, self._app)
         self._mailboxes, self._journals, self._projects, self._directories, self._throughput = (
             self._app.Table(name, key_type=str) for name in TABLES
         )
