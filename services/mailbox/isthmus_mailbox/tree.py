@@ -50,7 +50,9 @@ async def follow(p: Pass) -> None:
 async def _common(p: Pass) -> tuple[str, ...]:
     """Of the trees that are wanted, those that both sides have. An archive that the to side lacks is kept aside."""
     others = [top for top in p.wanted_trees if top != trees.MAIN]
-    if not others or not p.heal:
+    if not others:
+        return (trees.MAIN,)
+    if not p.heal:
         # After the switch the trees are those that were brought; nothing new is begun.
         known = {row.role for row in await p.ledger.folders() if row.parent is None}
         return (trees.MAIN, *(top for top in others if top in known))
@@ -147,12 +149,15 @@ async def settle(p: Pass) -> None:
             break
         await p.breathe()
         present = await trees.read(p.to_side, p.trees)
-        if await _Builder(p, rows, present).carry_out(hierarchy.plan(rows, present)):
+        builder = _Builder(p, rows, present)
+        if await builder.carry_out(hierarchy.plan(rows, present)):
+            rows = builder.rows
             break
         await doubts.settle_folders(p)
     else:
         p.problems.append("The folder tree of the other side changes faster than it can be followed; see the log.")
-    p.to_folders = {row.number: row.to_id for row in await p.folders() if row.to_id and not row.gone}
+        rows = await p.folders()
+    p.to_folders = {row.number: row.to_id for row in rows if row.to_id and not row.gone}
 
 
 def _together(actions: Iterable[FolderAction]) -> Iterator[list[FolderAction]]:
@@ -203,6 +208,11 @@ class _Builder:
         ]
         await self._p.write(LedgerChange(folders=[*self._found, *settled]))
         return True
+
+    @property
+    def rows(self) -> list[FolderRow]:
+        """As the ledger has them now, but for which are settled."""
+        return list(self._rows.values())
 
     async def _look_again(self) -> Literal[False]:
         await self._p.write(LedgerChange(folders=self._found))

@@ -63,7 +63,7 @@ class _Queue:
             rows = await p.ledger.next_work(Work.COPY, self.reached, p.due, _CHUNK)
             if not rows:
                 return
-            self.reached = rows[-1].sequence
+            self.reached, last = rows[-1].sequence, len(rows) < _CHUNK
             rows = [row for row in rows if row.folder in p.to_folders]
             known, moved = dict[str, ItemRow](), set[str]()
             if not p.new:
@@ -72,10 +72,14 @@ class _Queue:
             for batch in by_bytes(row for row in rows if row.from_id not in moved):
                 await p.breathe()
                 yield [Copy(row, known.get(row.from_id)) for row in batch]
+            if last:  # what is staged in the meantime has its turn in the next round
+                return
 
 
 async def _moves(p: Pass, arrivals: list[Staged]) -> set[str]:
     """Make the moves among these creations; returns their from ids."""
+    if not arrivals:
+        return set()
     departures = await p.ledger.departures({row.search_key for row in arrivals if row.search_key})
     if not departures:
         return set()
