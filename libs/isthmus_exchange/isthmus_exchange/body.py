@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 Piece = str | bytes | memoryview
 
@@ -28,22 +28,21 @@ class Body:
         return b"".join(each.encode() if isinstance(each, str) else each for each in self._pieces)
 
     async def slices(self) -> AsyncIterator[bytes | memoryview]:
-        """All of it, a little at a time; small pieces together, as each slice is a call of the system or more."""
+        """All of it, a little at a time: small pieces together, as each slice is a call of the system or more."""
         together: list[bytes | memoryview] = []
-        size = 0
+        room = SLICE
         for piece in self._pieces:
-            for part in (piece,) if len(piece) <= SLICE else _cut(piece):
-                if size + len(part) > SLICE:
-                    yield _joined(together)
-                    together, size = [], 0
+            at = 0
+            while at < len(piece):
+                part = piece[at : at + room] if at or len(piece) > room else piece
                 together.append(part.encode() if isinstance(part, str) else part)
-                size += len(part)
+                at += len(part)
+                room -= len(part)
+                if not room:
+                    yield _joined(together)
+                    together, room = [], SLICE
         if together:
             yield _joined(together)
-
-
-def _cut(piece: Piece) -> Iterator[Piece]:
-    return (piece[start : start + SLICE] for start in range(0, len(piece), SLICE))
 
 
 def _joined(parts: list[bytes | memoryview]) -> bytes | memoryview:
