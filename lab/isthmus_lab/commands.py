@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from isthmus_lab.alone import down, up
+from isthmus_lab.conditions_command import conditions
 from isthmus_lab.ews import EwsError
 from isthmus_lab.lab import Lab, LabError, LabOptions, populations
 from isthmus_lab.people.staff import House
@@ -35,7 +36,7 @@ isthmus lab up                                    start them, with people and ma
 isthmus lab info                                  where they answer, who works there, with which password
 isthmus lab import backup.pst --mailbox ADDRESS   real mail into somebody's mailbox
 isthmus lab populate --items 20000                more believable mail
-isthmus lab up --round-trip 20 --faults plan.yaml the same servers, far away and on a bad day
+isthmus lab conditions --faults plan.yaml         the same servers on a bad day; --reset: on a good one
 isthmus lab down                                  stop; everything is kept for the next 'up'
 
 docs/lab-exchange.md says what the servers can do and where they differ from real ones.
@@ -43,6 +44,7 @@ docs/lab-exchange.md says what the servers can do and where they differ from rea
 app = typer.Typer(no_args_is_help=True, help=_HELP)
 app.command()(up)
 app.command()(down)
+app.command()(conditions)
 
 
 def _described(data: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from isthmus_lab import people
-from isthmus_lab.exchange.conditions.model import Conditions
+from isthmus_lab.exchange.program import Serving, last_serving
 from isthmus_lab.exchange.program import program as exchange_program
-from isthmus_lab.exchange.settings import AddressSpace, Scheme, ServerVersion, Settings
+from isthmus_lab.exchange.settings import AddressSpace, Settings
 from isthmus_lab.exchange.settings import Forest as ForestSettings
 from isthmus_lab.forests import Forest, prepare
 from isthmus_lab.layout import ServicePasswords, layout
@@ -39,15 +39,6 @@ from isthmus_lab.store import Store
 
 class LabError(Exception):
     """The lab cannot do what was asked; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Serving:
-    """How the two Exchange servers serve; it may be another way at each start."""
-
-    version: ServerVersion = "Exchange2016"
-    conditions: Conditions = field(default_factory=Conditions)
-    authentication: tuple[Scheme, ...] = ("Basic",)
 
 
 @dataclass(frozen=True)
@@ -73,10 +64,13 @@ class Lab:
 
     # --- making it --------------------------------------------------------------------------------------------------
 
-    def prepare(self, say: Callable[[str], None] = lambda _: None, serving: Serving | None = None) -> list[Program]:
+    def prepare(
+        self, say: Callable[[str], None] = lambda _: None, serving: Mapping[str, Serving] | None = None
+    ) -> list[Program]:
         """The programs of the lab, after making what they need at the first call (about 20 s for 5,000 items).
 
         A lab whose making was interrupted is made anew; a finished one is opened, whatever the options say now.
+        `serving` is by organisation; without it the servers serve as they did last.
         `say` gets a line for each part that was made. Not for several threads or processes at once.
         """
         if not self._record.exists():
@@ -86,7 +80,8 @@ class Lab:
         info = self.info()
         forests = {organisation.name: self.forest(organisation) for organisation in BOTH}
         programs = [forest.program() for forest in forests.values()]
-        programs += [self._exchange(forest, info, serving or Serving()) for forest in forests.values()]
+        for name, forest in forests.items():
+            programs.append(self._exchange(forest, info, serving[name] if serving else self.serving(name)))
         if info["options"]["actions_per_minute"] > 0:
             programs.append(people.program(self.folder, self._record, info["options"]["actions_per_minute"]))
         return programs
@@ -234,6 +229,10 @@ class Lab:
 
     def _missing(self) -> LabError:
         return LabError(f"there is no lab in {self.folder}; 'isthmus lab up' or 'isthmus up --lab' makes one")
+
+    def serving(self, organisation: str) -> Serving:
+        """How its Exchange server serves, or did last, as far as it was told by a start."""
+        return last_serving(self.folder / organisation / "exchange") or Serving()
 
     def forest(self, organisation: Organisation) -> Forest:
         """The forest of an organisation of this lab."""

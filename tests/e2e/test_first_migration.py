@@ -240,7 +240,12 @@ def test_a_system_goes_on_where_it_was_stopped(user: User) -> None:
     user.run("ps", exit_code=3)
     user.run("up")
     assert {row["name"]: row["address"] for row in user.json("ps")} == addresses
+    # How the lab's servers serve is as somebody had it, while they run.
+    user.run("lab", "conditions", "--round-trip", "1")
     user.run("up")
+    conditions = user.json("lab", "conditions")
+    assert [each["conditions"]["delay"]["round_trip_ms"] for each in conditions.values()] == [1, 1]
+    user.run("lab", "conditions", "--reset")
     after = {box["id"]: box for box in user.json("status")["mailboxes"]}
     assert after.keys() == before.keys()
     for box, was in before.items():

@@ -177,6 +177,17 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
         assert "--people is 3" in isthmus("lab", "up", *data, "--people", "5", "--round-trip", "1")
         assert "ErrorMailboxMoveInProgress" in ask().text
 
+        # The other command shows what holds and what struck, and changes one server alone.
+        shown = json.loads(isthmus("lab", "conditions", "--json", *data))
+        assert {each["version"] for each in shown.values()} == {"Exchange2010_SP2"}
+        assert shown["alpha"]["injected"]["error-1"] >= 1
+        assert shown["beta"]["conditions"]["delay"]["round_trip_ms"] == 1
+        said = isthmus("lab", "conditions", "--organisation", "alpha", "--reset", "--round-trip", "2", *data)
+        assert re.search(r"round trip +2 ms +1 ms", said), said
+        assert re.search(r"beta +error-1 +error\b.* GetFolder +\* +0", said), said
+        assert "ErrorMailboxMoveInProgress" not in ask().text
+        isthmus("lab", "conditions", "--faults", str(plan), *data)
+
         # A server that dies comes back, as it served.
         supervisor = Supervisor(tmp_path / "lab")
         [server] = [each for each in supervisor.status() if each.name == "exchange-alpha"]
@@ -220,6 +231,9 @@ def test_up_changes_and_down(tmp_path: Path) -> None:
     with pytest.raises(requests.ConnectionError):
         ask()
     assert "No lab is running" in isthmus("lab", "down", *data)
+    done = subprocess.run([ISTHMUS, "lab", "conditions", *data], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert f"no lab runs in {tmp_path}" in done.stderr
 
 
 @pytest.mark.parametrize(

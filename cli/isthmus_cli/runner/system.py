@@ -15,7 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from isthmus_lab.exchange.program import Serving
 from isthmus_lab.lab import Lab, LabOptions
+from isthmus_lab.organisation import BOTH
 from isthmus_lab.program import Program
 from isthmus_lab.supervise import Supervisor
 from isthmus_project import ProjectError, load_project, name_agents
@@ -133,7 +135,9 @@ class System:
             ("PostgreSQL prepared", lambda: [postgres.prepare(self.data / "postgres", ports["postgres"])]),
         ]
         if lab:
-            works.append(("Two organisations prepared", lambda: lab.prepare(say)))
+            # While they run they serve as somebody had them ('isthmus lab conditions'); a start begins anew.
+            serving = None if self.supervisor.alive() else {each.name: Serving() for each in BOTH}
+            works.append(("Two organisations prepared", lambda: lab.prepare(say, serving)))
         with ThreadPoolExecutor(len(works)) as pool:
             futures = [pool.submit(timed, what, work) for what, work in works]
             programs = [program for future in futures for program in future.result()]
