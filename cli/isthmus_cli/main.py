@@ -7,6 +7,7 @@ Commands live in ``commands/``, a module for each group, and are imported when t
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from typing import NamedTuple
 
@@ -58,10 +59,22 @@ def build(wanted: str | None) -> typer.Typer:
             continue
         found = getattr(importlib.import_module(f"isthmus_cli.commands.{command.module}"), name)
         if isinstance(found, typer.Typer):
-            app.add_typer(found, name=name, rich_help_panel=command.panel, help=command.summary)
+            app.add_typer(found, name=name, rich_help_panel=command.panel)
         else:
             app.command(name, rich_help_panel=command.panel, short_help=command.summary)(found)
+    _flow(app)
     return app
+
+
+def _flow(app: typer.Typer) -> None:
+    """Let all paragraphs of help flow: line ends in a docstring are none, but in blocks that begin with \\b."""
+    for command in app.registered_commands:
+        text = command.help or inspect.getdoc(command.callback) or ""
+        paragraphs = text.split("\n\n")
+        command.help = "\n\n".join(each if each.startswith("\b") else each.replace("\n", " ") for each in paragraphs)
+    for group in app.registered_groups:
+        if group.typer_instance:
+            _flow(group.typer_instance)
 
 
 def _named_only() -> None:

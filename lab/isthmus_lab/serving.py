@@ -24,21 +24,24 @@ _VERSIONS = {
     "SE": "ExchangeSE",
 }
 
-Version = Annotated[str | None, typer.Option(help="2010RTM, 2010 (SP2), 2013, 2016, 2019 or SE.", show_default="2016")]
+Version = Annotated[
+    str | None, typer.Option(help="2010RTM, 2010 (SP2), 2013, 2016, 2019 or SE.", show_default="2016 at first")
+]
 Faults = Annotated[
     Path | None,
     typer.Option(
-        help="none, or a fault plan, YAML or JSON: what goes wrong, for whom, how often.", show_default="none"
+        help="none, or a fault plan, YAML or JSON: what goes wrong, for whom, how often.", show_default="none at first"
     ),
 ]
 RoundTrip = Annotated[
-    float | None, typer.Option("--round-trip", min=0, help="Milliseconds there and back.", show_default="0")
+    float | None, typer.Option("--round-trip", min=0, help="Milliseconds there and back.", show_default="0 at first")
 ]
 CallTime = Annotated[
-    float | None, typer.Option("--call-time", min=0, help="Milliseconds for each request.", show_default="0")
+    float | None, typer.Option("--call-time", min=0, help="Milliseconds for each request.", show_default="0 at first")
 ]
 ItemTime = Annotated[
-    float | None, typer.Option("--item-time", min=0, help="Milliseconds for each item of it.", show_default="0")
+    float | None,
+    typer.Option("--item-time", min=0, help="Milliseconds for each item of it.", show_default="0 at first"),
 ]
 BatchSeconds = Annotated[
     float | None,
@@ -46,7 +49,7 @@ BatchSeconds = Annotated[
         "--batch-seconds",
         min=0.001,
         help="How long the server works on a batch; items that are left then are refused.",
-        show_default="60",
+        show_default="60 at first",
     ),
 ]
 SyncStateChanges = Annotated[
@@ -55,17 +58,19 @@ SyncStateChanges = Annotated[
         "--sync-state-changes",
         metavar="NUMBER",
         help="After how many changes of the mailbox a sync state has expired, or none.",
-        show_default="none",
+        show_default="none at first",
     ),
 ]
 Policy = Annotated[
     str | None,
-    typer.Option(help="none, default (as installed with that version), or a file: YAML or JSON.", show_default="none"),
+    typer.Option(
+        help="none, default (as installed with that version), or a file: YAML or JSON.", show_default="none at first"
+    ),
 ]
 Logon = Annotated[
     str | None,
     typer.Option(
-        help="The ways in, in the order in which they are offered: Basic, NTLM or both.", show_default="Basic"
+        help="The ways in, in the order in which they are offered: Basic, NTLM or both.", show_default="Basic at first"
     ),
 ]
 

@@ -177,6 +177,13 @@ def test_every_command_explains_itself(command: str) -> None:
     assert "Usage" in result.stdout
 
 
+def test_help_flows_and_the_lab_teaches_by_examples() -> None:
+    told = [each.help or "" for each in build("switch").registered_commands]
+    assert any("Then the active side changes, redirection in both forests follows" in each for each in told)
+    lab = isthmus("lab", "--help").stdout
+    assert "isthmus lab import backup.pst --mailbox ADDRESS" in lab
+
+
 def test_help_names_every_command_and_imports_none() -> None:
     listed = CliRunner().invoke(build(None), ["--help"])
     assert listed.exit_code == 0
