@@ -29,5 +29,5 @@ DEFAULT_DATA = default_data_folder()
 
 def fail(message: str, code: int) -> typer.Exit:
     """Says what is wrong; to be raised."""
-    Console(stderr=True, highlight=False).print(f"[bold red]isthmus:[/] {escape(message)}")
+    Console(stderr=True, highlight=False).print(f"[bold red]isthmus:[/] {escape(message)}", soft_wrap=True)
     return typer.Exit(code)

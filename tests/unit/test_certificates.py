@@ -93,6 +93,21 @@ def test_the_command_line_checks_files_without_a_system(secrets: Path, tmp_path:
     assert (code, results[0]["problem"]) == (1, "another key signed it than the one that it should be")
 
 
+@pytest.mark.parametrize(
+    ("rubbish", "words"),
+    [
+        (b"\xff\xfe\x00", "cannot be read as one"),
+        (b"hello", "cannot be read as one"),
+        (b"[]", "cannot be read as one"),
+        (b"{}", "it has no 'certificate'"),
+    ],
+)
+def test_what_is_no_certificate_is_told_so_in_words(rubbish: bytes, words: str, secrets: Path) -> None:
+    key = certificate.public_key((secrets / certificate.PUBLIC_FILE).read_bytes())
+    with pytest.raises(CertificateError, match=words):
+        certificate.opened(rubbish, key)
+
+
 def test_the_switch_believes_one_that_is_genuine_complete_and_of_this_mailbox(secrets: Path, tmp_path: Path) -> None:
     def asked(packed: bytes, folder: Path = secrets) -> datetime:
         return certified_at(packed, PAIR, folder)

@@ -182,3 +182,5 @@ def test_nobody_is_paired_twice_and_a_missing_file_is_named(tmp_path: Path) -> N
     (tmp_path / "pairs.csv").unlink()
     with pytest.raises(ProjectError, match=r"pairs\.csv:1: cannot be read: No such file"):
         load_project(tmp_path / "project.yaml")
+    with pytest.raises(ProjectError, match="Is a directory; name the file in it"):
+        load_project(tmp_path)

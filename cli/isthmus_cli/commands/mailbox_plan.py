@@ -64,7 +64,10 @@ def _wanted(project: Project, data: Path, addresses: list[str], collection: str 
     if where is None and collection and (chosen := _collection(project, collection)).mailboxes:
         yield from ((address, chosen) for address in chosen.mailboxes)
     elif where is None:
-        fail("no system is running that knows who is in which collection: give both addresses and --collection")
+        fail(
+            "no system is running that knows who is in which collection: give both addresses and --collection",
+            Exit.WRONG_INPUT,
+        )
     else:
         for person in people(where, addresses, collection):
             yield person["source_address"], _collection(project, person["collection"])

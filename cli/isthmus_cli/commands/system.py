@@ -124,8 +124,8 @@ def ps(data: DataFolder = DEFAULT_DATA, as_json: Json = False) -> None:
     system = System(data)
     try:
         processes = system.supervisor.status()
-    except SupervisorError as error:
-        fail(str(error), Exit.UNREACHABLE)
+    except SupervisorError:
+        fail(f"nothing runs in {data}; 'isthmus up' starts it, --data names the folder of another", Exit.UNREACHABLE)
     ports = system.state.ports
     rows = [_row(process, ports.get(process.name)) for process in processes]
     if as_json:

@@ -45,7 +45,11 @@ def load_project(path: Path) -> Project:
             raise ProjectError(path, [Problem(1, "", "the file is larger than 4 MiB; this is not a project file")])
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        remedy = "write one with 'isthmus init'" if isinstance(error, FileNotFoundError) else "check its permissions"
+        remedies: dict[type[OSError], str] = {
+            FileNotFoundError: "write one with 'isthmus init'",
+            IsADirectoryError: "name the file in it",
+        }
+        remedy = remedies.get(type(error), "check its permissions")
         raise ProjectError(path, [Problem(1, "", f"cannot be read: {error.strerror}; {remedy}")]) from error
     except UnicodeDecodeError as error:
         raise ProjectError(

@@ -9,7 +9,6 @@ says which key signed, and is believed only where it is the key that somebody kn
 from __future__ import annotations
 
 import base64
-import binascii
 import gzip
 import hashlib
 import json
@@ -97,8 +96,12 @@ def opened(file: bytes, key: Ed25519PublicKey) -> dict[str, Any]:
         document, signature = envelope["certificate"], base64.b64decode(envelope["signature"], validate=True)
         signer = base64.b64decode(envelope["key"], validate=True)
         kind = document["kind"]
-    except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        raise CertificateError(f"this is no certificate: {error!r}") from error
+    except KeyError as error:
+        raise CertificateError(f"this is no certificate: it has no {error.args[0]!r}") from error
+    except (ValueError, TypeError) as error:
+        raise CertificateError(
+            "this is no certificate: it cannot be read as one; 'isthmus mailbox certificate ADDRESS -o FILE' writes one"
+        ) from error
     if kind != KIND:
         raise CertificateError(
             f"this is a certificate of the kind {kind!r}, which this version of Isthmus does not know"
