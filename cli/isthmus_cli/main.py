@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import sys
 from typing import NamedTuple
 
@@ -83,5 +84,7 @@ def _named_only() -> None:
 
 def main() -> None:
     """Run the command of this process's arguments."""
+    # What goes wrong with Kafka is told once, by the command, with its remedy.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     build(wanted)()

@@ -177,6 +177,17 @@ def test_every_command_explains_itself(command: str) -> None:
     assert "Usage" in result.stdout
 
 
+def test_kafka_that_does_not_answer_is_told_once() -> None:
+    nowhere = {"KAFKA": "127.0.0.1:1", "ACCOUNTMAP": "127.0.0.1:1", "PORTAL": "http://127.0.0.1:1"}
+    environment = {f"ISTHMUS_{name}": value for name, value in {**nowhere, "GRPC_PLAINTEXT": "true"}.items()}
+    command = (Path(sys.executable).with_name("isthmus"), "mailbox", "certificate", "anna@alpha.example")
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 3
+    [told] = done.stderr.splitlines()
+    assert "Kafka at 127.0.0.1:1 does not answer" in told
+    assert "isthmus ps" in told
+
+
 def test_help_flows_and_the_lab_teaches_by_examples() -> None:
     told = [each.help or "" for each in build("switch").registered_commands]
     assert any("Then the active side changes, redirection in both forests follows" in each for each in told)
