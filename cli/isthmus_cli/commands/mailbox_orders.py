@@ -76,7 +76,7 @@ def _order(
         try:
             asyncio.run(_send(where.kafka, [each["id"] for each in found], what))
         except (KafkaError, OSError) as error:
-            fail(f"Kafka at {where.kafka} does not answer: {error}", Exit.UNREACHABLE)
+            fail(f"Kafka at {where.kafka} does not answer: {error}; is the system up ('isthmus ps')?", Exit.UNREACHABLE)
     if as_json:
         print_json([each["source_address"] for each in found])
         return

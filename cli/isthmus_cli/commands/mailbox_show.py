@@ -49,7 +49,8 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
         names = ("added", "updated", "moved", "deleted", "read_flags")
         did = ", ".join(f"{last[name]} {name.replace('_', ' ')}" for name in names if last[name])
         at = datetime.fromtimestamp(last["finished_at"] / 1e6, UTC)
-        console.print(Text(f"last pass that did something: {at:%Y-%m-%d %H:%M:%S} UTC, {did or 'nothing to do'}"))
+        kind = "that did something" if did else "that somebody ordered"
+        console.print(Text(f"last pass {kind}: {at:%Y-%m-%d %H:%M:%S} UTC, {did or 'nothing to do'}"))
     console.print(Text(_next(found)))
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("folder", overflow="fold")

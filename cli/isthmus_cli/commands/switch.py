@@ -74,7 +74,7 @@ def switch(
     try:
         requests = asyncio.run(request_switches(where.kafka, [person["id"] for person in people], side))
     except (KafkaError, OSError) as error:
-        fail(f"Kafka at {where.kafka} does not answer: {error}", Exit.UNREACHABLE)
+        fail(f"Kafka at {where.kafka} does not answer: {error}; is the system up ('isthmus ps')?", Exit.UNREACHABLE)
     results = follow(portal, requests, quiet=as_json) if wait else list(portal.mailboxes())
     if as_json:
         print_json([mailbox for mailbox in results if mailbox["id"] in requests])

@@ -17,8 +17,12 @@ async def send(bootstrap: str, source: str, topic: Topic[M], key: bytes, message
     if not isinstance(message, topic.message):
         raise TypeError(f"{topic.name} is for {topic.message.__name__}, not for {type(message).__name__}")
     attributes = headers(str(uuid.uuid4()), source, message.DESCRIPTOR.full_name, datetime.now(UTC), sequence=0)
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
+    try:  # an "async with" leaves open what did not start
+        await producer.start()
         await producer.send_and_wait(topic.name, key=key, value=message.SerializeToString(), headers=attributes)
+    finally:
+        await producer.stop()
 
 
 async def read_all(bootstrap: str, topic: Topic[M]) -> dict[bytes, Event]:
