@@ -58,6 +58,7 @@ class FolderShape:
     base: str
     uris: frozenset[str]
     properties: tuple[tuple[Element, PropertyKey], ...]
+    _elements: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, node: Element | None) -> FolderShape:
@@ -79,6 +80,13 @@ class FolderShape:
         if self.base == "AllProperties":
             return element != "PermissionSet"  # since Exchange 2013 it must be asked for by name
         return self.base == "Default" and element in _DEFAULT
+
+    def elements(self, element: str) -> list[str]:
+        """What of a folder shown as that element it has, in the order of the schema; ExtendedProperty always."""
+        if element not in self._elements:
+            names = schema.order(f"{element}Type")
+            self._elements[element] = [each for each in names if each == "ExtendedProperty" or self.wants(each)]
+        return self._elements[element]
 
 
 def element_of(folder: Folder) -> str:
@@ -121,23 +129,22 @@ def show(access: Access, folder: Folder, shape: FolderShape) -> Element:
     mailbox = access.mailbox
     if folder.is_search and (shape.wants("TotalCount") or shape.wants("UnreadCount")):
         folder = search_folders.counted(mailbox, folder)
-    node = t(element_of(folder))
+    element = element_of(folder)
+    node = t(element)
     plain: dict[str, str | None] = {
         "FolderClass": folder.container_class or None,
         "DisplayName": folder.name,
         "TotalCount": str(folder.total),
         "ChildFolderCount": str(folder.children),
         "DistinguishedFolderId": _role(access, folder),
-        "UnreadCount": str(folder.unread) if element_of(folder) in _WITH_UNREAD else None,
+        "UnreadCount": str(folder.unread) if element in _WITH_UNREAD else None,
     }
-    for name in schema.order(f"{element_of(folder)}Type"):
+    for name in shape.elements(element):
         if name == "ExtendedProperty":
             for path, key in shape.properties:
                 found = value(folder, key)
                 if found is not None:
                     node.append(extended.show(path, key, found))
-        elif not shape.wants(name):
-            continue
         elif name == "FolderId":
             node.append(folder_id(mailbox.guid, folder))
         elif name == "ParentFolderId":

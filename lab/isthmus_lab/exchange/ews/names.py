@@ -25,8 +25,21 @@ def clean(text: str) -> str:
     return _FORBIDDEN.sub("", text)
 
 
+def copied(node: Element) -> Element:
+    """The element once more, with all that is in it and without what it is in."""
+    return cast("Element", node.__copy__())  # type: ignore[attr-defined] # what copy() calls, in half its time
+
+
+@cache
+def _empty(namespace: str, name: str) -> Element:
+    """To be copied, which takes a ninth of the time that making one with its namespaces does."""
+    return etree.Element(f"{{{namespace}}}{name}", None, NSMAP)
+
+
 def _build(namespace: str, name: str, content: str | Element | None, attributes: dict[str, str]) -> Element:
-    node = etree.Element(f"{{{namespace}}}{name}", attributes, NSMAP)
+    node = copied(_empty(namespace, name))
+    for key, value in attributes.items():
+        node.set(key, value)
     if isinstance(content, str):
         try:
             node.text = content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from typing import Final
 
 from isthmus_lab import schema
@@ -11,7 +12,7 @@ from isthmus_lab.store import ANONYMOUS, DEFAULT, Ace, Folder, Rights, Row
 
 from ..directory import Directory, Recipient
 from .errors import EwsError
-from .names import Element, child, elements, flag, local, t, text
+from .names import Element, child, copied, elements, flag, local, t, text
 from .rights import Access, own_entry_id
 
 _DISTINGUISHED: Final = {DEFAULT: "Default", ANONYMOUS: "Anonymous"}
@@ -184,6 +185,11 @@ def item_rights(access: Access, row: Row) -> Element:
 
 
 def _effective(*answers: bool) -> Element:
+    return copied(_effective_once(*answers))
+
+
+@cache
+def _effective_once(*answers: bool) -> Element:
     node = t("EffectiveRights")
     for name, answer in zip(schema.order("EffectiveRightsType"), answers, strict=True):
         node.append(t(name, "true" if answer else "false"))
@@ -199,7 +205,14 @@ def _user_id(ace: Ace, directory: Directory) -> Element | None:
 
 
 def _permission(rights: Rights, user: Element, *, calendar: bool) -> Element:
-    node = t("CalendarPermission" if calendar else "Permission", user)
+    node = copied(_permission_of_anybody(rights, calendar))
+    node.insert(0, user)
+    return node
+
+
+@lru_cache(maxsize=1024)
+def _permission_of_anybody(rights: Rights, calendar: bool) -> Element:
+    node = t("CalendarPermission" if calendar else "Permission")
     for name, right in _SWITCHES.items():
         node.append(t(name, "true" if rights & right else "false"))
     for name, choices in _ACTIONS.items():

@@ -6,6 +6,7 @@ is in no list here has been there since Exchange 2007 SP1. The versions are thos
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from lxml import etree
@@ -88,11 +89,16 @@ def refuse_newer(request: Element, schema: str) -> None:
 def without_newer(answer: Element, schema: str) -> Element:
     """The answer without the elements that came after that version."""
     if schema != _NEWEST:
-        for node in list(answer.iter(f"{{{TYPES}}}*")):
-            since, parent = ELEMENT_SINCE.get(local(node)), node.getparent()
-            if since is not None and parent is not None and is_newer(since, schema):
+        for node in list(answer.iter(*_newer(schema))):
+            parent = node.getparent()
+            if parent is not None:
                 parent.remove(node)
     return answer
+
+
+@cache
+def _newer(schema: str) -> list[str]:
+    return [f"{{{TYPES}}}{name}" for name, since in ELEMENT_SINCE.items() if is_newer(since, schema)]
 
 
 def _refuse(what: str, name: str, since: dict[str, str], schema: str) -> None:
