@@ -6,6 +6,7 @@ import struct
 from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.store.columns import COMPUTED, DESCRIBING
+from isthmus_lab.store.contents import Pieces
 
 # Content begins with this, so that the flags are bytes 4 to 8: kept with the item, where the read flag changes alone.
 _FIRST = struct.pack("<I", tags.PidTagMessageFlags)
@@ -38,7 +39,7 @@ def complete(bag: Bag, now: int, *, associated: bool, delivered: bool = False) -
     _number_attachments(bag)
 
 
-def uploaded(content: bytes, now: int, *, associated: bool) -> tuple[Bag, bytes]:
+def uploaded(content: bytes, now: int, *, associated: bool) -> tuple[Bag, Pieces]:
     """What describes an exported item, and the content to keep: as it came, unless it lacks what every item has or has
     flags that do not fit it.
     """
@@ -46,15 +47,18 @@ def uploaded(content: bytes, now: int, *, associated: bool) -> tuple[Bag, bytes]
     if content[:4] == _FIRST and all(key in bag.properties for key in _NEEDED):
         came = bag.properties[tags.PidTagMessageFlags]
         flags = bag.properties[tags.PidTagMessageFlags] = _as_it_is(came, bag, associated)
-        return bag, content if flags == came else with_flags(content, flags)
+        if flags == came:
+            return bag, (content,)
+        return bag, (_FIRST + struct.pack("<i", flags), memoryview(content)[8:])
     bag = fasttransfer.decode(content)
     complete(bag, now, associated=associated)
-    return bag, fasttransfer.encode(bag)
+    return bag, (fasttransfer.encode(bag),)
 
 
 def with_flags(content: bytes, flags: int) -> bytes:
     """The content that an item has with these PidTagMessageFlags."""
-    return b"".join((_FIRST, struct.pack("<i", flags), memoryview(content)[8:]))
+    beginning = _FIRST + struct.pack("<i", flags)
+    return content if content.startswith(beginning) else b"".join((beginning, memoryview(content)[8:]))
 
 
 def _as_it_is(flags: int, bag: Bag, associated: bool) -> int:

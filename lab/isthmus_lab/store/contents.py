@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 PAGE: Final = 16384  # bytes of the database's pages
 _BLOCK: Final = 4096  # of the file system: a content begins at one, so that all of its place can be given back
-_MOST, _MOST_BYTES = 512, 1 << 24  # contents and bytes that are written at once; the kernel takes 1024 pieces
+_MOST, _MOST_BYTES = 340, 1 << 24  # contents and bytes that are written at once; the kernel takes 1024 pieces
 _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS large (number INTEGER PRIMARY KEY, place INTEGER NOT NULL, length INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS freed (place INTEGER PRIMARY KEY, length INTEGER NOT NULL)",
 )
+Pieces = tuple[bytes | memoryview, ...]
+"""One content, in one or two pieces that are written one behind the other."""
 OF_ITEM: Final = (
     "coalesce((SELECT data FROM content WHERE content.number = item.content),"
     " (SELECT large_content(place, length) FROM large WHERE large.number = item.content))"
@@ -44,7 +46,7 @@ class Contents:
         self._path = mailbox.path.with_suffix(".contents")
         self._file: int | None = None
         self._end = 0  # where the next large content goes
-        self._unwritten: list[tuple[int, bytes]] = []  # places and contents, one behind the other up to the end
+        self._unwritten: list[tuple[int, Pieces]] = []  # places and contents, one behind the other up to the end
         self._freed: list[tuple[int, int]] = []  # places and lengths that the transaction gave up
 
     def recover(self) -> None:
@@ -76,14 +78,15 @@ class Contents:
             os.close(self._file)
             self._file = None
 
-    def add(self, number: int, content: bytes) -> None:
+    def add(self, number: int, content: Pieces) -> None:
         """Keeps a content under a new number, greater than all before."""
-        if len(content) <= PAGE:
-            self._mailbox.sql("INSERT INTO content VALUES (?, ?)", (number, content))
+        length = sum(map(len, content))
+        if length <= PAGE:
+            self._mailbox.sql("INSERT INTO content VALUES (?, ?)", (number, b"".join(content)))
             return
-        self._mailbox.sql("INSERT INTO large VALUES (?, ?, ?)", (number, self._end, len(content)))
+        self._mailbox.sql("INSERT INTO large VALUES (?, ?, ?)", (number, self._end, length))
         self._unwritten.append((self._end, content))
-        self._end += _whole(len(content))
+        self._end += _whole(length)
         if len(self._unwritten) >= _MOST or self._end - self._unwritten[0][0] >= _MOST_BYTES:
             self.write()
 
@@ -108,7 +111,8 @@ class Contents:
         if self._unwritten:
             at, pieces = self._unwritten[0][0], list[memoryview]()
             for _, content in self._unwritten:
-                pieces += (memoryview(content), _FILLING[: -len(content) % _BLOCK])
+                pieces += map(memoryview, content)
+                pieces.append(_FILLING[: -sum(map(len, content)) % _BLOCK])
             pieces.pop()  # behind the last one nothing is filled
             with PROCESSOR.waiting():
                 _write(self._opened(), pieces, at)

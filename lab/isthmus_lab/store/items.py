@@ -9,6 +9,7 @@ from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.mapi.bag import Attachment, Bag, Properties, Value, now
 from isthmus_lab.mapi.tags import PropertyKey
 from isthmus_lab.store import columns, completion, contents
+from isthmus_lab.store.contents import Pieces
 from isthmus_lab.store.errors import NotFoundError
 from isthmus_lab.store.model import Delete, Event, EventKind, Item, Page, Row
 from isthmus_lab.store.restriction import Restriction, order, where
@@ -50,19 +51,19 @@ class Items:
         time, message flags, class. `delivered` makes it new mail: delivery time now, unread, NewMail event.
         """
         completion.complete(bag, now(), associated=associated, delivered=delivered)
-        return self._insert(folder_id, bag, fasttransfer.encode(bag), associated, delivered)
+        return self._insert(folder_id, bag, (fasttransfer.encode(bag),), associated, delivered)
 
     def upload(self, folder_id: bytes, content: bytes, *, associated: bool = False) -> Row:
         """Saves an exported item as it is, with the search key and times it has. ValueError for a broken stream."""
-        bag, content = completion.uploaded(content, now(), associated=associated)
-        return self._insert(folder_id, bag, content, associated, delivered=False)
+        bag, kept = completion.uploaded(content, now(), associated=associated)
+        return self._insert(folder_id, bag, kept, associated, delivered=False)
 
     def upload_over(self, item_id: bytes, content: bytes) -> Row:
         """Replaces an item's content by an exported one (UploadItems Update); the id stays, the change key is new."""
         with self._mailbox.transaction():
             row = self.row(item_id)
-            bag, content = completion.uploaded(content, now(), associated=row.associated)
-            return self._replace(row, bag, content)
+            bag, kept = completion.uploaded(content, now(), associated=row.associated)
+            return self._replace(row, bag, kept)
 
     # Reading
 
@@ -183,7 +184,7 @@ class Items:
             bag.recipients = bag.recipients if recipients is None else recipients
             bag.attachments = bag.attachments if attachments is None else attachments
             completion.complete(bag, now(), associated=row.associated)
-            return self._replace(row, bag, fasttransfer.encode(bag))
+            return self._replace(row, bag, (fasttransfer.encode(bag),))
 
     def set_read(self, item_ids: Iterable[bytes], read: bool) -> list[Row]:
         """Marks as read or unread, not touching the modification time; an item that is so already stays unchanged."""
@@ -260,8 +261,8 @@ class Items:
         except NotFoundError:
             return None
 
-    def _insert(self, folder_id: bytes, bag: Bag, content: bytes, associated: bool, delivered: bool) -> Row:
-        described = columns.values(bag, len(content))
+    def _insert(self, folder_id: bytes, bag: Bag, content: Pieces, associated: bool, delivered: bool) -> Row:
+        described = columns.values(bag, sum(map(len, content)))
         with self._mailbox.joined():
             folder, number = self._folder(folder_id), self._mailbox.next_number()
             self._mailbox.contents.add(number, content)
@@ -272,8 +273,8 @@ class Items:
                 self._tell(EventKind.NEW_MAIL, row)
         return row
 
-    def _replace(self, row: Row, bag: Bag, content: bytes) -> Row:
-        described = columns.values(bag, len(content))
+    def _replace(self, row: Row, bag: Bag, content: Pieces) -> Row:
+        described = columns.values(bag, sum(map(len, content)))
         change, folder = self._mailbox.next_number(), self._ids.folder_number(row.folder_id)
         self._mailbox.contents.delete(self._content(row))
         self._mailbox.contents.add(change, content)
@@ -304,7 +305,7 @@ class Items:
 
     def _copy(self, row: Row, target: int) -> Row:
         number = self._mailbox.next_number()
-        self._mailbox.contents.add(number, self._mailbox.contents.get(self._content(row)))
+        self._mailbox.contents.add(number, (self._mailbox.contents.get(self._content(row)),))
         self._mailbox.sql(_COPY, (number, number, number, number, target, row.number))
         copied = self._elsewhere(row, target, number)
         self._tell(EventKind.COPIED, copied, row)

@@ -24,8 +24,8 @@ from isthmus_lab.store.sync import Sync
 # What was committed survives the end of the process, however it comes, as the kernel has it; waiting for the disk would
 # be for power failures, and cost a third of the speed of uploads.
 _PRAGMAS = """
-    PRAGMA journal_mode = WAL;
     PRAGMA synchronous = OFF;
+    PRAGMA journal_mode = WAL;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -4096;
@@ -184,7 +184,8 @@ def create(path: Path, guid: UUID, locale: str, replica: UUID | None = None) -> 
     try:
         connection.executescript(f"PRAGMA page_size = {contents.PAGE}; PRAGMA journal_mode = OFF")
         connection.executescript("PRAGMA synchronous = OFF")
-        connection.executescript(files("isthmus_lab.store").joinpath("schema.sql").read_text())
+        schema = files("isthmus_lab.store").joinpath("schema.sql").read_text()
+        connection.executescript(f"BEGIN; {schema}; COMMIT")
         moment = now()
         born = roles.ROLES if replica is None else roles.PUBLIC_ROLES
         numbers = {role.role: number for number, role in enumerate(born, start=1)}
