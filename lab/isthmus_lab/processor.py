@@ -8,6 +8,8 @@ puts the processor down while it waits for the network.
 
 With the processor in hand a thread waits only for locks whose holders wait for nothing themselves. So it is always
 given back, whatever else a thread holds meanwhile, and nothing can stand still because of it.
+
+Work that as a rule waits for nothing can be tried where nobody may wait, in the event loop: `Processor.trying`.
 """
 
 from __future__ import annotations
@@ -28,6 +30,10 @@ _PASSED: Final = 4
 _T = TypeVar("_T")
 
 
+class WouldWait(BaseException):
+    """What was tried has to wait, or goes on for long: it is begun again where it may. Nobody else's to catch."""
+
+
 class Processor:
     """One for a process, `PROCESSOR`.
 
@@ -40,6 +46,7 @@ class Processor:
         self._deciding = threading.Lock()
         self._holder: int | None = None
         self._until = 0.0
+        self._trying = False
         self._asking: deque[tuple[int, threading.Lock]] = deque()
         self._going_on: deque[tuple[int, threading.Lock]] = deque()
         self._passed = 0
@@ -54,6 +61,17 @@ class Processor:
             self._give()
 
     @contextmanager
+    def trying(self) -> Iterator[None]:
+        """For a thread that computes: what would put the processor down inside raises WouldWait instead, and so does
+        an `offer` after a turn. What is tried must change nothing before that.
+        """
+        self._trying, self._until = True, time.monotonic() + self._turn
+        try:
+            yield
+        finally:
+            self._trying = False
+
+    @contextmanager
     def waiting(self, *, first: bool = False) -> Iterator[None]:
         """Around what waits: the processor is somebody else's meanwhile. Nothing for a thread that does not hold it.
 
@@ -62,6 +80,8 @@ class Processor:
         if self._holder != threading.get_ident():
             yield
             return
+        if self._trying:
+            raise WouldWait
         self._give()
         try:
             yield
@@ -71,7 +91,11 @@ class Processor:
     def offer(self, *, first: bool = False) -> None:
         """Between two parts of long work: lets others come first who wait, after a turn of one's own."""
         me = threading.get_ident()
-        if self._holder != me or time.monotonic() <= self._until or not (self._asking or self._going_on):
+        if self._holder != me or time.monotonic() <= self._until:
+            return
+        if self._trying:
+            raise WouldWait
+        if not (self._asking or self._going_on):
             return
         called = _locked()
         with self._deciding:

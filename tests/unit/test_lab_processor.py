@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,11 +11,12 @@ from random import Random
 from threading import Barrier, Event, Thread
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from isthmus_lab.exchange.notifications.subscriptions import Subscription, Subscriptions
 from isthmus_lab.mapi import fasttransfer
-from isthmus_lab.processor import PROCESSOR, Lock, Processor
+from isthmus_lab.processor import PROCESSOR, Lock, Processor, WouldWait
 from isthmus_lab.store import Store
 
 from tests.unit.mapi_bags import mail
@@ -131,6 +133,35 @@ def test_who_is_first_waits_for_nobody_but_the_one_at_work() -> None:
     for thread in threads:
         thread.join(PATIENCE)
     assert order == ["at work", "first", "other"]
+
+
+def test_what_is_tried_waits_for_nobody() -> None:
+    processor, taken, done = Processor(turn=3600), Event(), Event()
+    lock = Lock(processor)
+
+    def has_the_lock() -> None:
+        with lock:
+            taken.set()
+            assert done.wait(PATIENCE)
+
+    thread = Thread(target=has_the_lock, daemon=True)
+    thread.start()
+    assert taken.wait(PATIENCE)
+    with processor.computing():
+        with pytest.raises(WouldWait), processor.trying(), lock:
+            pass
+        with pytest.raises(WouldWait), processor.trying(), processor.waiting():
+            pass
+        with processor.trying():
+            processor.offer()  # its turn is not over
+        done.set()
+        with lock:  # what is not tried waits
+            pass
+    thread.join(PATIENCE)
+    long = Processor(turn=0)
+    with long.computing(), pytest.raises(WouldWait), long.trying():
+        until(lambda: time.monotonic() > long._until)
+        long.offer()
 
 
 def test_others_compute_while_somebody_waits() -> None:

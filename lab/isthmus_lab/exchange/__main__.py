@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 from isthmus_lab.processor import run
 from isthmus_lab.store import StoreError
 
 from .server import serve
 from .settings import SettingsError, load
+
+_LINES: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 
 def main() -> int:
@@ -27,9 +32,10 @@ def main() -> int:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            _line,
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
     )
     try:
         run(serve(load(arguments.config)))
@@ -40,6 +46,11 @@ def main() -> int:
         print(f"the server cannot start: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """As structlog's JSONRenderer, which makes an encoder for each line."""
+    return _LINES.encode(event)
 
 
 sys.exit(main())

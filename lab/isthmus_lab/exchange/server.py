@@ -96,9 +96,10 @@ async def start(settings: Settings, stack: AsyncExitStack) -> tuple[dict[str, in
     )
     pages = Web(services, pressure, public_url)
     stack.callback(pages.close)
-    runner = web.AppRunner(pages.app, access_log=None, shutdown_timeout=5)
+    runner = web.ServerRunner(pages.server(), shutdown_timeout=5)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    stack.callback(pressure.closing.set)  # what waits ends, so that the server can
 
     carrying = asyncio.create_task(transport.run())
     stack.push_async_callback(_cancel, carrying)

@@ -1,15 +1,17 @@
 """The HTTPS side of the server: EWS, Autodiscover and the health page.
 
-Every request is answered in a thread, where store and directory may block; the event loop only moves bytes. Of these
-threads one computes at a time, and the others wait for something or for their turn. So that a small request waits for
-one turn only, who asks, what for and the answer are found out in one, unless something may befall it in between.
+Requests are answered in threads, where store and directory may block. Of these threads one computes at a time, and the
+others wait for something or for their turn. So that a small request waits for one turn only, who asks, what for and the
+answer are found out in one, unless something may befall it in between.
+
+As a rule a small request has nothing to wait for: whoever asks is known, and so is whom they act for. So the event loop
+tries it itself, as handing it to a thread and back takes as long as the work; what would wait goes to a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
-import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,17 +23,18 @@ from weakref import WeakKeyDictionary
 import structlog
 from aiohttp import web
 
-from isthmus_lab.processor import PROCESSOR
+from isthmus_lab.processor import PROCESSOR, WouldWait
 
 from . import autodiscover
 from .conditions import control
 from .conditions.line import Instead
 from .conditions.model import CONTROL_PATH
 from .conditions.pressure import Pressure
+from .connection import Server, done, length, received
 from .directory import DirectoryError, Recipient
 from .ews.answering import Answering, Asked
 from .ews.arriving import Arriving, Body
-from .ews.call import Services, Watch
+from .ews.call import READING, Services, Watch
 from .ews.errors import EwsError
 from .ews.versions import VERSIONS
 from .logon.logon import Kept, Logon, Refused
@@ -39,6 +42,7 @@ from .notifications.streaming import events
 
 _log = structlog.get_logger()
 _T = TypeVar("_T")
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _THREADS: Final = 16
 _SMALL: Final = 2_048
@@ -46,7 +50,10 @@ _SMALL: Final = 2_048
 _PART: Final = 1 << 18
 """Bytes of an answer that are written at once: so that what TLS makes of them is still in the processor's cache."""
 _READ_FIRST: Final = 1 << 16
-"""Bytes of a request that is read before it is known who makes it."""
+"""Bytes of a request that is read before it is known who makes it, and that the event loop may answer."""
+_WHO: Final[web.RequestKey[Callable[[], Recipient]]] = web.RequestKey("who")
+_CALLER: Final[web.RequestKey[Recipient]] = web.RequestKey("caller")
+_OPERATION: Final[web.RequestKey[str]] = web.RequestKey("operation")
 _EWS: Final = "/ews/exchange.asmx"
 _NEVER_COMPRESSED: Final = frozenset(("ExportItems", "GetAttachment"))
 _WSDL: Final = (
@@ -59,7 +66,7 @@ _WSDL: Final = (
 
 
 class Web:
-    """The handlers of one server; ``app`` is what aiohttp serves."""
+    """The pages of one server."""
 
     def __init__(self, services: Services, pressure: Pressure, public_url: Callable[[], str]) -> None:
         self._services = services
@@ -69,25 +76,19 @@ class Web:
         self._ways = Logon(services.settings, services.directory)
         self._kept: WeakKeyDictionary[asyncio.Transport, Kept] = WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(_THREADS, "request")
-        limit = services.settings.max_request_bytes or VERSIONS[services.settings.version].max_request_bytes
-        self.app = web.Application(client_max_size=limit, middlewares=[self._logon])
-        self.app.add_routes(
-            [
-                web.get("/healthz", self._health),
-                web.get(CONTROL_PATH, self._conditions),
-                web.put(CONTROL_PATH, self._conditions),
-                web.get(r"/{_:(?i:ews/exchange\.asmx)}", self._describe),
-                web.post(r"/{_:(?i:ews/exchange\.asmx)}", self._ews),
-                web.get(r"/{_:(?i:autodiscover/autodiscover\.xml)}", self._autodiscover_pox),
-                web.post(r"/{_:(?i:autodiscover/autodiscover\.xml)}", self._autodiscover_pox),
-                web.post(r"/{_:(?i:autodiscover/autodiscover\.svc)}", self._autodiscover_soap),
-            ]
-        )
-        self.app.on_shutdown.append(self._closing)
+        settings = services.settings
+        self._max_bytes = settings.max_request_bytes or VERSIONS[settings.version].max_request_bytes
+        self._pages: dict[str, dict[str, Handler]] = {
+            "/healthz": {"GET": self._health},
+            CONTROL_PATH: {"GET": self._conditions, "PUT": self._conditions},
+            _EWS: {"GET": self._describe, "POST": self._ews},
+            "/autodiscover/autodiscover.xml": {"GET": self._autodiscover_pox, "POST": self._autodiscover_pox},
+            "/autodiscover/autodiscover.svc": {"POST": self._autodiscover_soap},
+        }
 
-    async def _closing(self, _: web.Application) -> None:
-        """Ends what waits, so that the server can."""
-        self._pressure.closing.set()
+    def server(self) -> Server:
+        """What aiohttp serves: without its applications, whose routes and middlewares cost as much as a request."""
+        return Server(self._answer, self._max_bytes)
 
     def close(self) -> None:
         """Waits for the requests that are being answered."""
@@ -101,25 +102,38 @@ class Web:
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, computed)
 
-    @web.middleware
-    async def _logon(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Nobody comes further without proving who they are; the health page is for the machine's own runner."""
-        if request.path == "/healthz":
-            return await handler(request)
+        path = request.path.lower()
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0  # the answer has not begun
+        if path == "/healthz":
+            return await self._page(path, request)(request)
         kept = Kept() if request.transport is None else self._kept.setdefault(request.transport, Kept())
-        who = partial(self._who, request.headers.get("Authorization"), kept)
+        who: Callable[[], Recipient] = partial(self._who, request.headers.get("Authorization"), kept)
         try:
-            if request.method == "POST" and _is_ews(request) and _length(request) <= _READ_FIRST:
-                request["who"] = who  # asked where the request is answered: one turn in a thread instead of two
+            if request.method == "POST" and path == _EWS and _is_small(request):
+                request[_WHO] = who  # asked where the request is answered
             else:
-                request["caller"] = await self._in_thread(who)
-            return self._challenge(await handler(request), Refused())
+                request[_CALLER] = await self._in_thread(who)
+            return self._challenge(await self._page(path, request)(request), Refused())
         except Refused as refused:
             return self._challenge(web.Response(status=401), refused)
         except web.HTTPRequestEntityTooLarge:  # IIS's request filtering says so: 404.13
             return web.Response(status=404, text="HTTP Error 404.13 - Not Found", content_type="text/html")
+        finally:
+            done(request)
+
+    def _page(self, path: str, request: web.BaseRequest) -> Handler:
+        """Paths are the same in upper and lower case, as on IIS."""
+        ways = self._pages.get(path)
+        if ways is None:
+            raise web.HTTPNotFound
+        way = ways.get("GET" if request.method == "HEAD" else request.method)
+        if way is None:
+            raise web.HTTPMethodNotAllowed(request.method, ways)
+        return way
 
     def _who(self, header: str | None, kept: Kept) -> Recipient:
         try:
@@ -137,53 +151,51 @@ class Web:
                 response.headers["x-ms-diagnostics"] = refused.diagnostics
         return response
 
-    async def _health(self, _: web.Request) -> web.Response:
+    async def _health(self, _: web.BaseRequest) -> web.Response:
         waiting = await self._in_thread(self._services.transport.waiting)
         return web.json_response({"organisation": self._services.settings.organisation, "mail_waiting": waiting})
 
-    async def _describe(self, request: web.Request) -> web.Response:
+    async def _describe(self, request: web.BaseRequest) -> web.Response:
         if "wsdl" in request.query_string.lower():
             text = _WSDL.format(url=f"{self._public_url()}/EWS/Exchange.asmx")
             return web.Response(text=text, content_type="text/xml")
         return web.Response(text="<html><body>You have created a service.</body></html>", content_type="text/html")
 
-    async def _autodiscover_pox(self, request: web.Request) -> web.Response:
+    async def _autodiscover_pox(self, request: web.BaseRequest) -> web.Response:
         return await self._autodiscover(request, autodiscover.pox)
 
-    async def _autodiscover_soap(self, request: web.Request) -> web.Response:
+    async def _autodiscover_soap(self, request: web.BaseRequest) -> web.Response:
         return await self._autodiscover(request, autodiscover.soap)
 
-    async def _autodiscover(self, request: web.Request, way: autodiscover.Way) -> web.Response:
-        body, url = await request.read(), self._public_url()
+    async def _autodiscover(self, request: web.BaseRequest, way: autodiscover.Way) -> web.Response:
+        body, url = await _read(request), self._public_url()
         find = partial(way, self._services, self._answering.validation, url, body)
         try:
-            answer = await self._pressure.discover(
-                request, request["caller"].smtp or "", partial(self._in_thread, find)
-            )
+            answer = await self._pressure.discover(request, request[_CALLER].smtp or "", partial(self._in_thread, find))
         except Instead as instead:
             return instead.response
         except EwsError as error:  # a fault of EWS that a plan has for it: Autodiscover has no words for it
             return web.Response(status=503, text=error.message)
         return web.Response(body=answer, content_type="text/xml", charset="utf-8")
 
-    async def _conditions(self, request: web.Request) -> web.Response:
+    async def _conditions(self, request: web.BaseRequest) -> web.Response:
         group = self._services.settings.impersonation_group
         if group is None or not await self._in_thread(
-            partial(self._services.directory.is_member, request["caller"], group)
+            partial(self._services.directory.is_member, request[_CALLER], group)
         ):
             return web.Response(status=403)
         return (
             control.show(self._pressure)
             if request.method == "GET"
-            else control.put(self._pressure, await request.read())
+            else control.put(self._pressure, await _read(request))
         )
 
-    async def _ews(self, request: web.Request) -> web.StreamResponse:
+    async def _ews(self, request: web.BaseRequest) -> web.StreamResponse:
         began = time.perf_counter()
-        body, received = await _body(request)
+        body, size_received = await _body(request)
         status = 200
         try:
-            asked, pieces = await self._in_thread(partial(self._at_once, request, body))
+            asked, pieces = await self._begun(request, body)
             if asked.request.operation == "GetStreamingEvents":
                 return await self._stream(request, asked)
             if pieces is None:
@@ -197,8 +209,8 @@ class Web:
         except (Refused, web.HTTPException):
             raise
         except Exception as error:
-            status, pieces = 500, self._answering.fault(error, request.get("operation", ""))
-        name = request.get("operation", "")
+            status, pieces = 500, self._answering.fault(error, request.get(_OPERATION, ""))
+        name = request.get(_OPERATION, "")
         size = sum(map(len, pieces))
         headers = {}
         if (
@@ -207,16 +219,17 @@ class Web:
             and size > _SMALL
             and "gzip" in request.headers.get("Accept-Encoding", "")
         ):
-            # One call, without Python's lock.
-            pieces = [await asyncio.to_thread(gzip.compress, b"".join(pieces), 1)]
+            compress = partial(gzip.compress, b"".join(pieces), 1)
+            # One call without Python's lock, in a thread where it takes longer than going there.
+            pieces = [await asyncio.to_thread(compress) if size > _PART else compress()]
             size = len(pieces[0])
             headers["Content-Encoding"] = "gzip"
         _log.info(
             "request",
             operation=name,
-            caller=request["caller"].principal,
+            caller=request[_CALLER].principal,
             status=status,
-            received=received,
+            received=size_received,
             sent=size,
             ms=round((time.perf_counter() - began) * 1000, 1),
         )
@@ -232,19 +245,39 @@ class Web:
             await response.write_eof()
         return response
 
-    def _at_once(self, request: web.Request, body: Body) -> tuple[Asked, list[bytes] | None]:
-        """What is asked, and the answer, where nothing can befall the request in between."""
-        if "caller" not in request:
-            request["caller"] = request["who"]()
-        routing = request.headers.get("X-PublicFolderMailbox")
-        asked = self._answering.understand(request["caller"], body, routing)
-        request["operation"] = asked.request.operation
+    async def _begun(self, request: web.BaseRequest, body: Body) -> tuple[Asked, list[bytes] | None]:
+        """What is asked, and the answer where nothing can befall the request in between."""
+        asked: Asked | None = None
+        if _WHO in request:
+            try:
+                with PROCESSOR.trying():
+                    asked = self._understood(request, body)
+                    if asked.request.operation in READING:
+                        return asked, self._undisturbed(asked)
+            except WouldWait:
+                pass
+
+        def at_once() -> tuple[Asked, list[bytes] | None]:
+            known = asked or self._understood(request, body)
+            return known, self._undisturbed(known)
+
+        return await self._in_thread(at_once)
+
+    def _understood(self, request: web.BaseRequest, body: Body) -> Asked:
+        if _CALLER not in request:
+            request[_CALLER] = request[_WHO]()
+        asked = self._answering.understand(request[_CALLER], body, request.headers.get("X-PublicFolderMailbox"))
+        request[_OPERATION] = asked.request.operation
+        return asked
+
+    def _undisturbed(self, asked: Asked) -> list[bytes] | None:
+        """The answer, where the conditions have nothing for it."""
         watch = self._pressure.undisturbed()
         if watch is None or asked.request.operation == "GetStreamingEvents":
-            return asked, None
-        return asked, self._answering.answer(asked, watch)
+            return None
+        return self._answering.answer(asked, watch)
 
-    async def _stream(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+    async def _stream(self, request: web.BaseRequest, asked: Asked) -> web.StreamResponse:
         """An answer that goes on until its time is up, somebody ends the subscription or the connection is lost."""
         async with self._pressure.hanging(request, asked):
             response = web.StreamResponse(headers={"Content-Type": "text/xml; charset=utf-8"})
@@ -272,20 +305,20 @@ def _parts(pieces: list[bytes]) -> Iterator[bytes]:
         yield b"".join(gathered)
 
 
-def _is_ews(request: web.Request) -> bool:
-    return request.path.lower() == _EWS
+def _is_small(request: web.BaseRequest) -> bool:
+    size = length(request)
+    return size is not None and size <= _READ_FIRST
 
 
-def _length(request: web.Request) -> float:
-    return math.inf if request.content_length is None else request.content_length
-
-
-async def _body(request: web.Request) -> tuple[Body, int]:
+async def _body(request: web.BaseRequest) -> tuple[Body, int]:
     """The request's body, and how many bytes it has."""
-    arriving, received = Arriving(), 0
-    async for piece, _ in request.content.iter_chunks():
-        received += len(piece)
-        if received > request.client_max_size:
-            raise web.HTTPRequestEntityTooLarge(max_size=request.client_max_size, actual_size=received)
-        arriving.feed(piece)
-    return arriving.end(), received
+    arriving = Arriving()
+    size = await received(request, arriving.feed)
+    return arriving.end(), size
+
+
+async def _read(request: web.BaseRequest) -> bytes:
+    """The request's body as it is."""
+    pieces: list[bytes] = []
+    await received(request, pieces.append)
+    return b"".join(pieces)

@@ -18,7 +18,7 @@ class Instead(Exception):  # noqa: N818 - it is what goes out, not what is wrong
         self.response = response
 
 
-def reset(request: web.Request) -> Instead:
+def reset(request: web.BaseRequest) -> Instead:
     """Ends the connection with a TCP reset."""
     if request.transport is not None:
         connection = request.transport.get_extra_info("socket")
@@ -26,7 +26,7 @@ def reset(request: web.Request) -> Instead:
     return drop(request)
 
 
-def drop(request: web.Request) -> Instead:
+def drop(request: web.BaseRequest) -> Instead:
     """Ends the connection at once: a client reads the end of TCP without TLS's close_notify before it."""
     if request.transport is not None:
         request.transport.abort()

@@ -47,7 +47,7 @@ class Pressure:
         """For a request that nothing can befall but the end of a batch's time; None when the conditions hold more."""
         return Watch(self.faults, self.conditions.limits.batch_seconds) if self._calm else None
 
-    async def carry(self, http: web.Request, asked: Asked, work: Work) -> list[bytes]:
+    async def carry(self, http: web.BaseRequest, asked: Asked, work: Work) -> list[bytes]:
         """The answer's pieces. Raises EwsError for a SOAP fault, Instead for what goes out in place of an answer."""
         operation, mailbox = asked.request.operation, asked.caller.smtp or ""
         conditions, faults, budgets = self.conditions, self.faults, self.budgets
@@ -77,7 +77,7 @@ class Pressure:
         await self.pause(delay.round_trip_ms / 2000 + held_back / 1000)
         return pieces
 
-    async def discover(self, http: web.Request, mailbox: str, work: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def discover(self, http: web.BaseRequest, mailbox: str, work: Callable[[], Awaitable[bytes]]) -> bytes:
         """An answer of Autodiscover, which has the same line and no budget. Raises as carry does."""
         faults, half = self.faults, self.conditions.delay.round_trip_ms / 2000
         await self.pause(half)
@@ -91,7 +91,7 @@ class Pressure:
         return content
 
     @asynccontextmanager
-    async def hanging(self, http: web.Request, asked: Asked) -> AsyncIterator[None]:
+    async def hanging(self, http: web.BaseRequest, asked: Asked) -> AsyncIterator[None]:
         """Around an answer that goes on for minutes: what befalls a request at its beginning, its budget."""
         who = charged(asked.logged_on.guid, asked.caller.guid, self._build)
         await self.pause(self.conditions.delay.round_trip_ms / 2000)
@@ -117,7 +117,7 @@ class Pressure:
         except TimeoutError:
             pass
 
-    async def _befall(self, faults: Faults, http: web.Request, operation: str, mailbox: str, when: str) -> None:
+    async def _befall(self, faults: Faults, http: web.BaseRequest, operation: str, mailbox: str, when: str) -> None:
         for rule in faults.of_kind(*_ON_THE_WAY, when=when):
             if not faults.strikes(rule, operation, mailbox):
                 continue

@@ -430,9 +430,19 @@ def now() -> int:
 
 Operation = Callable[[Call], Answer]
 OPERATIONS: Final[dict[str, Operation]] = {}
+READING: Final[set[str]] = set()
+"""Those that change nothing, and can be begun again at any moment."""
 
 
 def operation(handle: Operation) -> Operation:
     """Registers a function such as ``get_folder`` for the request element ``GetFolder``."""
     OPERATIONS["".join(part[:1].upper() + part[1:] for part in handle.__name__.split("_"))] = handle
+    return handle
+
+
+def reading(handle: Operation) -> Operation:
+    """As `operation`, for one that changes nothing."""
+    before = set(OPERATIONS)
+    operation(handle)
+    READING.update(OPERATIONS.keys() - before)
     return handle

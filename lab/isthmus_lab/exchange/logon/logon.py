@@ -85,9 +85,10 @@ class Logon:
             name = user_of(message)
         except ValueError:
             raise Refused from None
-        handshake, kept.handshake = kept.handshake, None
         # Without a name it would be an anonymous logon, which a domain controller accepts.
-        if not name or handshake is None or not handshake.complete(message):
+        accepted = bool(name) and kept.handshake is not None and kept.handshake.complete(message)
+        kept.handshake = None  # not before the forest was asked: until then it may be tried again (`Processor.trying`)
+        if not accepted:
             _log.warning("logon refused", name=name, by="NTLM")
             raise Refused
         kept.person = self._named(name)

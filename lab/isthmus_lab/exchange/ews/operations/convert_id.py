@@ -10,7 +10,7 @@ from isthmus_lab.store.ids import is_public
 
 from ...directory import Recipient
 from .. import id_formats
-from ..call import Call, operation
+from ..call import Call, reading
 from ..errors import EwsError
 from ..ids import ObjectId
 from ..names import Element, flag, local, m
@@ -20,7 +20,7 @@ _PARTS = ("FolderId", "ItemId")
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 
-@operation
+@reading
 def convert_id(call: Call) -> Answer:
     """Each id in the wanted format."""
     wanted = call.element.get("DestinationFormat", "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from isthmus_lab.store import Mailbox, NotFoundError
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..errors import EwsError
 from ..fields import View
 from ..kinds import DISTRIBUTION_LIST
@@ -17,7 +17,7 @@ from ..people import contact_mailboxes, kind_of, recipient_mailbox
 from ..soap import Answer
 
 
-@operation
+@reading
 def expand_DL(call: Call) -> Answer:  # noqa: N802 - the operation is called so
     """Groups and lists among the members are shown as what they are; a client expands them itself."""
     asked = child(call.element, "Mailbox")

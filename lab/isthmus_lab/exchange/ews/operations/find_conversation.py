@@ -9,7 +9,7 @@ from functools import partial
 from isthmus_lab.store import Rights, Row
 
 from .. import aqs
-from ..call import Call, operation
+from ..call import Call, reading
 from ..conversations import conversations, show
 from ..errors import EwsError
 from ..names import Element, child, elements, m, text
@@ -25,7 +25,7 @@ _FILTERS: dict[str, Callable[[Row], bool]] = {
 }
 
 
-@operation
+@reading
 def find_conversation(call: Call) -> Answer:
     """The answer is itself the response message."""
     return call.single("FindConversationResponse", partial(_find, call))

@@ -7,7 +7,7 @@ from functools import partial
 
 from isthmus_lab.store import Rights
 
-from ..call import Call, not_public, operation
+from ..call import Call, not_public, reading
 from ..errors import EwsError
 from ..folders import FolderShape, show, value
 from ..names import Element, child, m, t
@@ -16,7 +16,7 @@ from ..restrictions import matches, restriction_in
 from ..soap import Answer
 
 
-@operation
+@reading
 def find_folder(call: Call) -> Answer:
     """The folders below each parent."""
     shape = FolderShape.parse(child(call.element, "FolderShape"))

@@ -9,7 +9,7 @@ from functools import partial
 from isthmus_lab.store import And, Or, Restriction, Rights
 
 from .. import aqs, calendar_view, contacts_view, search_folders
-from ..call import Call, operation
+from ..call import Call, reading
 from ..errors import EwsError
 from ..fields import View
 from ..grouping import Group, Grouping
@@ -21,7 +21,7 @@ from ..soap import Answer
 from ..versions import SCHEMAS, VERSIONS
 
 
-@operation
+@reading
 def find_item(call: Call) -> Answer:
     """The items of folders that meet a restriction or a query."""
     shape = Shape.parse(child(call.element, "ItemShape"))

@@ -8,7 +8,7 @@ from functools import partial
 from isthmus_lab.mapi import tags
 from isthmus_lab.store import Rights
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..names import Element, child, local, m, text
 from ..paging import Window
 from ..people import KNOWN, contact_persona, matching, recipient_persona
@@ -18,7 +18,7 @@ from ..soap import Answer
 _BY_NAME = [(tags.PidTagDisplayName, False)]
 
 
-@operation
+@reading
 def find_people(call: Call) -> Answer:
     """The answer is itself the response message."""
     return call.single("FindPeopleResponse", partial(_find, call))

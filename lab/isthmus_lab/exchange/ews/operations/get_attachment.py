@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from isthmus_lab.store import Rights
 
 from ..attachments import content, describe, find
-from ..call import Call, operation
+from ..call import Call, reading
 from ..fields import View
 from ..ids import ObjectId
 from ..names import Element, child, local, m
@@ -15,7 +15,7 @@ from ..shapes import Shape, show
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_attachment(call: Call) -> Answer:
     """Each attachment with what is in it."""
     shape = Shape.parse(child(call.element, "AttachmentShape"))

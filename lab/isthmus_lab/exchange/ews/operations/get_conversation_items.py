@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from isthmus_lab.store import Row
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..conversations import of_id, when
 from ..errors import EwsError
 from ..names import Element, child, m, t, text
@@ -17,7 +17,7 @@ from ..values import parse_base64
 _MOST = 100
 
 
-@operation
+@reading
 def get_conversation_items(call: Call) -> Answer:
     """Each conversation by itself; messages in the caller's mailbox, wherever they lie."""
     shape = Shape.parse(child(call.element, "ItemShape"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..delegates import Office, each_of
 from ..names import flag
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_delegate(call: Call) -> Answer:
     """All delegates of a mailbox, or those that are named."""
     office, permissions = Office(call), flag(call.element.get("IncludePermissions"))

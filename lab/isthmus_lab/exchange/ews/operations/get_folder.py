@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..folders import FolderShape, show
 from ..names import Element, child, m
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_folder(call: Call) -> Answer:
     """The folders in the wanted shape."""
     shape = FolderShape.parse(child(call.element, "FolderShape"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...rules.table import BY_OUTLOOK, has_outlook_blob, rules
-from ..call import Call, operation
+from ..call import Call, reading
 from ..names import m, unprefixed
 from ..rules import mailbox_of, show
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_inbox_rules(call: Call) -> Answer:
     """The rules that the person made, in their order; without any there is no InboxRules."""
     mailbox = mailbox_of(call)

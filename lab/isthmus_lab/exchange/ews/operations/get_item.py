@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from isthmus_lab.mapi import occurrences
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..errors import EwsError
 from ..names import Element, child, m
 from ..shapes import Shape, show
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_item(call: Call) -> Answer:
     """The items in the wanted shape."""
     shape = Shape.parse(child(call.element, "ItemShape"))

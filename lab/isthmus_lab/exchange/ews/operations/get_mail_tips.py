@@ -8,7 +8,7 @@ from typing import Final
 from ... import automatic_replies
 from ...directory import Recipient
 from ...mail.routing import domain, expand
-from ..call import Call, now, operation
+from ..call import Call, now, reading
 from ..errors import EwsError
 from ..names import MESSAGES, Element, child, m, t, text
 from ..people import recipient_mailbox
@@ -18,7 +18,7 @@ from ..values import show_time
 _UNLIMITED: Final = 2**31 - 1
 
 
-@operation
+@reading
 def get_mail_tips(call: Call) -> Answer:
     """A response message for each recipient, those who are unknown among them."""
     named, sending_as = child(call.element, "MailTipsRequested"), child(call.element, "SendingAs")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from isthmus_lab.store import Rights
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..errors import EwsError
 from ..ids import ObjectId
 from ..names import Element, child, m, text
@@ -12,7 +12,7 @@ from ..people import contact_persona, persona_guid, recipient_persona
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_persona(call: Call) -> Answer:
     """The answer is itself the response message; as that must have a Persona, an error is a fault."""
     persona = m("Persona")

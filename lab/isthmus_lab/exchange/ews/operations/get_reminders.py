@@ -9,7 +9,7 @@ from isthmus_lab.mapi import globalid, occurrences, tags
 from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.store import And, Compare, Mailbox
 
-from ..call import Call, now, operation
+from ..call import Call, now, reading
 from ..ids import ObjectId, item_change_key
 from ..names import Element, m, t, text
 from ..soap import Answer
@@ -29,7 +29,7 @@ class _Reminder(NamedTuple):
     group: str
 
 
-@operation
+@reading
 def get_reminders(call: Call) -> Answer:
     """Those of the caller's calendar and tasks, in the order in which they appear."""
     begin, end = (text(call.element, name) for name in ("BeginTime", "EndTime"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..names import Element, m, t
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_room_lists(call: Call) -> Answer:
     """Their addresses; the message itself is the answer, as in no other operation but GetRooms."""
 

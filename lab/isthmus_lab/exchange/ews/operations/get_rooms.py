@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...directory import ROOM, ROOM_LIST
-from ..call import Call, operation
+from ..call import Call, reading
 from ..errors import EwsError
 from ..names import Element, child, m, t, text
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_rooms(call: Call) -> Answer:
     """The members of the list that are rooms."""
     wanted = child(call.element, "RoomList")

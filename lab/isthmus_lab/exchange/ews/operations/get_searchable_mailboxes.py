@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...directory import Recipient
-from ..call import Call, operation
+from ..call import Call, reading
 from ..errors import EwsError
 from ..names import Element, child, flag, m, t, text
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_searchable_mailboxes(call: Call) -> Answer:
     """For members of the discovery group: mailboxes and groups whose names begin so."""
     expand = flag(text(call.element, "ExpandGroupMembership"))

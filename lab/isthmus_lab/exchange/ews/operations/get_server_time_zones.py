@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from isthmus_lab.mapi import zones
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..names import Element, flag, m, t
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_server_time_zones(call: Call) -> Answer:
     """The zones that are asked for, or all; with their rules unless only names are wanted."""
     wanted = {each.text for each in call.children("Ids")}

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from isthmus_lab.store import Rights
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..names import Element, child, m, text
 from ..soap import Answer
 from ..user_configuration import Configuration
 
 
-@operation
+@reading
 def get_user_configuration(call: Call) -> Answer:
     """The parts of a configuration that are asked for."""
     wanted = set((text(call.element, "UserConfigurationProperties") or "").split())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ... import automatic_replies
 from .. import oof
-from ..call import Call, as_ews_error, operation
+from ..call import Call, as_ews_error, reading
 from ..names import m
 from ..soap import Answer
 
 
-@operation
+@reading
 def get_user_oof_settings_request(call: Call) -> Answer:
     """The settings, and that replies to people outside are allowed."""
     name = "GetUserOofSettings"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from isthmus_lab.store import NotFoundError, Rights
 
-from ..call import Call, operation
+from ..call import Call, reading
 from ..errors import EwsError, EwsWarning
 from ..kinds import CONTACT
 from ..names import Element, elements, flag, m, t, text
@@ -17,7 +17,7 @@ from ..soap import Answer
 _MOST = 100
 
 
-@operation
+@reading
 def resolve_names(call: Call) -> Answer:
     """Who is meant by a few letters or an address; more than one answer is a warning."""
     wanted = (text(call.element, "UnresolvedEntry") or "").strip()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from isthmus_lab.store import Folder, Rights
 
-from ..call import Call, not_public, operation
+from ..call import Call, not_public, reading
 from ..folders import FolderShape, show
 from ..ids import ObjectId
 from ..names import Element, child, m, t, text
@@ -14,7 +14,7 @@ from ..soap import Answer
 from ..syncstate import pack, synced_folder, unpack
 
 
-@operation
+@reading
 def sync_folder_hierarchy(call: Call) -> Answer:
     """What changed in the folder tree since a state; without a folder the tree below msgfolderroot's parent."""
     shape = FolderShape.parse(child(call.element, "FolderShape"))

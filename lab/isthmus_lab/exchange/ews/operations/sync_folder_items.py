@@ -15,7 +15,7 @@ from isthmus_lab.mapi import tags
 from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.store import ChangeKind, ItemChange, Mailbox, Rights
 
-from ..call import Call, not_public, operation
+from ..call import Call, not_public, reading
 from ..errors import EwsError
 from ..fields import ROW, View
 from ..ids import ObjectId, item_change_key
@@ -31,7 +31,7 @@ _MOST = 512
 _NAMES = {ChangeKind.CREATE: "Create", ChangeKind.UPDATE: "Update"}
 
 
-@operation
+@reading
 def sync_folder_items(call: Call) -> Answer:
     """At most 512 changes of a folder's items since a state."""
     shape = Shape.parse(child(call.element, "ItemShape"))
