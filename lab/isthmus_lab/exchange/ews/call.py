@@ -436,13 +436,15 @@ READING: Final[set[str]] = set()
 
 def operation(handle: Operation) -> Operation:
     """Registers a function such as ``get_folder`` for the request element ``GetFolder``."""
-    OPERATIONS["".join(part[:1].upper() + part[1:] for part in handle.__name__.split("_"))] = handle
+    OPERATIONS[_element(handle)] = handle
     return handle
 
 
 def reading(handle: Operation) -> Operation:
     """As `operation`, for one that changes nothing."""
-    before = set(OPERATIONS)
-    operation(handle)
-    READING.update(OPERATIONS.keys() - before)
-    return handle
+    READING.add(_element(handle))
+    return operation(handle)
+
+
+def _element(handle: Operation) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in handle.__name__.split("_"))
