@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
-from isthmus_exchange.operations import CreateFolders, ExportItems, Operation, SyncFolderItems
+from isthmus_exchange.operations import CreateFolders, ExportItems, Operation, SyncFolderItems, UploadItems
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.proving import Proof
 from isthmus_mailbox.running import run_pass
@@ -174,6 +174,35 @@ def test_back_again_brings_what_came_since(case: Case) -> None:
     assert case.source.uploads == uploads + 1
     assert {outcome.value: count for outcome, count in this.counts.items()} == {"added": 1}
     assert_same(turned)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_what_never_gets_an_answer_is_set_aside_and_holds_nobody_up(case: Case, *, eager: bool) -> None:
+    """Something on the way cuts the connection whenever this item is in a request."""
+    inbox, asked = folder_of(case.source, "inbox"), list[int]()
+    for text in ("four", "too much", "six"):
+        case.source.deliver(inbox, text)
+    real = case.target.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if not (isinstance(operation, UploadItems) and any("too much" in str(each.data) for each in operation.items)):
+            return await real(operation, announce)
+        assert announce is not None
+        await announce(case.world.time + 30)
+        asked.append(len(operation.items))
+        assert len(asked) < 10, "it is tried for ever"
+        raise InDoubtError("no answer: the connection was cut")
+
+    case.target.call = call  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass(eager=eager)))
+    assert asked == [3, 3, 1], "alone in the end"
+    assert {content.text for content in case.target.items.values()} == {"one", "two", "three", "four", "six"}
+    (aside,) = case.ledger.staged_rows.values()
+    assert "gave no answer" in aside.reason
+    assert aside.not_before > case.world.time
+    case.target.call = real  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass(eager=True)))
+    assert_same(case)
 
 
 def _turned(ledger: MemoryLedger) -> MemoryLedger:

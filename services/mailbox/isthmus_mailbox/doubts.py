@@ -19,6 +19,7 @@ GRACE_SECONDS = 3.0
 """Clocks of workers differ by less."""
 
 _LOOK_AGAIN_SECONDS = 2.0
+_NO_ANSWER = EwsError("ErrorTimeoutExpired", "the server gave no answer, and what it was asked to do is not done")
 _KEYS = 50
 
 
@@ -62,17 +63,25 @@ async def settle_items(p: Pass) -> None:
             p.log.info("waiting for writes without an answer", writes=len(lost), seconds=round(remaining, 1))
             await p.sleep(min(remaining, _LOOK_AGAIN_SECONDS))
         else:
-            await p.write(
-                LedgerChange(
-                    intents=dict.fromkeys(row.sequence for row in lost),
-                    resent=[
-                        (row.folder, row.search_key)
-                        for row in lost
-                        if row.intent and row.intent.action in (Action.CREATE, Action.MAKE) and row.search_key
-                    ],
-                )
-            )
+            await p.write(_lost(p, lost))
     p.doubt = False
+
+
+def _lost(p: Pass, rows: list[Staged]) -> LedgerChange:
+    """Writes that never happened are made again. What never gets an answer, be it that something on the way cuts large
+    requests off or that the server dies of an item, is set aside like any other bad item.
+    """
+    change = LedgerChange(
+        resent=[
+            (row.folder, row.search_key)
+            for row in rows
+            if row.intent and row.intent.action in (Action.CREATE, Action.MAKE) and row.search_key
+        ]
+    )
+    for row in rows:
+        p.failed(change, row, _NO_ANSWER)
+    p.given_up |= {row.from_id for row in change.stage if row.reason}
+    return change
 
 
 async def look(p: Pass, rows: list[Staged]) -> list[doubt.Found]:

@@ -129,6 +129,8 @@ class Pass:
     bytes_copied: int = 0
     # A write of this pass got no answer.
     doubt: bool = False
+    # From ids of what never gets an answer: it is not tried again by this pass.
+    given_up: set[str] = field(default_factory=set)
     # The ledger had neither items nor work when the pass began to list, and has no item now whose work is not done.
     new: bool = False
     # What could not be done in the folder tree, for people.

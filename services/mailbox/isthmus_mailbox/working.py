@@ -64,7 +64,7 @@ class _Queue:
             if not rows:
                 return
             self.reached, last = rows[-1].sequence, len(rows) < _CHUNK
-            rows = [row for row in rows if row.folder in p.to_folders]
+            rows = [row for row in rows if row.folder in p.to_folders and row.from_id not in p.given_up]
             known, moved = dict[str, ItemRow](), set[str]()
             if not p.new:
                 known = await p.ledger.known([row.from_id for row in rows])

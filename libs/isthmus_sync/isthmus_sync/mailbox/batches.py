@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from isthmus_sync.mailbox.model import Staged
+from isthmus_sync.mailbox.retry import QUIET_ATTEMPTS
 
 MOST_ITEMS = 100
 """ExportItems and UploadItems take no more ("Exporting items by using EWS in Exchange")."""
@@ -19,10 +20,15 @@ T = TypeVar("T")
 def by_bytes(
     rows: Iterable[Staged], most_items: int = MOST_ITEMS, most_bytes: int = MOST_BYTES
 ) -> Iterator[list[Staged]]:
-    """Batches in the order of the rows; an item larger than a batch gets one to itself."""
+    """Batches in the order of the rows; an item larger than a batch gets one to itself, and so does one that failed
+    again and again, as it may be what the batches before failed of.
+    """
     batch: list[Staged] = []
     total = 0
     for row in rows:
+        if row.attempts >= QUIET_ATTEMPTS:
+            yield [row]
+            continue
         if batch and (len(batch) == most_items or total + row.size > most_bytes):
             yield batch
             batch, total = [], 0
