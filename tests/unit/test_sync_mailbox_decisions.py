@@ -175,3 +175,8 @@ def test_passing_failures_are_told_when_they_do_not_pass() -> None:
         row, tell = retry.after_failure(row, "busy", quiet=True, now=1000.0)
         told.append((tell, row.reason, row.not_before - 1000))
     assert told == [(False, "", 0), (False, "", 0), (True, "busy", 120), (False, "busy", 240)]
+
+
+def test_a_server_that_is_away_for_weeks_is_asked_every_five_minutes() -> None:
+    assert [retry.rest(failures) for failures in (0, 1, 2, 7, 8, 1024, 100_000)] == [2, 4, 8, 256, 300, 300, 300]
+    assert [retry.pause(attempts) for attempts in (0, 1, 2, 10, 2000)] == [0, 30, 60, 15360, 21600]

@@ -35,6 +35,7 @@ from isthmus_events.topics import (
 )
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, TransientError
 from isthmus_service import DATABASE_AWAY, Connection, Pool, Service, ServiceSettings
+from isthmus_sync.mailbox import retry
 from isthmus_sync.mailbox.certificate import CertificateError
 from isthmus_sync.mailbox.model import Outcome
 from isthmus_sync.mailbox.turns import Turn, Urgency, choose
@@ -69,7 +70,6 @@ _TURN_SECONDS = 10.0
 _END_SECONDS = 4.5
 """Requests under way may take so long to be answered when their passes are to end; the next owner of a partition waits
 for it (isthmus_events.ownership)."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
 _DOUBT_SECONDS = 5.0
 """So often it is looked whether a write without an answer happened, where others have the place meanwhile."""
 _PAUSED_SECONDS = 2.0
@@ -423,7 +423,7 @@ class Worker:
                 await boxes.put_off(connection, box, seconds)
 
     async def _fail(self, box: Box, lease: Lease, problem: str, *, blocked: bool) -> None:
-        pause = _BLOCKED_SECONDS if blocked else min(_FIRST_PAUSE * 2**box.failures, _LONGEST_PAUSE)
+        pause = _BLOCKED_SECONDS if blocked else retry.rest(box.failures)
         metrics.PASSES.labels("blocked" if blocked else "failed").inc()
         try:
             counts = await boxes.counts(self._pool, box.id)

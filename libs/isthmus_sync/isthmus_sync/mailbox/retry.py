@@ -8,13 +8,23 @@ from isthmus_sync.mailbox.model import Staged
 
 _FIRST = 30.0
 _LONGEST = 6 * 3600.0
+_FIRST_REST, _LONGEST_REST = 2.0, 300.0
+_DOUBLINGS = 16
+"""More of them make no difference; after a thousand the number is larger than a float may be."""
 QUIET_ATTEMPTS = 2
 """Failures that pass by themselves are told to others only when they came this often."""
 
 
 def pause(attempts: int) -> float:
     """Seconds until the next attempt after so many failed ones: 30 s, twice as long each time, up to 6 hours."""
-    return float(min(_FIRST * 2 ** (attempts - 1), _LONGEST)) if attempts else 0.0
+    return min(_FIRST * 2.0 ** min(attempts - 1, _DOUBLINGS), _LONGEST) if attempts else 0.0
+
+
+def rest(failures: int) -> float:
+    """Seconds until the next pass after one that failed, as so many before it: 2 s, twice as long each time, up to 5
+    minutes.
+    """
+    return min(_FIRST_REST * 2.0 ** min(failures, _DOUBLINGS), _LONGEST_REST)
 
 
 def after_failure(row: Staged, reason: str, *, quiet: bool, now: float) -> tuple[Staged, bool]:
