@@ -15,6 +15,7 @@ from isthmus_exchange.client import Client, Mailbox
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, ServerBusyError, TransientError
 from isthmus_exchange.operations import DeleteItems, ExportItems, GetMime, UploadItems
 from isthmus_exchange.values import Exported, Upload
+from isthmus_sync.mailbox import ways
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -150,10 +151,42 @@ async def test_a_refused_account_needs_somebody(status: int) -> None:
             await mailbox.call(_EXPORT)
 
 
-async def test_a_request_that_is_too_large_for_the_web_server() -> None:
-    async with server(says("too large", 413)) as mailbox:
+@pytest.mark.parametrize("status", [404, 413])
+async def test_a_request_that_is_too_large_for_the_web_server(status: int) -> None:
+    async with server(says("too large", status)) as mailbox:
         with pytest.raises(EwsError, match="ErrorMessageSizeExceeded"):
+            await mailbox.call(UploadItems((Upload("folder", "QUJD" * 2**19, False),)))
+
+
+async def test_an_address_where_no_ews_is() -> None:
+    async with server(says("<html>not found", 404)) as mailbox:
+        with pytest.raises(AccessError, match=r"no EWS at .*check exchange\.ews"):
+            await mailbox.call(_EXPORT)
+
+
+async def test_a_page_for_signing_in_before_the_server() -> None:
+    async def elsewhere(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": "/EWS/Exchange.asmx"})
+
+    async with server(elsewhere) as mailbox:
+        with pytest.raises(AccessError, match="sends requests elsewhere"):
             await mailbox.call(_DELETE)
+        assert mailbox.client.counters.round_trips == 1
+
+
+@pytest.mark.parametrize("status", [400, 405, 407, 417])
+async def test_what_stands_before_the_server_says_nothing_of_its_operations(status: int) -> None:
+    async with server(says("<html>", status)) as mailbox:
+        with pytest.raises(EwsError, match=f"HTTP {status}: alpha to ExportItems") as raised:
+            await mailbox.call(_EXPORT)
+    assert not ways.has_no_operation(raised.value), "its items would go by their properties"
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+async def test_what_stands_before_the_server_may_be_busy(status: int) -> None:
+    async with server(says("<html>", status), says(_EXPORTED)) as mailbox:
+        (exported,) = await mailbox.call(_EXPORT)
+        assert isinstance(exported, Exported)
 
 
 async def test_who_asks_and_for_whom() -> None:

@@ -46,8 +46,9 @@ _ATTEMPTS = 6
 _LONGEST_WAIT = 20.0
 _NO_SECURITY = Security()
 
-_REFUSED_BY_WEB_SERVER = {404: "ErrorMessageSizeExceeded", 413: "ErrorMessageSizeExceeded"}
-"""What IIS says of a request that is larger than it takes (404.13, 413), before EWS has seen it."""
+_LARGE_BYTES = 1024 * 1024
+"""IIS says 404 of a request, too, that is larger than it takes (404.13), and takes this much in any case."""
+_UNKNOWN_REST = 5.0
 
 
 @dataclass
@@ -222,7 +223,7 @@ class Client:
             async with self._line.listen("GetStreamingEvents", body, self._routing(self._anchor)) as answer:
                 if answer.status != 200:
                     whole = b"".join([piece async for piece in answer.pieces])
-                    self._understood("GetStreamingEvents", answer.status, whole)
+                    self._understood("GetStreamingEvents", len(body), answer.status, whole)
                 async for each in streaming.told(answer.pieces):
                     yield each
         except InDoubtError as error:
@@ -282,7 +283,7 @@ class Client:
             request = soap.envelope(body, version, impersonate)
             status, answer, crossed = await self._post(operation, request, impersonate, give_up - time.monotonic())
             try:
-                return self._understood(operation, status, answer), crossed
+                return self._understood(operation, len(request), status, answer), crossed
             except EwsError as error:
                 if version != _OLDER or not _of_version(error):
                     raise
@@ -305,7 +306,12 @@ class Client:
         metrics.BYTES.labels(self.name, "received").inc(len(answer))
         return status, answer, crossed
 
-    def _understood(self, operation: str, status: int, answer: bytes | bytearray) -> soap.Answered:
+    def _understood(self, operation: str, sent: int, status: int, answer: bytes | bytearray) -> soap.Answered:
+        if 300 <= status < 400:
+            raise AccessError(
+                f"{self.name}: {self.url} sends requests elsewhere (HTTP {status}): check exchange.ews, and whether "
+                "something before it wants people to sign in on a page"
+            )
         if status == 401:
             raise AccessError(f"{self.name}: {self.url} refuses the account {self._user}: check its name and password")
         if status == 403:
@@ -316,12 +322,7 @@ class Client:
             large = soap.Large()
             root = soap.parse(answer, large)
         except ValueError as error:
-            if status == 503:  # the third shape of throttling: the front end itself, in HTML or nothing
-                raise ServerBusyError(5.0, "HTTP 503") from error
-            words = f"{self.name}: HTTP {status} to {operation}: {error}"
-            if 400 <= status < 500:
-                raise EwsError(_REFUSED_BY_WEB_SERVER.get(status, "ErrorInvalidRequest"), words) from error
-            raise InDoubtError(words) from error
+            raise self._not_of_ews(operation, sent, status, error) from error
         if soap.major_version(root) >= 15:
             self.version = _NEWER
         # A throttled item within a batch looks like a success from outside.
@@ -329,6 +330,20 @@ class Client:
             if refusal is not None and refusal.back_off is not None:
                 self._rest(refusal.back_off, refusal.code)
         return soap.Answered(root, large)
+
+    def _not_of_ews(self, operation: str, sent: int, status: int, error: ValueError) -> Exception:
+        """What is said of a request by what stands before EWS, in HTML or with nothing but a status."""
+        if status in (429, 503):  # the third shape of throttling
+            return ServerBusyError(_UNKNOWN_REST, f"HTTP {status}")
+        if status == 404 and sent < _LARGE_BYTES:
+            return AccessError(f"{self.name}: there is no EWS at {self.url} (HTTP 404): check exchange.ews")
+        if status in (404, 413):
+            return EwsError("ErrorMessageSizeExceeded", f"{self.name}: HTTP {status} to {operation}: {error}")
+        if status == 408:
+            return TransientError(f"{self.name}: HTTP 408: {operation} did not get through in time")
+        if 400 <= status < 500:
+            return EwsError(f"HTTP {status}", f"{self.name} to {operation}: {error}")
+        return InDoubtError(f"{self.name}: HTTP {status} to {operation}: {error}")
 
 
 class Mailbox:

@@ -107,7 +107,7 @@ class HttpsLine:
         try:
             async with (
                 asyncio.timeout(seconds),
-                self._session.post(self._url, data=data, headers=headers) as response,
+                self._session.post(self._url, data=data, headers=headers, allow_redirects=False) as response,
             ):
                 body = await _whole(response)
                 # Compressed answers come in chunks as a rule, without a length: then they count as what they became.
@@ -129,7 +129,9 @@ class HttpsLine:
     async def listen(self, operation: str, request: bytes, headers: Mapping[str, str]) -> AsyncIterator[GoingOn]:
         patience = streaming.timeout()
         try:
-            async with self._session.post(self._url, data=request, headers=headers, timeout=patience) as response:
+            async with self._session.post(
+                self._url, data=request, headers=headers, timeout=patience, allow_redirects=False
+            ) as response:
                 yield GoingOn(response.status, response.content.iter_any())
         except (aiohttp.ClientError, OSError) as error:
             raise TransientError(f"{self._name}: {operation} broke off: {error!r}") from error
