@@ -6,7 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from isthmus_exchange.operations import FindEntries, Operation
+from isthmus_exchange.client import Announce
+from isthmus_exchange.errors import ServerBusyError
+from isthmus_exchange.operations import FindEntries, Operation, UploadItems
 from isthmus_mailbox import proving
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
@@ -73,6 +75,29 @@ def test_a_proof_that_was_cut_off_is_gone_on_with(case: Case, monkeypatch: pytes
     case.world.time += 3600
     asyncio.run(prove(case.new_pass()))
     assert found < set(asked)
+
+
+def test_what_a_front_end_called_busy_and_was_done_is_not_there_twice(case: Case) -> None:
+    """HTTP 503 of a load balancer or a front end, after the server behind it had taken the items."""
+    inbox = folder_of(case.source, "inbox")
+    for text in ("four", "five"):
+        case.source.deliver(inbox, text)
+    real, asked = case.target.call, list[int]()
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        answer = await real(operation, announce)
+        if isinstance(operation, UploadItems):
+            asked.append(len(operation.items))
+            if len(asked) == 1:
+                raise ServerBusyError(5.0, "HTTP 503")
+        return answer
+
+    case.target.call = call  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass()))
+    assert asked == [2, 2]
+    assert asyncio.run(prove(case.new_pass())).healed
+    assert asyncio.run(prove(case.new_pass())).equal
+    assert_same(case)
 
 
 def test_an_item_that_came_and_went_while_a_proof_saw_it_is_forgotten(case: Case) -> None:

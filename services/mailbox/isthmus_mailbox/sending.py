@@ -57,8 +57,11 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
         intents = {each: Intent(each, until) for each in Action}
         await p.write(LedgerChange(intents={each.staged.sequence: intents[_action(each)] for each in batch}))
 
-    async def withdraw() -> None:
-        await p.write(LedgerChange(intents=dict.fromkeys(each.staged.sequence for each in batch)))
+    async def withdraw(*, likely: bool = False) -> None:
+        """It did not happen, or only `likely` so: should it have, a proof finds the second ones."""
+        new = [(each.staged.folder, each.staged.search_key) for each in batch if each.over is None]
+        resent = [(folder, key) for folder, key in new if key] if likely else []
+        await p.write(LedgerChange(intents=dict.fromkeys(each.staged.sequence for each in batch), resent=resent))
 
     attempt = 0
     while True:
@@ -69,9 +72,10 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
             p.log.warning("new content got no answer", items=len(batch), reason=str(error))
             p.doubt = True
             return []
-        except ServerBusyError:
-            # Nothing happened, and the budget waits for as long as the server asks before it lets the next one go.
-            await withdraw()
+        except ServerBusyError as busy:
+            # Nothing happened, and the budget waits for as long as the server asks before it lets the next one go. What
+            # a front end says by a status alone it may have said after the server behind it had the request.
+            await withdraw(likely=busy.code.startswith("HTTP"))
             if attempt == _BUSY_ATTEMPTS:
                 raise
         except NOT_DONE:
