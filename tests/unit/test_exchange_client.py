@@ -267,3 +267,32 @@ async def test_a_server_that_is_older_is_asked_in_its_own_version(refusal: str) 
         assert await mailbox.call(_DELETE) == [None]
         assert not mailbox.newer
     assert versions == [b"Exchange2010_SP2", b"Exchange2010", b"Exchange2010"]
+
+
+async def test_each_server_of_an_organisation_is_asked_in_its_own_version() -> None:
+    """One address for all; the mailboxes of the older server are passed on to it."""
+    asked: list[bytes] = []
+    older = _BUSY.replace("ErrorServerBusy", "ErrorInvalidServerVersion").replace("BackOffMilliseconds", "Other")
+    newer = _DELETED.replace("<s:Body>", '<s:Header><t:ServerVersionInfo MajorVersion="15"/></s:Header><s:Body>')
+
+    async def both(request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        version = body.partition(b'RequestServerVersion Version="')[2].partition(b'"')[0]
+        asked.append(version + (b", receipts" if b"SuppressReadReceipts" not in body else b""))
+        if b"otto@" not in body:
+            return await says(newer)(request)
+        return await (says(_DELETED) if version == b"Exchange2010_SP2" else says(older, 500))(request)
+
+    async with server(both) as anna:
+        otto = anna.client.mailbox("otto@alpha.example")
+        for mailbox in (anna, anna, otto, otto, anna):
+            assert await mailbox.call(_DELETE) == [None]
+        assert (anna.newer, otto.newer) == (True, False)
+    assert asked == [
+        b"Exchange2010_SP2, receipts",
+        b"Exchange2013_SP1",
+        b"Exchange2013_SP1",
+        b"Exchange2010_SP2, receipts",
+        b"Exchange2010_SP2, receipts",
+        b"Exchange2013_SP1",
+    ]

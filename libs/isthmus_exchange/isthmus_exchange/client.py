@@ -42,6 +42,7 @@ _OLDER = "Exchange2010_SP2"
 _OLDEST = "Exchange2010"
 """For a server that does not know the former. It has neither streams, inbox rules nor notifications that stay open."""
 _NEWER = "Exchange2013_SP1"
+_BEFORE = {_NEWER: _OLDER, _OLDER: _OLDEST}
 _ATTEMPTS = 6
 _LONGEST_WAIT = 20.0
 _NO_SECURITY = Security()
@@ -93,7 +94,10 @@ class Client:
         if not anchor:
             metrics.RUNNING.labels(name).set_function(lambda: self.budget.running)
         self.counters = Counters()
+        # What servers understand, as far as they have answered yet; and of those mailboxes whose servers are older than
+        # others of the organisation.
         self.version = _OLDER
+        self._older: dict[str, str] = {}
         self._clock_offset = 0.0
         self._user = user
         self._anchor = anchor
@@ -113,6 +117,7 @@ class Client:
             shared=self.shared,
         )
         beside.budget, beside.bandwidth, beside.answering = self.budget, self.bandwidth, self.answering
+        beside.version, beside._older = self.version, self._older
         return beside
 
     @classmethod
@@ -176,6 +181,17 @@ class Client:
         """Seconds since 1970 by the server's clock, to the second."""
         return time.time() + self._clock_offset
 
+    def version_for(self, mailbox: str) -> str:
+        """The RequestServerVersion for requests about a mailbox."""
+        return self._older.get(mailbox, self.version)
+
+    def gives_way(self, mailbox: str, version: str, error: EwsError) -> bool:
+        """Whether the mailbox's server does not know this version, and is to be asked in an older one from now on."""
+        if version not in _BEFORE or not _of_version(error):
+            return False
+        self._older[mailbox] = _BEFORE[version]
+        return True
+
     async def read(self, operation: str, body: Body, impersonate: str, *, content: bool = False) -> soap.Answered:
         """Ask for something that changes nothing; repeated after transient failures. `content`: see Operation.
 
@@ -218,7 +234,7 @@ class Client:
         The connection stands beside the budget. Ends when the server closes it as agreed. Raises
         streaming.SubscriptionsLost, EwsError, AccessError, ServerBusyError, TransientError.
         """
-        body = bytes(soap.envelope(Body(streaming.request(ids)), self.version, self._anchor))
+        body = bytes(soap.envelope(Body(streaming.request(ids)), self.version_for(self._anchor), self._anchor))
         try:
             async with self._line.listen("GetStreamingEvents", body, self._routing(self._anchor)) as answer:
                 if answer.status != 200:
@@ -277,17 +293,10 @@ class Client:
     async def _answered(
         self, operation: str, body: Body, impersonate: str, give_up: float
     ) -> tuple[soap.Answered, int]:
-        """The answer, in a version that the server knows, and the bytes that crossed the line."""
-        while True:
-            version = self.version
-            request = soap.envelope(body, version, impersonate)
-            status, answer, crossed = await self._post(operation, request, impersonate, give_up - time.monotonic())
-            try:
-                return self._understood(operation, len(request), status, answer), crossed
-            except EwsError as error:
-                if version != _OLDER or not _of_version(error):
-                    raise
-                self.version = _OLDEST  # nothing was done
+        """The answer, and the bytes that crossed the line."""
+        request = soap.envelope(body, self.version_for(impersonate), impersonate)
+        status, answer, crossed = await self._post(operation, request, impersonate, give_up - time.monotonic())
+        return self._understood(operation, len(request), status, answer), crossed
 
     async def _post(
         self, operation: str, request: Body, impersonate: str, seconds: float
@@ -360,7 +369,19 @@ class Mailbox:
 
     async def call(self, operation: Operation[T], announce: Announce | None = None) -> T:
         """Carry out an operation. Raises as Client.read or, when it writes, as Client.write."""
-        body = Body(*operation.pieces(self.newer))
+        return await self._in_its_version(lambda: self._call(operation, Body(*operation.pieces(self.newer)), announce))
+
+    async def _in_its_version(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """`ask()`, again where the mailbox's server does not know the version that was named: nothing was done."""
+        while True:
+            version = self.client.version_for(self.address)
+            try:
+                return await ask()
+            except EwsError as error:
+                if not self.client.gives_way(self.address, version, error):
+                    raise
+
+    async def _call(self, operation: Operation[T], body: Body, announce: Announce | None) -> T:
         self.round_trips += 1
         if not operation.writes:
             return await self._read(operation, body)
@@ -389,16 +410,16 @@ class Mailbox:
 
     async def read(self, operation: str, body: str | bytes) -> soap.Element:
         """Client.read for this mailbox."""
-        return (await self.client.read(operation, Body(body), self.address)).root
+        return (await self._in_its_version(lambda: self.client.read(operation, Body(body), self.address))).root
 
     async def write(self, operation: str, body: str | bytes) -> soap.Element:
         """Client.write for this mailbox."""
-        return (await self.client.write(operation, Body(body), self.address)).root
+        return (await self._in_its_version(lambda: self.client.write(operation, Body(body), self.address))).root
 
     @property
     def newer(self) -> bool:
         """Whether the server is Exchange 2013 or newer, as far as it has answered yet."""
-        return self.client.version == _NEWER
+        return self.client.version_for(self.address) == _NEWER
 
 
 def _of_version(error: EwsError) -> bool:
