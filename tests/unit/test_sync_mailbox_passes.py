@@ -13,7 +13,7 @@ from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
 from isthmus_exchange.operations import CreateFolders, ExportItems, Operation, SyncFolderItems, UploadItems
 from isthmus_mailbox.marks import Marks
-from isthmus_mailbox.proving import Proof
+from isthmus_mailbox.proving import Proof, prove
 from isthmus_mailbox.running import run_pass
 from isthmus_sync.mailbox.ways import Way
 
@@ -174,6 +174,22 @@ def test_back_again_brings_what_came_since(case: Case) -> None:
     assert case.source.uploads == uploads + 1
     assert {outcome.value: count for outcome, count in this.counts.items()} == {"added": 1}
     assert_same(turned)
+
+
+def test_a_name_that_only_the_server_finds_taken_holds_no_other_folder_up(case: Case) -> None:
+    inbox = folder_of(case.source, "inbox")
+    for name in ("Trips", "Trips ", "Work"):
+        case.source.deliver(case.source.make_folder(inbox, name), f"in {name!r}")
+    free = case.target._free
+    case.target._free = lambda parent, name, but="": free(parent, name.strip(), but)  # type: ignore[method-assign]
+    this = case.new_pass()
+    asyncio.run(run_pass(this))
+    assert {"in 'Trips'", "in 'Work'"} < {content.text for content in case.target.items.values()}
+    (problem,) = this.problems
+    assert problem == "The folder 'Posteingang/Trips ' could not be created: ErrorFolderExists"
+    proof = asyncio.run(prove(case.new_pass()))
+    assert not proof.equal
+    assert "Posteingang/Trips : the folder is missing" in proof.differences
 
 
 @pytest.mark.parametrize("eager", [False, True])

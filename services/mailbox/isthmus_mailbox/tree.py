@@ -143,13 +143,14 @@ def _rooted(rows: list[FolderRow], top: str, folder: Folder, change: LedgerChang
 
 async def settle(p: Pass) -> None:
     """Make the to side's trees hold every folder of the from side, in its place and under its name."""
+    in_vain = set[FolderAction]()
     for _ in range(_PLANS):
         rows = await p.folders()
         if all(row.settled or row.gone for row in rows):
             break
         await p.breathe()
         present = await trees.read(p.to_side, p.trees)
-        builder = _Builder(p, rows, present)
+        builder = _Builder(p, rows, present, in_vain)
         if await builder.carry_out(hierarchy.plan(rows, present)):
             rows = builder.rows
             break
@@ -169,9 +170,12 @@ def _together(actions: Iterable[FolderAction]) -> Iterator[list[FolderAction]]:
 class _Builder:
     """Carries out a plan, and keeps the ledger's rows as it goes."""
 
-    def __init__(self, p: Pass, rows: list[FolderRow], tree: list[Folder]) -> None:
+    def __init__(self, p: Pass, rows: list[FolderRow], tree: list[Folder], in_vain: set[FolderAction]) -> None:
         present = {folder.id for folder in tree}
         self._p = p
+        # What earlier plans were refused because of a folder that was not in the tree. It is still not seen: the server
+        # takes names for the same that we do not ("Trips" and "Trips "), and the other folders do not wait for it.
+        self._in_vain = in_vain
         self._rows = {row.number: row for row in rows}
         self._at = {row.number: row.to_id for row in rows if row.to_id is not None and row.to_id in present}
         # Folders that are in their places now, to be written down with the next one: should it not come to that,
@@ -197,7 +201,10 @@ class _Builder:
             for action, refusal in refused:
                 if refusal.kind is Kind.MAILBOX:
                     raise MailboxBlocked(str(refusal)) from refusal
-                if refusal.kind is not Kind.PERMANENT or refusal.code == "ErrorFolderExists":
+                taken = refusal.code == "ErrorFolderExists" and action not in self._in_vain
+                if taken:
+                    self._in_vain.add(action)
+                if taken or refusal.kind is not Kind.PERMANENT:
                     return await self._look_again()
                 self._failed |= self._concerned(action)
                 self._p.problems.append(f"{self._words(action)}: {refusal}")
