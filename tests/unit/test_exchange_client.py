@@ -30,11 +30,19 @@ _BUSY = (
     '<t:MessageXml><t:Value Name="BackOffMilliseconds">200</t:Value></t:MessageXml></detail></s:Fault>'
     "</s:Body></s:Envelope>"
 )
-_DELETED = (
-    f"<s:Envelope {_NAMES}><s:Body><m:DeleteItemResponse><m:ResponseMessages>"
-    '<m:DeleteItemResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>'
-    "</m:DeleteItemResponseMessage></m:ResponseMessages></m:DeleteItemResponse></s:Body></s:Envelope>"
-)
+
+
+def answer_of(operation: str, content: str = "", *, code: str = "NoError") -> str:
+    """The answer of an operation with one response message."""
+    response = "Success" if code == "NoError" else "Error"
+    return (
+        f"<s:Envelope {_NAMES}><s:Body><m:{operation}Response><m:ResponseMessages>"
+        f'<m:{operation}ResponseMessage ResponseClass="{response}"><m:ResponseCode>{code}</m:ResponseCode>{content}'
+        f"</m:{operation}ResponseMessage></m:ResponseMessages></m:{operation}Response></s:Body></s:Envelope>"
+    )
+
+
+_DELETED = answer_of("DeleteItem")
 _EXPORTED = _DELETED.replace("DeleteItem", "ExportItems").replace(
     "NoError</m:ResponseCode>", 'NoError</m:ResponseCode><m:ItemId Id="a"/><m:Data>QUJD</m:Data>'
 )

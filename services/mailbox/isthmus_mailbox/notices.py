@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 from isthmus_exchange import streaming
 from isthmus_exchange.client import Client
-from isthmus_exchange.errors import AccessError, EwsError, Kind, TransientError
+from isthmus_exchange.errors import AccessError, EwsError, TransientError
 from isthmus_exchange.operations import SubscribeToAll
 from isthmus_exchange.streaming import UNKNOWN, News
 
 from isthmus_mailbox import metrics
+from isthmus_mailbox.passing import in_parallel
 
 _GATHER_SECONDS = 2.0
 """Mailboxes come to be watched one after the other, and for each a new connection takes over: so long it waits for more
 of them."""
 _TAKE_OVER_SECONDS = 10.0
 """A server ends a connection whose subscriptions have a newer one: within so long."""
+_SUBSCRIBED_AT_ONCE = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 
 Changed = Callable[[Mapping[bytes, News]], None]
@@ -138,8 +140,7 @@ class _Group:
                 while self._wanted:
                     self._other.clear()
                     ids = {each: box for each, box in ids.items() if box in self._wanted}
-                    for box in self._wanted.keys() - ids.values():
-                        await self._subscribe(client, box, ids, log)
+                    await self._subscribe_all(client, ids, log)
                     if not ids:
                         raise TransientError("none of the mailboxes can be subscribed to")
                     try:
@@ -154,6 +155,13 @@ class _Group:
                     await _ended(self._standing)
                     self._standing = None
 
+    async def _subscribe_all(self, client: Client, ids: dict[str, bytes], log: structlog.stdlib.BoundLogger) -> None:
+        async def others() -> AsyncIterator[bytes]:
+            for box in self._wanted.keys() - ids.values():
+                yield box
+
+        await in_parallel(others(), _SUBSCRIBED_AT_ONCE, lambda box: self._subscribe(client, box, ids, log))
+
     async def _subscribe(
         self, client: Client, box: bytes, ids: dict[str, bytes], log: structlog.stdlib.BoundLogger
     ) -> None:
@@ -163,7 +171,8 @@ class _Group:
         try:
             ids[await client.mailbox(address).call(SubscribeToAll())] = box
         except EwsError as error:
-            if error.kind is Kind.TRANSIENT:
+            # A mailbox whose database is down, or that is just being moved, takes no other's notifications away.
+            if error.back_off is not None:
                 raise
             log.warning("the mailbox cannot be watched; it is looked at in turn", mailbox=address, reason=str(error))
 
