@@ -234,6 +234,12 @@ async def test_orders_sweeps_pauses_and_the_switch(running: MailboxSystem, servi
 
     await eventually(switched)
 
+    # The mailbox that they have left is emptied, and somebody asks for a certificate: nothing is deleted.
+    await dora.alpha.call(DeleteItems(tuple(await listing(dora.alpha, inbox))))
+    request = await running.order(dora, MAILBOX_ORDER_PASS_AND_PROVE)
+    assert (await running.answer(dora, request)).proof.missing == 0
+    assert len(await listing(dora.beta, there)) == 3
+
     # Paused now, it would not even be made a pass that somebody orders: that is said, and that it is so no more.
     await running.order(dora, MAILBOX_ORDER_PAUSE)
     await eventually(paused)

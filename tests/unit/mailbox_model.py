@@ -255,7 +255,7 @@ class ModelMailbox:
                 page = self._answer(FindItem(folder, associated, offset))
                 return EntryPage([self._entry(item) for item in page.items], page.last, page.next)
             case GetItemLabels(ids):
-                return [Label(self.items[each].text, "IPM.Note") if each in self.items else _gone() for each in ids]
+                return [self._label(each) if each in self.items else _gone() for each in ids]
             case CreateFolder(parent, name, _):
                 if parent != self.store:
                     self._there(parent)
@@ -307,6 +307,9 @@ class ModelMailbox:
             case DeleteItems(ids):
                 return [None if each in self.items and self._take(each) else _gone() for each in ids]
         raise AssertionError(operation)
+
+    def _label(self, item: str) -> Label:
+        return Label(self.items[item].text, "IPM.Note", self._id(item).change_key)
 
     def _entry(self, item: Item) -> Entry:
         return Entry(*item, content=self.items[item.id].text.encode())

@@ -111,7 +111,7 @@ def _name(items: list[dict[str, Any]], path: Path, data: Path) -> None:
                 labels = await source.call(GetItemLabels(tuple(item["source_id"] for item in some)))
                 for item, label in zip(some, labels, strict=True):
                     if not isinstance(label, EwsError):
-                        item["subject"], item["item_class"] = label
+                        item["subject"], item["item_class"] = label.subject, label.item_class
 
         ask_servers(servers, group[0], ask)
 

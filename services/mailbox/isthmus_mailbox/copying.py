@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from isthmus_exchange.errors import EwsError, Kind
-from isthmus_exchange.operations import ExportItems, UploadItems
+from isthmus_exchange.operations import ExportItems, GetItemLabels, UploadItems
 from isthmus_exchange.stream_addresses import stream_addresses
 from isthmus_exchange.values import Upload
 from isthmus_sync.mailbox import retry, ways
+from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import LedgerChange
 from isthmus_sync.mailbox.ways import Way
 
@@ -16,9 +17,15 @@ from isthmus_mailbox import by_properties
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.sending import Copy, fail, halving, record, send
 
+_LOOKED_AT = 10
+
 
 async def copy(p: Pass, batch: list[Copy]) -> None:
     """Copy a batch."""
+    if not p.heal:
+        batch = await _without_their_owner_s(p, batch)
+    if not batch:
+        return
     async with p.memory.hold(sum(each.staged.size for each in batch)):
         others: list[Copy] = []
 
@@ -35,6 +42,23 @@ async def copy(p: Pass, batch: list[Copy]) -> None:
             await halving(p, batch, lambda some: _copy(p, some, others), refused)
         if others:
             await by_properties.copy(p, others)
+
+
+async def _without_their_owner_s(p: Pass, batch: list[Copy]) -> list[Copy]:
+    """The batch without items whose copies are not as we left them: their owner works on the to side, and what they
+    wrote there stays.
+    """
+    theirs = set[str]()
+    change = LedgerChange()
+    for some in by_count(((each.staged, each.over) for each in batch if each.over is not None), _LOOKED_AT):
+        labels = await p.to_side.call(GetItemLabels(tuple(over.to_id for _, over in some)))
+        for (staged, over), label in zip(some, labels, strict=True):
+            if not isinstance(label, EwsError) and label.change_key != over.to_change_key != "":
+                theirs.add(staged.from_id)
+                change.items.append(replace(over, from_change_key=staged.change_key, modified=""))
+                change.unstage.append(staged.from_id)
+    await p.write(change)
+    return [each for each in batch if each.staged.from_id not in theirs]
 
 
 async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:

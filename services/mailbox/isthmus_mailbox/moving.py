@@ -54,10 +54,15 @@ def _record(p: Pass, change: LedgerChange, each: Move, answer: ItemId | EwsError
     if isinstance(answer, EwsError):
         if answer.kind is Kind.IN_DOUBT:
             p.doubt = True  # its intent stays
-        elif answer.kind is Kind.GONE:
+        elif answer.kind is Kind.GONE and p.heal:
             change.forget.append(row.from_id)
             change.unstage.append(row.from_id)
             change.stage.append(replace(arrived, sequence=0))
+        elif answer.kind is Kind.GONE:
+            # Its owner works on the to side and has put it elsewhere, or removed it.
+            change.forget.append(row.from_id)
+            change.unstage += row.from_id, arrived.from_id
+            change.items.append(replace(row, from_id=arrived.from_id, folder=arrived.folder))
         else:
             p.failed(change, arrived, answer)
         return

@@ -151,7 +151,7 @@ async def settle(p: Pass) -> None:
         await p.breathe()
         present = await trees.read(p.to_side, p.trees)
         builder = _Builder(p, rows, present, in_vain)
-        if await builder.carry_out(hierarchy.plan(rows, present)):
+        if await builder.carry_out(hierarchy.plan(rows, present, heal=p.heal)):
             rows = builder.rows
             break
         await doubts.settle_folders(p)

@@ -319,7 +319,8 @@ class Worker:
             sleep=sleep,
             memory=self._memory,
             marks=self._marks_of(box, lease),
-            deletions=way.collection.deletions,
+            # What is deleted on the side that its owner has left is no reason to delete anything on the other.
+            deletions="keep" if box.switched else way.collection.deletions,
             filters=way.collection.filters,
             wanted_trees=trees(way.project.mailbox.surroundings, way.collection.deletions),
             proven=proven.DatabaseShelf(self._pool, lease, box.id),

@@ -1,4 +1,4 @@
-"""GetItem ([MS-OXWSCORE] 3.1.4.4): what people call an item, to name it in reports."""
+"""GetItem ([MS-OXWSCORE] 3.1.4.4): what people call an item, and whether it is as it was."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import NamedTuple
 
 from ..errors import EwsError
 from ..names import M, T
-from ..shapes import item_ids
+from ..shapes import item_ids, read_item_id
 from ..soap import Element, check
 from .operation import Operation
 
 
 class Label(NamedTuple):
-    """An item in words."""
+    """An item in words, and which state of it was looked at."""
 
     subject: str
     item_class: str
+    change_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,4 +44,8 @@ def _label(message: Element) -> Label:
     item = message.find(f"{M}Items/*")
     if item is None:
         return Label("", "")
-    return Label((item.findtext(f"{T}Subject") or ""), (item.findtext(f"{T}ItemClass") or ""))
+    return Label(
+        item.findtext(f"{T}Subject") or "",
+        item.findtext(f"{T}ItemClass") or "",
+        read_item_id(item.find(f"{T}ItemId")).change_key,
+    )

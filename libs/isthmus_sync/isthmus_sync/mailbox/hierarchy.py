@@ -95,13 +95,14 @@ def follow(
     return [row for row in different.values() if row.number not in gone], sorted(gone)
 
 
-def plan(rows: Sequence[FolderRow], tree: Sequence[Folder]) -> list[FolderAction]:
+def plan(rows: Sequence[FolderRow], tree: Sequence[Folder], *, heal: bool = True) -> list[FolderAction]:
     """What makes the to side's `tree` (its root included) hold every living row, in an order that can be carried out.
 
     From the top down, so that a folder's new parent is in its place already. A folder that stands in another's way is
-    renamed first. A name that stays taken gets a number: "Travel (2)".
+    renamed first. A name that stays taken gets a number: "Travel (2)". Not to `heal`: folders that were in their places
+    once are where their owner wants them on the to side, or not there at all.
     """
-    return list(_Planner(rows, tree).actions())
+    return list(_Planner(rows, tree, heal=heal).actions())
 
 
 def removals(rows: Sequence[FolderRow], tree: Sequence[Folder]) -> tuple[list[FolderRow], list[FolderRow]]:
@@ -184,19 +185,24 @@ def _top_down(rows: Sequence[FolderRow]) -> Iterator[FolderRow]:
 class _Planner:
     """The to side's tree as it will be after the actions so far."""
 
-    def __init__(self, rows: Sequence[FolderRow], tree: Sequence[Folder]) -> None:
+    def __init__(self, rows: Sequence[FolderRow], tree: Sequence[Folder], *, heal: bool) -> None:
         self._rows = rows
+        self._heal = heal
         self._place = {folder.id: (folder.parent, folder.name) for folder in tree}
         self._roles = {folder.role: folder.id for folder in tree if folder.role}
         # Search folders are none of this plan: they keep their names, and no folder becomes one.
         self._fixed = {folder.id for folder in tree if folder.role or folder.search}
         self._owner = {row.to_id: row for row in rows if row.to_id in self._place}
         self._at: dict[int, str] = {}
-        self._settled = set[str]()
+        self._settled = set[str]() if heal else {row.to_id for row in rows if row.to_id and row.settled}
 
     def actions(self) -> Iterator[FolderAction]:
         for row in _top_down(self._rows):
             found = self._roles.get(row.role) if row.role else None
+            if self._is_its_owner_s(row):
+                if row.to_id in self._place:
+                    self._at[row.number] = row.to_id or ""
+                continue
             if found is not None:
                 if row.to_id != found:
                     yield Adopt(row.number, found)
@@ -207,6 +213,13 @@ class _Planner:
                 found = yield from self._new(row)
             self._at[row.number] = found
             self._settled.add(found)
+
+    def _is_its_owner_s(self, row: FolderRow) -> bool:
+        """Whether a folder is to be left alone, be it that it was there once, or that it would lie in one that was."""
+        if self._heal:
+            return False
+        removed = row.to_id is not None and row.to_id not in self._place
+        return row.settled or removed or (row.parent is not None and row.parent not in self._at)
 
     def _put(self, row: FolderRow, folder: str) -> Iterator[FolderAction]:
         """A folder that the to side has: into its place, under its name."""
