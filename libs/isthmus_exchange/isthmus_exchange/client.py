@@ -433,6 +433,22 @@ def _doubted(error: EwsError) -> Exception:
     return InDoubtError(str(error)) if error.kind is Kind.IN_DOUBT else error
 
 
+def read_secrets(organisation: Organisation, secrets_dir: Path) -> tuple[str, bytes]:
+    """The password and the CA that a client of this organisation would be made with now; an agent has its own.
+
+    Raises LookupError.
+    """
+    exchange = organisation.exchange
+    if exchange.agent:
+        return "", b""
+    ca_file = secrets_dir / exchange.ca_file if exchange.ca_file else None
+    try:
+        ca = ca_file.read_bytes() if ca_file else b""
+    except OSError as error:
+        raise LookupError(f"the CA file {ca_file} cannot be read: {error.strerror}; put the PEM file there") from error
+    return exchange.password.read(secrets_dir), ca
+
+
 def tls(ca_file: Path | None) -> ssl.SSLContext:
     """Trusts this CA, or the system's. Raises LookupError."""
     try:

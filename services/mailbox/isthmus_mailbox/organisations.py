@@ -10,7 +10,7 @@ from pathlib import Path
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_events import Table
 from isthmus_exchange.bandwidth import Bandwidth
-from isthmus_exchange.client import Client
+from isthmus_exchange.client import Client, read_secrets
 from isthmus_exchange.governor import Governed
 from isthmus_exchange.limiting import Limit
 from isthmus_project import Collection, Filter, LineLimits, Organisation, Project, closing
@@ -32,7 +32,9 @@ class Way:
 
 
 class Organisations:
-    """Finds the way of a collection in the newest projects. Clients are kept for as long as the service runs."""
+    """Finds the way of a collection in the newest projects. Clients are kept for as long as the service runs; a changed
+    password or CA makes another one.
+    """
 
     def __init__(
         self, projects: Table[ProjectApplied], secrets_dir: Path, answer_seconds: float, security: Security
@@ -43,6 +45,9 @@ class Organisations:
         self._security = security
         self._read: dict[bytes, Project | None] = {}
         self._clients: dict[str, Client] = {}
+        # What they were made with; and those of before, with which something may still be under way.
+        self._made_with: dict[str, tuple[str, bytes]] = {}
+        self._former: list[Client] = []
         self.line = Bandwidth()
         """What all clients together exchange with all servers."""
 
@@ -117,7 +122,7 @@ class Organisations:
 
     async def close(self) -> None:
         """Close every client."""
-        for client in self._clients.values():
+        for client in (*self._clients.values(), *self._former):
             await client.close()
 
     def _known(self) -> list[Project]:
@@ -140,14 +145,23 @@ class Organisations:
 
     def _client(self, organisation: Organisation) -> Client:
         key = _key(organisation)
-        if key not in self._clients:
-            self._clients[key] = Client.of(
-                organisation,
-                self._secrets,
-                answer_seconds=self._answer_seconds,
-                security=self._security,
-                shared=self.line,
-            )
+        known = self._clients.get(key)
+        try:
+            secrets = read_secrets(organisation, self._secrets)
+            if known is None or self._made_with[key] != secrets:
+                self._clients[key] = Client.of(
+                    organisation,
+                    self._secrets,
+                    answer_seconds=self._answer_seconds,
+                    security=self._security,
+                    shared=self.line,
+                )
+                self._made_with[key] = secrets
+                self._former += [known] if known else []
+        except LookupError:
+            if known is None:
+                raise
+            # They are just being written; what we have may be good still.
         return self._clients[key]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus_accounts import SIDE_TARGET, AccountMapUnavailable, Identity, Pair, UnknownIdentity
 from isthmus_accounts import Side as PairSide
 from isthmus_exchange import AccessError, Client, EwsError, InDoubtError, Mailbox, TransientError
+from isthmus_exchange.client import read_secrets
 from isthmus_service import Security
 
 from . import probe
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from isthmus.events.v1.project_pb2 import ProjectApplied
     from isthmus_accounts import AccountMap
     from isthmus_events import Table
-    from isthmus_project import Organisation
     from isthmus_service import Service
 
 _SECONDS = 60.0
@@ -34,7 +34,8 @@ class World:
         self._security = Security.of(service.settings)
         self._accounts = accounts
         self._projects = projects
-        self._clients: dict[Side, tuple[Organisation, Client]] = {}
+        # With what each was made of.
+        self._clients: dict[Side, tuple[object, Client]] = {}
 
     async def carry_out(self, saga: Saga) -> Seen:
         """Does the saga's task and returns what was seen; a failure is seen as well."""
@@ -123,12 +124,13 @@ class World:
         return (await self._client(side)).mailbox(account.primary_smtp_address)
 
     async def _client(self, side: Side) -> Client:
-        """The client of an organisation, made anew when the project was applied with other ways to reach it."""
+        """The client of an organisation, made anew when another project was applied, or a password or a CA changed."""
         project = current_project(self._projects)
         organisation = project.source if side is Side.SOURCE else project.target
         known = self._clients.get(side)
-        if known is None or known[0] != organisation:
-            self._clients[side] = (organisation, Client.of(organisation, self._secrets, security=self._security))
+        made_of = organisation, read_secrets(organisation, self._secrets)
+        if known is None or known[0] != made_of:
+            self._clients[side] = (made_of, Client.of(organisation, self._secrets, security=self._security))
             if known is not None:
                 await known[1].close()
         return self._clients[side][1]
