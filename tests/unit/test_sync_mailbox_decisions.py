@@ -58,6 +58,22 @@ def test_a_name_that_a_distinguished_folder_has_gets_a_number_once() -> None:
     assert hierarchy.plan(rows, tree) == []
 
 
+def test_a_folder_whose_role_an_older_server_cannot_tell_is_matched_by_its_name() -> None:
+    history = _folder("ch", "root", "Conversation History", "conversationhistory")
+    rows, tree = [ROOT_ROW, _row(1, ROOT, "Conversation History", None)], [ROOT_FOLDER, history]
+    assert hierarchy.plan(rows, tree) == [Adopt(1, "ch")]
+    [_, place] = proof.places(
+        [ROOT_ROW, _row(1, ROOT, "Conversation History", "ch")],
+        [ROOT_FOLDER, _folder("from 1", "root", "Conversation History")],
+        tree,
+    )
+    assert (place.to_id, place.instead) == ("ch", "")
+    newer = _row(2, ROOT, "Sync Issues", None, "syncissues")
+    assert hierarchy.plan([*rows, newer], tree)[0] == Create(1, ROOT, "Conversation History (2)", "IPF.Note")
+    gone = replace(_row(1, ROOT, "Conversation History", "ch"), gone=True)
+    assert hierarchy.removals([ROOT_ROW, gone], tree) == ([], [gone])
+
+
 def test_a_search_folder_becomes_no_other_folder_and_holds_none_up() -> None:
     searching = _folder("search", "root", "Travel")._replace(search=True)
     assert hierarchy.plan([ROOT_ROW, _row(1, ROOT, "Travel", None)], [ROOT_FOLDER, searching]) == [

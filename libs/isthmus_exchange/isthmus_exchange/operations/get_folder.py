@@ -18,7 +18,9 @@ _ROLES = (
     "calendar", "contacts", "tasks", "notes", "journal",
 )  # fmt: skip
 """The schema of Exchange 2010 names all of them; a name that a server's schema lacks would spoil the whole request."""
-_NEWER_ROLES = (*_ROLES, "syncissues", "conflicts", "localfailures", "serverfailures", "conversationhistory")
+SINCE_2013 = ("syncissues", "conflicts", "localfailures", "serverfailures", "conversationhistory")
+"""Mailboxes of older servers have these folders, too, without anybody to tell their roles."""
+_NEWER_ROLES = (*_ROLES, *SINCE_2013)
 
 
 @dataclass(frozen=True)

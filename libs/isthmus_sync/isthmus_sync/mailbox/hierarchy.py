@@ -1,7 +1,8 @@
 """The folder tree: what the from side's changes mean for the ledger, and what makes the to side's tree the same.
 
 Folders are matched by the ledger. One that the ledger does not know yet is matched by its role (DistinguishedFolderId),
-a person's own folder by its place; a distinguished folder is never matched by name, renamed, moved or deleted.
+a person's own folder by its place; a distinguished folder is never renamed, moved or deleted, and matched by name only
+where the from side's server is too old to tell its role.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from isthmus_exchange.operations.get_folder import SINCE_2013
 from isthmus_exchange.values import Folder
 
 from isthmus_sync.mailbox.model import ROOT, FolderRow
@@ -120,6 +122,7 @@ def removals(rows: Sequence[FolderRow], tree: Sequence[Folder]) -> tuple[list[Fo
             while above is not None and above.id not in keep:
                 keep.add(above.id)
                 above = present.get(above.parent)
+    keep |= {folder.id for folder in tree if folder.role}
     doomed = [row for row in gone.values() if row.to_id in present and row.to_id not in keep and not row.role]
     doomed.sort(key=lambda row: -_depth(row.to_id or "", present))
     return doomed, [row for row in rows if row.gone and row not in doomed]
@@ -192,6 +195,8 @@ class _Planner:
         self._roles = {folder.role: folder.id for folder in tree if folder.role}
         # Search folders are none of this plan: they keep their names, and no folder becomes one.
         self._fixed = {folder.id for folder in tree if folder.role or folder.search}
+        told = {row.role for row in rows}
+        self._untold = {folder.id for folder in tree if folder.role in SINCE_2013 and told.isdisjoint(SINCE_2013)}
         self._owner = {row.to_id: row for row in rows if row.to_id in self._place}
         self._at: dict[int, str] = {}
         self._settled = set[str]() if heal else {row.to_id for row in rows if row.to_id and row.settled}
@@ -242,7 +247,8 @@ class _Planner:
         assert row.parent is not None
         parent = self._at[row.parent]
         occupant = self._occupant(parent, row.name, "")
-        if occupant and occupant not in self._owner and occupant not in self._fixed and occupant not in self._settled:
+        fixed = self._fixed - self._untold
+        if occupant and occupant not in self._owner and occupant not in fixed and occupant not in self._settled:
             yield Adopt(row.number, occupant)
             return occupant
         wanted = yield from self._free(parent, row.name, "")
