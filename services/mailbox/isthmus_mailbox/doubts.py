@@ -8,7 +8,7 @@ from dataclasses import replace
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import FindItem
 from isthmus_exchange.values import Item
-from isthmus_sync.mailbox import batches, doubt
+from isthmus_sync.mailbox import batches, doubt, retry
 from isthmus_sync.mailbox.model import Action, FolderRow, LedgerChange, Outcome, Staged, Work
 from isthmus_sync.mailbox.ways import Way
 
@@ -79,8 +79,11 @@ def _lost(p: Pass, rows: list[Staged]) -> LedgerChange:
         ]
     )
     for row in rows:
-        p.failed(change, row, _NO_ANSWER)
-    p.given_up |= {row.from_id for row in change.stage if row.reason}
+        if row.attempts > retry.QUIET_ATTEMPTS:
+            p.failed(change, replace(row, attempts=row.attempts - 1), _NO_ANSWER)  # it is counted already
+        else:
+            change.intents[row.sequence] = None
+    p.given_up |= {row.from_id for row in change.stage}
     return change
 
 

@@ -53,9 +53,12 @@ async def halving(
 async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | EwsError]]) -> list[ItemId | EwsError]:
     """The server's answers for the items of the batch. None at all (an empty list): it is in doubt."""
 
+    intents: dict[int, Intent | None] = {}
+
     async def announce(until: float) -> None:
-        intents = {each: Intent(each, until) for each in Action}
-        await p.write(LedgerChange(intents={each.staged.sequence: intents[_action(each)] for each in batch}))
+        of_action = {each: Intent(each, until) for each in Action}
+        intents.update((each.staged.sequence, of_action[_action(each)]) for each in batch)
+        await p.write(LedgerChange(intents=intents))
 
     async def withdraw(*, likely: bool = False) -> None:
         """It did not happen, or only `likely` so: should it have, a proof finds the second ones."""
@@ -70,7 +73,7 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
             return await p.to_side.call(operation, announce)
         except InDoubtError as error:
             p.log.warning("new content got no answer", items=len(batch), reason=str(error))
-            p.doubt = True
+            await unanswered(p, [each.staged for each in batch], intents)
             return []
         except ServerBusyError as busy:
             # Nothing happened, and the budget waits for as long as the server asks before it lets the next one go. What
@@ -81,6 +84,13 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
         except NOT_DONE:
             await withdraw()
             raise
+
+
+async def unanswered(p: Pass, rows: list[Staged], intents: dict[int, Intent | None]) -> None:
+    """Count that a write of these rows got no answer; it stays in doubt. One that is cut off on our side counts not."""
+    p.doubt = True
+    again = [replace(row, attempts=row.attempts + 1, intent=None) for row in rows]
+    await p.write(LedgerChange(stage=again, intents=intents))
 
 
 def _action(each: Copy) -> Action:
