@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from isthmus_exchange.client import Mailbox
+from isthmus_exchange.client import Announce, Mailbox
+from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import (
     AddDelegates,
     CreateFolder,
     DeleteFolder,
     FolderUpdate,
     GetDelegation,
+    GetFolderSettings,
     GetInboxRules,
     GetOutOfOffice,
+    Operation,
     RemoveDelegates,
     SetOutOfOffice,
     UpdateInboxRules,
@@ -99,6 +103,43 @@ async def test_a_right_that_the_server_refuses_stops_nothing(around: Surrounded)
     assert (await levels(beta, await role(beta, "inbox")))[bert_there.smtp] == "Editor"
     ((path, who, what, reason),) = await around.aside()
     assert (path, who, what, reason.split(":")[0]) == ("Inbox", gone.smtp, "Owner", "ErrorInvalidUserInfo")
+
+
+async def test_what_a_server_cannot_tell_stops_nothing(around: Surrounded) -> None:
+    """Damaged rules, delegates without their configuration, a folder whose rights cannot be read."""
+    alpha, beta = around.box.alpha, around.box.beta
+    bert, bert_there = around.hire("bert")
+    assert bert_there is not None
+    inbox, notes = await role(alpha, "inbox"), await role(alpha, "notes")
+    await change(alpha, FolderUpdate(inbox, "Folder", [entry(bert, "Editor")]))
+    await change(alpha, FolderUpdate(notes, "Folder", [entry(bert, "Editor")]))
+    real = alpha.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, GetInboxRules):
+            raise EwsError("ErrorInboxRulesValidationError", "damaged")
+        if isinstance(operation, GetDelegation):
+            raise EwsError("ErrorDelegateMissingConfiguration", "nothing there")
+        answers = await real(operation, announce)
+        if isinstance(operation, GetFolderSettings):
+            at = operation.folders.index(notes)
+            answers[at] = EwsError("ErrorInternalServerError", "a list of rights that nobody can read")
+        return answers
+
+    alpha.call = call  # type: ignore[method-assign]
+    await around.look()
+    assert (await levels(beta, await role(beta, "inbox")))[bert_there.smtp] == "Editor"
+    assert {reason.split(":")[0] for *_, reason in await around.aside("rules")} == {"ErrorInboxRulesValidationError"}
+    assert {reason.split(":")[0] for *_, reason in await around.aside("delegates")} == {
+        "ErrorDelegateMissingConfiguration"
+    }
+    ((path, _, what, reason),) = await around.aside()
+    assert (path, what, reason.split(":")[0]) == ("Notes", "rights and properties", "ErrorInternalServerError")
+
+    alpha.call = real  # type: ignore[method-assign]
+    await around.look()
+    assert (await levels(beta, await role(beta, "notes")))[bert_there.smtp] == "Editor"
+    assert not [*await around.aside(), *await around.aside("rules"), *await around.aside("delegates")]
 
 
 async def test_a_look_at_unchanged_rights_asks_the_other_side_nothing(around: Surrounded) -> None:

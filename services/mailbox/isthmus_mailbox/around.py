@@ -6,7 +6,10 @@ set again. What cannot be set is kept aside, told of, and tried again; it never 
 
 from __future__ import annotations
 
-from isthmus_exchange.errors import InDoubtError
+from collections.abc import Awaitable, Callable
+
+from isthmus_exchange.errors import EwsError, InDoubtError, Kind
+from isthmus_sync.mailbox.folder_settings import KeptAside
 
 from isthmus_mailbox import delegates, folder_settings, inbox_rules, out_of_office, search_folders
 from isthmus_mailbox.passing import Pass
@@ -22,7 +25,7 @@ async def follow(p: Pass) -> None:
         if p.heal:
             await _follow(p, around)
         elif around.wanted.out_of_office:
-            await out_of_office.hand_over(p, around)
+            await _part(p, around, out_of_office.KIND, out_of_office.hand_over)
     except PeopleAwayError as error:
         p.log.info("what surrounds the mail waits", reason=str(error))
     except InDoubtError as error:
@@ -34,12 +37,30 @@ async def follow(p: Pass) -> None:
 async def _follow(p: Pass, around: Around) -> None:
     wanted = around.wanted
     if wanted.out_of_office:
-        await out_of_office.take_back(p, around)
+        await _part(p, around, out_of_office.KIND, out_of_office.take_back)
     if wanted.rules:
-        await inbox_rules.follow(p, around)
+        await _part(p, around, inbox_rules.KIND, inbox_rules.follow)
     if wanted.delegates:
-        await delegates.follow(p, around)
+        await _part(p, around, delegates.KIND, delegates.follow)
     # After the delegates, who are given rights in folders: here are all of them, as they are.
-    await folder_settings.follow(p, around)
+    await _part(p, around, folder_settings.KIND, folder_settings.follow)
     if wanted.search_folders:
-        await search_folders.follow(p, around)
+        await _part(p, around, search_folders.KIND, search_folders.follow)
+
+
+_WHOLE = "all"
+"""The place of what is kept aside when a server refuses to tell a part, or to take it, as a whole."""
+
+
+async def _part(p: Pass, around: Around, kind: str, follow: Callable[[Pass, Around], Awaitable[None]]) -> None:
+    """Bring one part over. A server that has damaged rules or delegates of a mailbox says so of all of them at once."""
+    aside: list[KeptAside] = []
+    try:
+        await follow(p, around)
+    except EwsError as error:
+        if error.kind not in (Kind.PERMANENT, Kind.GONE):
+            raise
+        p.log.warning("a part of what surrounds the mail is refused", part=kind, reason=str(error))
+        await around.kept.agreed(kind)
+        aside.append(KeptAside("", _WHOLE, str(error)))
+    await around.kept.keep(kind, _WHOLE, "", None, aside)

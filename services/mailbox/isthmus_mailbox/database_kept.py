@@ -43,10 +43,10 @@ class DatabaseKept:
             self._aside.setdefault((kind, row["place"]), {})[held] = row["path"]
         return found
 
-    async def keep(self, kind: str, place: str, path: str, agreed: str, aside: Sequence[KeptAside]) -> None:
+    async def keep(self, kind: str, place: str, path: str, agreed: str | None, aside: Sequence[KeptAside]) -> None:
         key, now = (kind, place), dict.fromkeys(aside, path)
         before = self._aside.get(key, {})
-        if self._agreed.get(key) == agreed and before.keys() == now.keys():
+        if agreed in (None, self._agreed.get(key)) and before.keys() == now.keys():
             return
         about = {(each.who, each.what) for each in now}
         news = [
@@ -59,14 +59,15 @@ class DatabaseKept:
         ]
         async with self._pool.acquire() as connection, connection.transaction():
             await self._lease.hold(connection)
-            await connection.execute(
-                "INSERT INTO surrounding (pair_id, kind, place, agreed) VALUES ($1, $2, $3, $4)"
-                " ON CONFLICT (pair_id, kind, place) DO UPDATE SET agreed = excluded.agreed",
-                self._pair,
-                kind,
-                place,
-                agreed,
-            )
+            if agreed is not None:
+                await connection.execute(
+                    "INSERT INTO surrounding (pair_id, kind, place, agreed) VALUES ($1, $2, $3, $4)"
+                    " ON CONFLICT (pair_id, kind, place) DO UPDATE SET agreed = excluded.agreed",
+                    self._pair,
+                    kind,
+                    place,
+                    agreed,
+                )
             await connection.execute(
                 "DELETE FROM kept_aside WHERE pair_id = $1 AND kind = $2 AND place = $3", self._pair, kind, place
             )
@@ -77,7 +78,9 @@ class DatabaseKept:
             )
             for event in news:
                 await publish_all(connection, MAILBOX_KEPT_ASIDE, {self._pair: event})
-        self._agreed[key], self._aside[key] = agreed, now
+        self._aside[key] = now
+        if agreed is not None:
+            self._agreed[key] = agreed
 
     async def forget(self, kind: str, places: Sequence[str]) -> None:
         if not places:

@@ -35,7 +35,7 @@ async def follow(p: Pass, around: Around) -> None:
 async def _follow(
     p: Pass, around: Around, rows: list[FolderRow], some: list[FolderRow], before: dict[int, Agreed]
 ) -> None:
-    told = await _read(p.from_side, {row.number: row.from_id or "" for row in some}, around)
+    told, untold = await _read(p.from_side, {row.number: row.from_id or "" for row in some}, around)
     lost = await _name_views(p, told)
     counterparts = await around.people.counterparts(folder_settings.people(told.values()))
     wants = {number: folder_settings.wanted(settings, counterparts) for number, settings in told.items()}
@@ -45,7 +45,11 @@ async def _follow(
         for row in some
         if row.number in wants and (p.eager or wants[row.number][0] != before.get(row.number))
     }
-    present = await _read(p.to_side, doubtful, around)
+    present, unlooked = await _read(p.to_side, doubtful, around)
+    for number, error in (untold | unlooked).items():
+        # Rights that a server cannot read are nothing to stop for, and remain as they are.
+        aside = [KeptAside("", "rights and properties", str(error))]
+        await around.kept.keep(KIND, str(number), hierarchy.path(rows, number), None, aside)
     updates = []
     for number, settings in present.items():
         here = folder_settings.difference(wants[number][0], before.get(number, Agreed()), settings)
@@ -93,18 +97,25 @@ class _Refused:
     aside: list[KeptAside] = field(default_factory=list)
 
 
-async def _read(side: Side, folders: dict[int, str], around: Around) -> dict[int, FolderSettings]:
-    """By number; without those that there are no more, and without what is not wanted."""
+async def _read(
+    side: Side, folders: dict[int, str], around: Around
+) -> tuple[dict[int, FolderSettings], dict[int, EwsError]]:
+    """By number; without those that there are no more, and without what is not wanted. Beside them, what the server
+    does not tell, and why.
+    """
     found: dict[int, FolderSettings] = {}
+    refused: dict[int, EwsError] = {}
     for some in by_count(folders.items(), _READ_AT_ONCE):
         answers = await side.call(GetFolderSettings(tuple(folder for _, folder in some)))
         for (number, _), answer in zip(some, answers, strict=True):
             if not isinstance(answer, EwsError):
                 unwanted = not around.wanted.permissions
                 found[number] = answer._replace(permissions=None, unknown=[]) if unwanted else answer
+            elif answer.kind is Kind.PERMANENT:
+                refused[number] = answer
             elif answer.kind is not Kind.GONE:
                 raise answer
-    return found
+    return found, refused
 
 
 async def _set(p: Pass, updates: list[tuple[int, FolderUpdate]]) -> dict[int, _Refused]:

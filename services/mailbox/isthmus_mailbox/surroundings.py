@@ -28,8 +28,10 @@ class Kept(Protocol):
     async def agreed(self, kind: str) -> dict[str, str]:
         """By place."""
 
-    async def keep(self, kind: str, place: str, path: str, agreed: str, aside: Sequence[KeptAside]) -> None:
-        """Write down what was set, and what could not be. `path`: the place for people."""
+    async def keep(self, kind: str, place: str, path: str, agreed: str | None, aside: Sequence[KeptAside]) -> None:
+        """Write down what was set, and what could not be. `path`: the place for people; `agreed` None: what was set
+        before still is.
+        """
 
     async def forget(self, kind: str, places: Sequence[str]) -> None: ...
 
