@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
-from isthmus_exchange.operations import CreateFolders, ExportItems, Operation, SyncFolderItems, UploadItems
+from isthmus_exchange.operations import CreateFolders, ExportItems, Operation, SyncFolderItems
 from isthmus_mailbox.marks import Marks
-from isthmus_mailbox.passing import Pass
-from isthmus_mailbox.proving import Proof, prove
+from isthmus_mailbox.proving import Proof
 from isthmus_mailbox.running import run_pass
 from isthmus_sync.mailbox.ways import Way
 
@@ -175,112 +174,6 @@ def test_back_again_brings_what_came_since(case: Case) -> None:
     assert case.source.uploads == uploads + 1
     assert {outcome.value: count for outcome, count in this.counts.items()} == {"added": 1}
     assert_same(turned)
-
-
-def test_a_name_that_only_the_server_finds_taken_holds_no_other_folder_up(case: Case) -> None:
-    inbox = folder_of(case.source, "inbox")
-    for name in ("Trips", "Trips ", "Work"):
-        case.source.deliver(case.source.make_folder(inbox, name), f"in {name!r}")
-    free = case.target._free
-    case.target._free = lambda parent, name, but="": free(parent, name.strip(), but)  # type: ignore[method-assign]
-    this = case.new_pass()
-    asyncio.run(run_pass(this))
-    assert {"in 'Trips'", "in 'Work'"} < {content.text for content in case.target.items.values()}
-    (problem,) = this.problems
-    assert problem == "The folder 'Posteingang/Trips ' could not be created: ErrorFolderExists"
-    proof = asyncio.run(prove(case.new_pass()))
-    assert not proof.equal
-    assert "Posteingang/Trips : the folder is missing" in proof.differences
-
-
-@pytest.mark.parametrize("eager", [False, True])
-def test_what_never_gets_an_answer_is_set_aside_and_holds_nobody_up(case: Case, *, eager: bool) -> None:
-    """Something on the way cuts the connection whenever this item is in a request."""
-    inbox, asked = folder_of(case.source, "inbox"), list[int]()
-    for text in ("four", "too much", "six"):
-        case.source.deliver(inbox, text)
-    real = case.target.call
-
-    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
-        if not (isinstance(operation, UploadItems) and any("too much" in str(each.data) for each in operation.items)):
-            return await real(operation, announce)
-        assert announce is not None
-        await announce(case.world.time + 30)
-        asked.append(len(operation.items))
-        assert len(asked) < 10, "it is tried for ever"
-        raise InDoubtError("no answer: the connection was cut")
-
-    case.target.call = call  # type: ignore[method-assign]
-    asyncio.run(run_pass(case.new_pass(eager=eager)))
-    assert asked == [3, 3, 1], "alone in the end"
-    assert {content.text for content in case.target.items.values()} == {"one", "two", "three", "four", "six"}
-    (aside,) = case.ledger.staged_rows.values()
-    assert "gave no answer" in aside.reason
-    assert aside.not_before > case.world.time
-    case.target.call = real  # type: ignore[method-assign]
-    asyncio.run(run_pass(case.new_pass(eager=True)))
-    assert_same(case)
-
-
-def _after_the_switch(case: Case) -> Pass:
-    """As a worker makes it when somebody orders one."""
-    this = case.new_pass(eager=True)
-    this.heal, this.deletions = False, "keep"
-    case.world.time += 60
-    return this
-
-
-def test_after_a_switch_an_emptied_source_empties_nothing(case: Case) -> None:
-    before = case.target.contents()
-    for item in list(case.source.items):
-        case.source.delete(item)
-    case.source.delete_folder(next(each.id for each in case.source.folders.values() if each.name == "Travel"))
-    for _ in range(2):
-        asyncio.run(run_pass(_after_the_switch(case)))
-    assert case.target.contents() == before
-
-
-def test_after_a_switch_folders_are_where_their_owner_put_them(case: Case) -> None:
-    inbox = folder_of(case.source, "inbox")
-    for name in ("Work", "Old"):
-        case.source.deliver(case.source.make_folder(inbox, name), name)
-    asyncio.run(run_pass(case.new_pass()))
-    ours, theirs = ({each.name: each.id for each in side.folders.values()} for side in (case.source, case.target))
-    case.target.rename_folder(theirs["Travel"], "Journeys")
-    case.target.move_folder(theirs["Work"], case.target.root)
-    case.target.delete_folder(theirs["Old"])
-    case.source.deliver(case.source.make_folder(ours["Travel"], "Rail"), "a straggler")
-    case.source.deliver(case.source.make_folder(ours["Old"], "Older"), "of no place")
-    for _ in range(2):
-        asyncio.run(run_pass(_after_the_switch(case)))
-    assert {path for path in case.target.contents() if len(path) > 1} == {
-        ("inbox", "Journeys"),
-        ("inbox", "Journeys", "Rail"),
-        ("msgfolderroot", "Work"),
-    }
-    texts = {content.text for content in case.target.items.values()}
-    assert texts == {"one", "two", "three", "Work", "a straggler"}
-
-
-def test_after_a_switch_what_its_owner_wrote_stays(case: Case) -> None:
-    (ours, also_ours, _), (theirs, *_) = case.source.items, case.target.items
-    case.target.edit(theirs, "one, answered")
-    case.source.edit(ours, "one, touched by the server")
-    case.source.edit(also_ours, "two, in the last minute")
-    asyncio.run(run_pass(_after_the_switch(case)))
-    asyncio.run(run_pass(_after_the_switch(case)))
-    texts = {content.text for content in case.target.items.values()}
-    assert texts == {"one, answered", "two, in the last minute", "three"}
-
-
-def test_after_a_switch_what_both_moved_is_there_once(case: Case) -> None:
-    ours, theirs = next(iter(case.source.items)), next(iter(case.target.items))
-    case.target.move(theirs, folder_of(case.target, "notes"))
-    case.source.move(ours, folder_of(case.source, "deleteditems"))
-    asyncio.run(run_pass(_after_the_switch(case)))
-    asyncio.run(run_pass(_after_the_switch(case)))
-    assert sorted(content.text for content in case.target.items.values()) == ["one", "three", "two"]
-    assert not case.ledger.staged_rows
 
 
 def _turned(ledger: MemoryLedger) -> MemoryLedger:

@@ -39,6 +39,11 @@ TRANSIENT = BUSY | frozenset(
         "ErrorBatchProcessingStopped",
         "ErrorMailboxFailover",
         "ErrorInsufficientResources",
+        "ErrorNotEnoughMemory",
+        # Of one Client Access server about another, to which it would pass the request on.
+        "ErrorNoApplicableProxyCASServersAvailable",
+        "ErrorProxyServiceDiscoveryFailed",
+        "ErrorProxyTokenExpired",
     }
 )
 """Codes after which the same item may be tried again, later."""
@@ -59,10 +64,18 @@ FATAL_FOR_MAILBOX = frozenset(
 )
 """Codes that hold for the whole mailbox: its owner cannot be impersonated, it is full, or there is none."""
 
+FOLDER_GONE = frozenset(
+    {"ErrorFolderNotFound", "ErrorParentFolderNotFound", "ErrorToFolderNotFound", "ErrorSavedItemFolderNotFound"}
+)
+"""Codes by which a server says that there is no such folder as something was to be put into."""
+
 _KINDS = {
     **dict.fromkeys(TRANSIENT, Kind.TRANSIENT),
     **dict.fromkeys(FATAL_FOR_MAILBOX, Kind.MAILBOX),
-    **dict.fromkeys(("ErrorTimeoutExpired", "ErrorClientDisconnected"), Kind.IN_DOUBT),
+    **dict.fromkeys(
+        ("ErrorTimeoutExpired", "ErrorClientDisconnected", "ErrorProxyCallFailed", "ErrorProxyRequestProcessingFailed"),
+        Kind.IN_DOUBT,
+    ),
     **dict.fromkeys(
         ("ErrorItemNotFound", "ErrorFolderNotFound", "ErrorSyncFolderNotFound", "ErrorParentFolderNotFound"), Kind.GONE
     ),

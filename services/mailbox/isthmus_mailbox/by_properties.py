@@ -34,7 +34,7 @@ from isthmus_sync.mailbox.ways import Plan, Way
 
 from isthmus_mailbox import assembly
 from isthmus_mailbox.passing import MailboxBlocked, Pass
-from isthmus_mailbox.sending import Copy, fail, gone, halving, record, send
+from isthmus_mailbox.sending import Copy, fail, gone, halving, make_folders_again, record, send
 
 
 async def copy(p: Pass, batch: list[Copy]) -> None:
@@ -47,7 +47,8 @@ async def copy(p: Pass, batch: list[Copy]) -> None:
         else:
             wanted.append(each)
     groups: dict[tuple[int, bool, Plan], list[tuple[Copy, Outline]]] = defaultdict(list)
-    for some in by_count(wanted, LIMIT):
+
+    async def describe(some: list[Copy]) -> None:
         outlines = await p.from_side.call(DescribeItems(tuple(each.staged.from_id for each in some)))
         for each, outline in zip(some, outlines, strict=True):
             if isinstance(outline, EwsError):
@@ -58,6 +59,9 @@ async def copy(p: Pass, batch: list[Copy]) -> None:
                 continue
             plan = ways.plan(outline, associated=each.staged.associated)
             groups[each.staged.folder, each.staged.associated, plan].append((each, outline))
+
+    for some in by_count(wanted, LIMIT):
+        await halving(p, some, describe, lambda each, error: _failed(p, each, error))
     await p.write(change)
     for (_, _, plan), group in groups.items():
         at_once = [each for each in group if not plan.parts and each[0].over is None]
@@ -136,6 +140,7 @@ async def _make(p: Pass, batch: list[Copy], plan: Plan) -> None:
     for each, answer in zip(made, answers, strict=bool(answers)):
         record(p, change, each, answer)
     await p.write(change)
+    await make_folders_again(p, zip((each.staged for each in made), answers, strict=bool(answers)))
 
 
 async def _assemble(p: Pass, each: Copy, plan: Plan, outline: Outline) -> None:

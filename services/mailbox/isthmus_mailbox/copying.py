@@ -15,7 +15,7 @@ from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox import by_properties
 from isthmus_mailbox.passing import Pass
-from isthmus_mailbox.sending import Copy, fail, halving, record, send
+from isthmus_mailbox.sending import Copy, fail, halving, make_folders_again, record, send
 
 _LOOKED_AT = 10
 
@@ -104,6 +104,7 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
         else:
             record(p, change, each, answer)
     await p.write(change)
+    await make_folders_again(p, zip((each.staged for each in ready), answers, strict=bool(answers)))
 
 
 def _another_way(p: Pass, change: LedgerChange, others: list[Copy], each: Copy, error: EwsError) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from isthmus_exchange.errors import EwsError, InDoubtError, Kind
+from isthmus_exchange.errors import FOLDER_GONE, EwsError, InDoubtError, Kind
 from isthmus_exchange.operations import MoveItems
 from isthmus_exchange.values import ItemId
 from isthmus_sync.mailbox.batches import by_count
@@ -13,6 +13,7 @@ from isthmus_sync.mailbox.model import Action, Intent, LedgerChange, Outcome, Wo
 from isthmus_sync.mailbox.moves import Move
 
 from isthmus_mailbox.passing import NOT_DONE, Pass
+from isthmus_mailbox.sending import make_folders_again
 
 _AT_ONCE = 100
 
@@ -40,13 +41,16 @@ async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
     except InDoubtError:
         p.doubt = True
         return
-    except NOT_DONE:
+    except NOT_DONE as error:
         await p.write(LedgerChange(intents=dict.fromkeys(each.arrived.sequence for each in batch)))
-        raise
+        if not (isinstance(error, EwsError) and error.code in FOLDER_GONE):
+            raise
+        answers = [error] * len(batch)
     change = LedgerChange()
     for each, answer in zip(batch, answers, strict=True):
         _record(p, change, each, answer)
     await p.write(change)
+    await make_folders_again(p, zip((each.arrived for each in batch), answers, strict=True))
 
 
 def _record(p: Pass, change: LedgerChange, each: Move, answer: ItemId | EwsError) -> None:
@@ -54,6 +58,8 @@ def _record(p: Pass, change: LedgerChange, each: Move, answer: ItemId | EwsError
     if isinstance(answer, EwsError):
         if answer.kind is Kind.IN_DOUBT:
             p.doubt = True  # its intent stays
+        elif answer.code in FOLDER_GONE:
+            p.failed(change, arrived, answer)
         elif answer.kind is Kind.GONE and p.heal:
             change.forget.append(row.from_id)
             change.unstage.append(row.from_id)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from isthmus_exchange.errors import EwsError, InDoubtError, Kind, ServerBusyError
+from isthmus_exchange.errors import FOLDER_GONE, EwsError, InDoubtError, Kind, ServerBusyError
 from isthmus_exchange.operations import Operation
 from isthmus_exchange.values import ItemId
 from isthmus_sync.mailbox.model import Action, Copied, Intent, ItemRow, LedgerChange, Outcome, Staged
@@ -134,3 +134,14 @@ def fail(p: Pass, change: LedgerChange, each: Copy, error: EwsError) -> None:
         words = f"{each.refused}; by its properties: {error}"
         error = EwsError(error.code, words.removeprefix(f"{error.code}: "), error.back_off)
     p.failed(change, each.staged, error)
+
+
+async def make_folders_again(p: Pass, answers: Iterable[tuple[Staged, object]]) -> None:
+    """Folders that the to side says it has not, to work that was for them: somebody removed them there, and the next
+    pass makes them anew, with what was in them.
+    """
+    lost = {row.folder for row, answer in answers if isinstance(answer, EwsError) and answer.code in FOLDER_GONE}
+    rows = [replace(row, settled=False) for row in await p.folders() if row.number in lost] if lost and p.heal else []
+    if rows:
+        p.log.warning("folders are gone from the other side and will be made anew", folders=[row.name for row in rows])
+        await p.write(LedgerChange(folders=rows))

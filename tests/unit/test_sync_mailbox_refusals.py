@@ -1,0 +1,102 @@
+"""What a pass makes of servers that refuse, lose or never answer: no bad item and no bad folder stops a mailbox."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from isthmus_exchange.client import Announce
+from isthmus_exchange.errors import EwsError, InDoubtError
+from isthmus_exchange.operations import DescribeItems, Operation, UploadItems
+from isthmus_mailbox.proving import prove
+from isthmus_mailbox.running import run_pass
+
+from tests.unit.mailbox_case import Case, assert_same, copied, folder_of
+
+
+@pytest.fixture
+def case() -> Case:
+    return copied()
+
+
+def test_a_name_that_only_the_server_finds_taken_holds_no_other_folder_up(case: Case) -> None:
+    inbox = folder_of(case.source, "inbox")
+    for name in ("Trips", "Trips ", "Work"):
+        case.source.deliver(case.source.make_folder(inbox, name), f"in {name!r}")
+    free = case.target._free
+    case.target._free = lambda parent, name, but="": free(parent, name.strip(), but)  # type: ignore[method-assign]
+    this = case.new_pass()
+    asyncio.run(run_pass(this))
+    assert {"in 'Trips'", "in 'Work'"} < {content.text for content in case.target.items.values()}
+    (problem,) = this.problems
+    assert problem == "The folder 'Posteingang/Trips ' could not be created: ErrorFolderExists"
+    proof = asyncio.run(prove(case.new_pass()))
+    assert not proof.equal
+    assert "Posteingang/Trips : the folder is missing" in proof.differences
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_what_never_gets_an_answer_is_set_aside_and_holds_nobody_up(case: Case, *, eager: bool) -> None:
+    """Something on the way cuts the connection whenever this item is in a request."""
+    inbox, asked = folder_of(case.source, "inbox"), list[int]()
+    for text in ("four", "too much", "six"):
+        case.source.deliver(inbox, text)
+    real = case.target.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if not (isinstance(operation, UploadItems) and any("too much" in str(each.data) for each in operation.items)):
+            return await real(operation, announce)
+        assert announce is not None
+        await announce(case.world.time + 30)
+        asked.append(len(operation.items))
+        assert len(asked) < 10, "it is tried for ever"
+        raise InDoubtError("no answer: the connection was cut")
+
+    case.target.call = call  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass(eager=eager)))
+    assert asked == [3, 3, 1], "alone in the end"
+    assert {content.text for content in case.target.items.values()} == {"one", "two", "three", "four", "six"}
+    (aside,) = case.ledger.staged_rows.values()
+    assert "gave no answer" in aside.reason
+    assert aside.not_before > case.world.time
+    case.target.call = real  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass(eager=True)))
+    assert_same(case)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_folder_that_somebody_removed_on_the_other_side_is_made_anew_when_something_goes_there(
+    case: Case, *, moved: bool
+) -> None:
+    ours, theirs = ({each.name: each.id for each in side.folders.values()} for side in (case.source, case.target))
+    case.target.delete_folder(theirs["Travel"])
+    if moved:
+        case.source.move(next(iter(case.source.items)), ours["Travel"])
+    else:
+        case.source.deliver(ours["Travel"], "four")
+    for _ in range(2):
+        case.world.time += 60
+        asyncio.run(run_pass(case.new_pass()))
+    assert_same(case)
+
+
+def test_an_item_of_which_a_server_dies_holds_no_other_up(case: Case) -> None:
+    """One that is no stream, and breaks every request that asks for its properties, too."""
+    case.source.stubborn = lambda content: "bad" in content.text
+    for text in ("bad", "bad, too", "bad for everybody", "not so bad"):
+        case.source.deliver(folder_of(case.source, "inbox"), text)
+    real = case.source.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        asked = operation.ids if isinstance(operation, DescribeItems) else ()
+        if any(case.source.items[each].text == "bad for everybody" for each in asked):
+            raise EwsError("ErrorInternalServerError", "an item was too much")
+        return await real(operation, announce)
+
+    case.source.call = call  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass()))
+    texts = {content.text for content in case.target.items.values()}
+    assert texts == {"one", "two", "three", "bad", "bad, too", "not so bad"}
+    (aside,) = case.ledger.staged_rows.values()
+    assert "an item was too much" in aside.reason
