@@ -74,6 +74,7 @@ class Answers:
         if row is None:
             raise web.HTTPNotFound(text="the mailbox service does not know this mailbox")
         folders = await read_folders(self._pool, pair_id)
+        paths = hierarchy.paths(folders)
         counts = {each["number"]: each for each in await self._pool.fetch(_FOLDER_COUNTS, pair_id)}
         orders = await self._pool.fetchval("SELECT count(*) FROM mailbox_order WHERE pair_id = $1", pair_id)
         hours = self._organisations.hours(row["collection"], datetime.now(UTC), ordered=orders > 0)
@@ -94,7 +95,7 @@ class Answers:
                 "folders": [
                     _folder(counts[each.number])
                     | {
-                        "path": hierarchy.path(folders, each.number),
+                        "path": paths[each.number],
                         "role": each.role,
                         "on_target": each.to_id is not None,
                         "gone": each.gone,
@@ -113,8 +114,7 @@ class Answers:
         except (ValueError, AttributeError, TypeError) as error:
             words = f'{{"source": [item id…], "target": [item id…]}} is expected: {error}'
             raise web.HTTPBadRequest(text=words) from None
-        folders = await read_folders(self._pool, pair_id)
-        paths = {each.number: hierarchy.path(folders, each.number) for each in folders}
+        paths = hierarchy.paths(await read_folders(self._pool, pair_id))
         known = await self._pool.fetch(
             "SELECT * FROM item WHERE pair_id = $1 AND (source_id = ANY($2::bytea[]) OR target_id = ANY($3::bytea[]))",
             pair_id,
@@ -162,8 +162,7 @@ class Answers:
         )
         paths: dict[bytes, dict[int, str]] = {}
         for pair_id in {row["pair_id"] for row in rows}:
-            folders = await read_folders(self._pool, pair_id)
-            paths[pair_id] = {each.number: hierarchy.path(folders, each.number) for each in folders}
+            paths[pair_id] = hierarchy.paths(await read_folders(self._pool, pair_id))
         items = [{**_who(row), **_staged(row, paths[row["pair_id"]])} for row in rows]
         return web.json_response({"items": items, "left_off": rows[0]["of_all"] - len(rows) if rows else 0})
 

@@ -27,13 +27,14 @@ async def follow(p: Pass, around: Around) -> None:
     living = [row for row in rows if row.from_id and row.to_id and not row.gone]
     before = {int(place): Agreed.of(text) for place, text in (await around.kept.agreed(KIND)).items()}
     await around.kept.forget(KIND, [str(number) for number in before.keys() - {row.number for row in living}])
+    paths = hierarchy.paths(rows)
     for some in by_count(living, _READ_AT_ONCE):
         await p.breathe()
-        await _follow(p, around, rows, some, before)
+        await _follow(p, around, paths, some, before)
 
 
 async def _follow(
-    p: Pass, around: Around, rows: list[FolderRow], some: list[FolderRow], before: dict[int, Agreed]
+    p: Pass, around: Around, paths: dict[int, str], some: list[FolderRow], before: dict[int, Agreed]
 ) -> None:
     told, untold = await _read(p.from_side, {row.number: row.from_id or "" for row in some}, around)
     lost = await _name_views(p, told)
@@ -49,7 +50,7 @@ async def _follow(
     for number, error in (untold | unlooked).items():
         # Rights that a server cannot read are nothing to stop for, and remain as they are.
         aside = [KeptAside("", "rights and properties", str(error))]
-        await around.kept.keep(KIND, str(number), hierarchy.path(rows, number), None, aside)
+        await around.kept.keep(KIND, str(number), paths[number], None, aside)
     updates = []
     for number, settings in present.items():
         here = folder_settings.difference(wants[number][0], before.get(number, Agreed()), settings)
@@ -64,7 +65,7 @@ async def _follow(
             await around.kept.keep(
                 KIND,
                 str(number),
-                hierarchy.path(rows, number),
+                paths[number],
                 folder_settings.without(want, failed.members, failed.properties).text(),
                 [*aside, *lost.get(number, ()), *failed.aside],
             )

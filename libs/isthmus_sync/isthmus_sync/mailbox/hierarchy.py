@@ -155,10 +155,19 @@ def top(rows: Sequence[FolderRow], number: int) -> str:
 
 def path(rows: Sequence[FolderRow], number: int) -> str:
     """A folder for people: "Inbox/Travel"; the root is "/". Other trees have their name before it: "Archive/Inbox"."""
+    return _path({row.number: row for row in rows}, number)
+
+
+def paths(rows: Sequence[FolderRow]) -> dict[int, str]:
+    """The `path` of every folder, by its number."""
     by_number = {row.number: row for row in rows}
+    return {number: _path(by_number, number) for number in by_number}
+
+
+def _path(by_number: Mapping[int, FolderRow], number: int) -> str:
     names: list[str] = []
     row = by_number.get(number)
-    while row is not None and row.parent is not None and len(names) < len(rows):
+    while row is not None and row.parent is not None and len(names) < len(by_number):
         names.append(row.name)
         row = by_number.get(row.parent)
     if row is not None and row.number != ROOT:
@@ -191,7 +200,11 @@ class _Planner:
     def __init__(self, rows: Sequence[FolderRow], tree: Sequence[Folder], *, heal: bool) -> None:
         self._rows = rows
         self._heal = heal
-        self._place = {folder.id: (folder.parent, folder.name) for folder in tree}
+        self._place: dict[str, tuple[str, str]] = {}
+        # Who is in which place under which name, in lower case: mailboxes have thousands of folders.
+        self._named: dict[tuple[str, str], set[str]] = {}
+        for folder in tree:
+            self._is_at(folder.id, folder.parent, folder.name)
         self._roles = {folder.role: folder.id for folder in tree if folder.role}
         # Search folders are none of this plan: they keep their names, and no folder becomes one.
         self._fixed = {folder.id for folder in tree if folder.role or folder.search}
@@ -238,7 +251,7 @@ class _Planner:
             if name.casefold() != wanted.casefold() and self._occupant(parent, name, folder):
                 name = _aside(row)
                 yield self._renamed(folder, name)
-            self._place[folder] = (parent, name)
+            self._is_at(folder, parent, name)
             yield Move(folder, row.parent)
         if name != wanted:
             yield self._renamed(folder, wanted)
@@ -253,7 +266,7 @@ class _Planner:
             return occupant
         wanted = yield from self._free(parent, row.name, "")
         folder = f"new {row.number}"
-        self._place[folder] = (parent, wanted)
+        self._is_at(folder, parent, wanted)
         yield Create(row.number, row.parent, wanted, row.folder_class)
         return folder
 
@@ -278,19 +291,17 @@ class _Planner:
         return bool(numbered and occupant and (occupant in self._settled or occupant not in self._owner))
 
     def _occupant(self, parent: str, name: str, but: str) -> str | None:
-        wanted = (parent, name.casefold())
-        return next(
-            (
-                folder
-                for folder, (above, called) in self._place.items()
-                if (above, called.casefold()) == wanted and folder != but
-            ),
-            None,
-        )
+        return min((each for each in self._named.get((parent, name.casefold()), ()) if each != but), default=None)
 
     def _renamed(self, folder: str, name: str) -> Rename:
-        self._place[folder] = (self._place[folder][0], name)
+        self._is_at(folder, self._place[folder][0], name)
         return Rename(folder, name)
+
+    def _is_at(self, folder: str, parent: str, name: str) -> None:
+        if before := self._place.get(folder):
+            self._named[before[0], before[1].casefold()].discard(folder)
+        self._place[folder] = parent, name
+        self._named.setdefault((parent, name.casefold()), set()).add(folder)
 
 
 def _aside(row: FolderRow) -> str:
