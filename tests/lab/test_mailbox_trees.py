@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from isthmus_exchange.client import Mailbox
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import (
@@ -117,6 +119,28 @@ async def test_an_archive_is_copied_with_its_folders(exchanges: Exchanges, offic
         assert counts(await done(box)) == {"moved": 1}
         assert await subjects(beta, await top(beta, "archiverecoverableitemsdeletions")) == ["New"]
         assert counts(await done(box)) == {}
+
+
+async def test_a_lost_ledger_brings_nothing_twice_into_other_trees(
+    exchanges: Exchanges, office: Office, database_url: str
+) -> None:
+    async with copying(exchanges, office, database_url, archives=(True, True)) as box:
+        alpha, beta = box.alpha, box.beta
+        archive, inbox = await top(alpha, _ARCHIVE), await role(alpha, "inbox")
+        old = await alpha.call(CreateFolder(archive, "2019", "IPF.Note"))
+        await put(alpha, archive, stream("On top"))
+        await put(alpha, old, *(stream(f"Old {number}") for number in range(3)))
+        (letter,) = await put(alpha, inbox, stream("Letter"))
+        await alpha.call(DeleteItems((letter,), Disposal.SOFT_DELETE))
+        assert counts(await done(box)) == {"added": 5}
+        there = (await folders(box))[old]
+        for table in ("work", "item", "folder", "tree"):
+            await box.pool.execute(f"DELETE FROM {table} WHERE pair_id = $1", box.pair)
+        await asyncio.sleep(2.5)  # until what was written has a time to go by
+        assert counts(await done(box)) == {}
+        assert await subjects(beta, there) == ["Old 0", "Old 1", "Old 2"]
+        assert await subjects(beta, await top(beta, _ARCHIVE)) == ["On top"]
+        assert await subjects(beta, await top(beta, _RECOVERABLE)) == ["Letter"]
 
 
 async def test_an_archive_without_counterpart_is_told_of(

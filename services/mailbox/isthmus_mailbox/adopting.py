@@ -30,7 +30,8 @@ async def adopt(p: Pass) -> None:
     """Take into the ledger what is to be copied and is there. To be called while no write is under way."""
     if not await p.ledger.next_work(Work.COPY, 0, p.due, 1):
         return
-    told = await trees.marks(p.to_side)
+    tops = [p.to_folders[row.number] for row in await p.folders() if row.parent is None and row.number in p.to_folders]
+    told = await trees.marks(p.to_side, p.trees, tops)
     surplus = await _surplus(p, told)
     grown = {place for place, more in surplus.items() if more > p.marks.surplus.get(place, 0)}
     if grown:
