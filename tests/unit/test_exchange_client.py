@@ -159,6 +159,27 @@ async def test_a_refused_account_needs_somebody(status: int) -> None:
             await mailbox.call(_EXPORT)
 
 
+async def test_an_account_that_is_refused_is_not_tried_until_it_is_locked_out() -> None:
+    asked = 0
+
+    async def refuses(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        return await says("", 401)(request)
+
+    async with server(refuses) as mailbox:
+        for _ in range(9):
+            with pytest.raises(AccessError, match="check its name and password"):
+                await mailbox.call(_EXPORT)
+        assert asked == 3
+        mailbox.client._refused_until = time.monotonic()
+        for _ in range(2):
+            with pytest.raises(AccessError):
+                await mailbox.call(_DELETE)
+        assert asked == 4
+        assert mailbox.client._refused_until > time.monotonic() + 100
+
+
 @pytest.mark.parametrize("status", [404, 413])
 async def test_a_request_that_is_too_large_for_the_web_server(status: int) -> None:
     async with server(says("too large", status)) as mailbox:

@@ -50,6 +50,10 @@ _NO_SECURITY = Security()
 _LARGE_BYTES = 1024 * 1024
 """IIS says 404 of a request, too, that is larger than it takes (404.13), and takes this much in any case."""
 _UNKNOWN_REST = 5.0
+_REFUSALS = 3
+_FIRST_REFUSED, _LONGEST_REFUSED = 60.0, 900.0
+"""After so many refusals of the account in a row nobody asks for so long, and longer each time: of thousands of
+mailboxes that are tried again every minute, directories lock an account out whose password has changed."""
 
 
 @dataclass
@@ -98,6 +102,8 @@ class Client:
         # others of the organisation.
         self.version = _OLDER
         self._older: dict[str, str] = {}
+        self._refusals = 0
+        self._refused_until = 0.0
         self._clock_offset = 0.0
         self._user = user
         self._anchor = anchor
@@ -256,6 +262,8 @@ class Client:
     async def _ask(
         self, operation: str, body: Body, impersonate: str, announce: Announce | None = None, *, content: bool
     ) -> soap.Answered:
+        if time.monotonic() < self._refused_until:
+            raise self._refuses()
         lines = [self.bandwidth] if self.shared is None else [self.bandwidth, self.shared]
         for line in lines:
             await line.turn(len(body))
@@ -322,7 +330,12 @@ class Client:
                 "something before it wants people to sign in on a page"
             )
         if status == 401:
-            raise AccessError(f"{self.name}: {self.url} refuses the account {self._user}: check its name and password")
+            self._refusals += 1
+            if (beyond := self._refusals - _REFUSALS) >= 0:
+                pause = min(_FIRST_REFUSED * 2 ** min(beyond, 8), _LONGEST_REFUSED)
+                self._refused_until = time.monotonic() + pause
+            raise self._refuses()
+        self._refusals = 0
         if status == 403:
             raise AccessError(
                 f"{self.name}: {self.url} forbids EWS to {self._user}: check EwsEnabled and its allow list"
@@ -339,6 +352,9 @@ class Client:
             if refusal is not None and refusal.back_off is not None:
                 self._rest(refusal.back_off, refusal.code)
         return soap.Answered(root, large)
+
+    def _refuses(self) -> AccessError:
+        return AccessError(f"{self.name}: {self.url} refuses the account {self._user}: check its name and password")
 
     def _not_of_ews(self, operation: str, sent: int, status: int, error: ValueError) -> Exception:
         """What is said of a request by what stands before EWS, in HTML or with nothing but a status."""
