@@ -42,7 +42,7 @@ _OLDER = "Exchange2010_SP2"
 _OLDEST = "Exchange2010"
 """For a server that does not know the former. It has neither streams, inbox rules nor notifications that stay open."""
 _NEWER = "Exchange2013_SP1"
-_BEFORE = {_NEWER: _OLDER, _OLDER: _OLDEST}
+_BEFORE = {_NEWER: _OLDER, _OLDER: "Exchange2010_SP1", "Exchange2010_SP1": _OLDEST}
 _ATTEMPTS = 6
 _LONGEST_WAIT = 20.0
 _NO_SECURITY = Security()
