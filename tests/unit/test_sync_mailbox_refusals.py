@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError
-from isthmus_exchange.operations import DescribeItems, Operation, UploadItems
+from isthmus_exchange.operations import DescribeItems, MoveItems, Operation, UploadItems
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
 
@@ -100,3 +100,25 @@ def test_an_item_of_which_a_server_dies_holds_no_other_up(case: Case) -> None:
     assert texts == {"one", "two", "three", "bad", "bad, too", "not so bad"}
     (aside,) = case.ledger.staged_rows.values()
     assert "an item was too much" in aside.reason
+
+
+def test_a_move_that_was_done_and_called_an_error_is_looked_for_before_anything_else_moves(case: Case) -> None:
+    one, notes = next(iter(case.source.items)), folder_of(case.source, "notes")
+    moved = case.source.move(one, notes)
+    real = case.target.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        answer = await real(operation, announce)
+        if isinstance(operation, MoveItems):
+            case.target.call = real  # type: ignore[method-assign]
+            raise EwsError("ErrorInternalServerError", "the answer could not be written")
+        return answer
+
+    case.target.call = call  # type: ignore[method-assign]
+    case.world.time += 60
+    with pytest.raises(EwsError):
+        asyncio.run(run_pass(case.new_pass()))
+    case.source.move(moved, folder_of(case.source, "deleteditems"))
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    assert_same(case)

@@ -12,6 +12,7 @@ from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import Action, Intent, LedgerChange, Outcome, Work
 from isthmus_sync.mailbox.moves import Move
 
+from isthmus_mailbox.doubts import GRACE_SECONDS
 from isthmus_mailbox.passing import NOT_DONE, Pass
 from isthmus_mailbox.sending import make_folders_again
 
@@ -42,6 +43,11 @@ async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
         p.doubt = True
         return
     except NOT_DONE as error:
+        if isinstance(error, EwsError) and error.code == "ErrorInternalServerError":
+            # What a server stumbles over may come after what it has done, and nothing comes any more: the next pass
+            # looks, and waits for nothing.
+            await announce(p.clock() - GRACE_SECONDS)
+            raise
         await p.write(LedgerChange(intents=dict.fromkeys(each.arrived.sequence for each in batch)))
         if not (isinstance(error, EwsError) and error.code in FOLDER_GONE):
             raise

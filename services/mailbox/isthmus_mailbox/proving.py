@@ -329,7 +329,7 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
             for item in extra:
                 if item.id in claimed:
                     proof.keep(Kept(place.path, "surplus", item, on_from_side=False))
-                elif item.search_key in resent and each.from_items:
+                elif item.search_key in resent and (each.from_items or p.deletions == "mirror"):
                     proof.keep(Kept(place.path, "twice", item, on_from_side=False))
                     twice.append(item.id)
                 else:

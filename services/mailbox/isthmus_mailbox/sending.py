@@ -62,7 +62,8 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
 
     async def withdraw(*, likely: bool = False) -> None:
         """It did not happen, or only `likely` so: should it have, a proof finds the second ones."""
-        new = [(each.staged.folder, each.staged.search_key) for each in batch if each.over is None]
+        made = [each.staged for each in batch if _action(each) is not Action.UPDATE]
+        new = [(row.folder, row.search_key) for row in made]
         resent = [(folder, key) for folder, key in new if key] if likely else []
         await p.write(LedgerChange(intents=dict.fromkeys(each.staged.sequence for each in batch), resent=resent))
 
@@ -81,8 +82,9 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
             await withdraw(likely=busy.code.startswith("HTTP"))
             if attempt == _BUSY_ATTEMPTS:
                 raise
-        except NOT_DONE:
-            await withdraw()
+        except NOT_DONE as error:
+            # A server that stumbles over one item of several may have made those before it.
+            await withdraw(likely=isinstance(error, EwsError) and error.code == "ErrorInternalServerError")
             raise
 
 
