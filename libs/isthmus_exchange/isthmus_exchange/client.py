@@ -98,10 +98,12 @@ class Client:
         if not anchor:
             metrics.RUNNING.labels(name).set_function(lambda: self.budget.running)
         self.counters = Counters()
-        # What servers understand, as far as they have answered yet; and of those mailboxes whose servers are older than
-        # others of the organisation.
-        self.version = _OLDER
+        # What servers understand: the newest until one refuses it, for only there read receipts can be kept back; and
+        # what those of single mailboxes understand, where they are older than others of the organisation.
+        self.version = _NEWER
         self._older: dict[str, str] = {}
+        self._heard = False
+        """A server of 2013 or later has answered."""
         self._refusals = 0
         self._refused_until = 0.0
         self._clock_offset = 0.0
@@ -196,6 +198,8 @@ class Client:
         if version not in _BEFORE or not _of_version(error):
             return False
         self._older[mailbox] = _BEFORE[version]
+        if self.version == version and not self._heard:
+            self.version = _BEFORE[version]
         return True
 
     async def read(self, operation: str, body: Body, impersonate: str, *, content: bool = False) -> soap.Answered:
@@ -345,8 +349,8 @@ class Client:
             root = soap.parse(answer, large)
         except ValueError as error:
             raise self._not_of_ews(operation, sent, status, error) from error
-        if soap.major_version(root) >= 15:
-            self.version = _NEWER
+        if soap.major_version(root) >= 15 and not self._heard:
+            self.version, self._heard = _NEWER, True
         # A throttled item within a batch looks like a success from outside.
         for refusal in map(soap.check, soap.response_messages(root)):
             if refusal is not None and refusal.back_off is not None:
