@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, ServerBusyError
-from isthmus_exchange.operations import FindEntries, Operation, UploadItems
+from isthmus_exchange.operations import FindEntries, GetItemLabels, Operation, UploadItems
 from isthmus_mailbox import proving
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
@@ -122,6 +122,20 @@ def test_an_item_that_came_and_went_while_a_proof_saw_it_is_forgotten(case: Case
         asyncio.run(run_pass(case.new_pass(eager=True)))
     assert not case.ledger.staged_rows
     assert_same(case)
+
+
+def test_a_difference_that_has_no_name_is_a_difference(case: Case) -> None:
+    case.target.delete(next(iter(case.target.items)))
+    real = case.source.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, GetItemLabels):
+            raise EwsError("ErrorInternalServerError", "an item was too much")
+        return await real(operation, announce)
+
+    case.source.call = call  # type: ignore[method-assign]
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.missing, proof.differences) == (1, ["Posteingang: an item (736f7572…) is missing"])
 
 
 def test_after_a_switch_the_owner_may_delete(case: Case) -> None:

@@ -384,7 +384,12 @@ async def _label(p: Pass, proof: Proof) -> None:
         ]
         for some in by_count(named, _LABELS):
             ids = [entry.id for place in some if (entry := proof.listed[place].entry)]
-            labels = await side.call(GetItemLabels(tuple(ids)))
+            try:
+                labels = await side.call(GetItemLabels(tuple(ids)))
+            except EwsError as error:
+                if error.kind is not Kind.PERMANENT:
+                    raise
+                continue  # an item of which the server dies has no name, and is a difference all the same
             for place, label in zip(some, labels, strict=True):
                 if not isinstance(label, EwsError):
                     proof.listed[place] = proof.listed[place]._replace(label=label)
