@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import binascii
-from functools import lru_cache
 
 _BINARY, _TEXT = b"\0", b"\1"
 
 
-@lru_cache(maxsize=8192)  # an item's ids are packed about ten times while it is copied
 def pack(identity: str) -> bytes:
     """The id as bytes; `unpack` gives exactly the same text back, whatever it is."""
     if not identity:
