@@ -22,9 +22,8 @@ LOOKED_AT = 1 << 20
 
 _WINDOW = 1 << 14
 """Characters of base64 that are decoded at first: as a rule all but what is in files, where nobody looks."""
-_LONGEST = 2 * 1024
-_MARKER = re.compile(rb"\x03\x00([\x03\x00])\x40")  # StartRecip, 0x40030003, or NewAttach, 0x40000003
-_ATTACHMENTS = b"\x00"
+_RECIPIENT = re.compile(rb"\x03\x00\x03\x40")  # StartRecip, 0x40030003
+_ATTACHMENT = re.compile(rb"\x03\x00\x00\x40")  # NewAttach, 0x40000003
 # StartEmbed, 0x40010003; or PidTagAttachDataBinary, 0x3701, as bytes or as an object, and its length.
 _ATTACHED = re.compile(rb"\x03\x00\x01\x40|(?:\x02\x01|\x0d\x00)\x01\x37(....)", re.DOTALL)
 _PARTIES = {  # a property's id: whose it is; and 0 for PidTag…EmailAddress, 1 for PidTag…SmtpAddress
@@ -38,10 +37,13 @@ _PARTIES = {  # a property's id: whose it is; and 0 for PidTag…EmailAddress, 1
 # PidLidEmail1/2/3EmailAddress of PSETID_Address, behind an id of the server's own (2.2.4.1.1).
 _CARDS = UUID("00062004-0000-0000-c000-000000000046").bytes_le + b"\x00"
 _CARD = rb".[\x80-\xff]" + re.escape(_CARDS) + rb"[\x83\x93\xa3]\x80\x00\x00"
-# PtypString, one of these, and its length, which is small. All in one expression, as what takes time is to get through
-# the stream; and it begins with bytes that are always the same, as these are found fastest.
+# PtypString, one of these, its length, which is below 2 kB, and the text with whatever is behind it. All in one
+# expression, as what takes time is to get through the stream; and it begins with bytes that are always the same, as
+# these are found fastest.
 _TEXT = re.compile(
-    rb"\x1f\x00(?:(" + b"|".join(map(re.escape, _PARTIES)) + rb")|" + _CARD + rb")(..\x00\x00)", re.DOTALL
+    rb"\x1f\x00(?:(" + b"|".join(map(re.escape, _PARTIES)) + rb")|" + _CARD + rb")"
+    rb"(.[\x00-\x07])\x00\x00(?=(.{0,2047}))",
+    re.DOTALL,
 )
 _X500 = re.compile(r"/o=[^\r\n\t]+/cn=[^\r\n\t]+", re.IGNORECASE)
 _SMTP = re.compile(r"[^\s@<>\"()\[\]:;,\\]+@[^\s@<>\"()\[\]:;,\\/]+\.[^\s@<>\"()\[\]:;,\\/]+")
@@ -126,31 +128,24 @@ def _messages(data: Piece) -> Iterator[list[bytes]]:
 def _parts(part: bytes, begin: int) -> tuple[list[bytes], int]:
     """Of a message that begins there: its properties, and those of each recipient; where its attachments begin, or 0
     when there are none."""
-    parts = list[bytes]()
-    for marker in _MARKER.finditer(part, begin):
-        parts.append(part[begin : marker.start()])
-        begin = marker.end()
-        if marker[1] == _ATTACHMENTS:
-            return parts, begin
-    return [*parts, part[begin:]], 0
+    attachments = _ATTACHMENT.search(part, begin)
+    if attachments is None:
+        return _RECIPIENT.split(part[begin:]), 0
+    return _RECIPIENT.split(part[begin : attachments.start()]), attachments.end()
 
 
 def _named(properties: bytes) -> frozenset[ItemAddress]:
     """Who stands in the properties of a message, or of one recipient."""
-    texts = list[tuple[bytes | None, bytes]]()
-    for place in _TEXT.finditer(properties):
-        start, size = place.end(), int.from_bytes(place[2], "little")
-        if 4 <= size <= _LONGEST:
-            texts.append((place[1], properties[start : start + size]))
-    return _parties(tuple(texts))
+    found = _TEXT.findall(properties)
+    return _parties(tuple((tag, behind[: int.from_bytes(size, "little")]) for tag, size, behind in found))
 
 
 _recipient = lru_cache(maxsize=2048)(_named)  # a mailbox has thousands of items to the same few people
 
 
 @lru_cache(maxsize=2048)
-def _parties(texts: tuple[tuple[bytes | None, bytes], ...]) -> frozenset[ItemAddress]:
-    """Who is called so: of each text its tag, or None when it stands on a card."""
+def _parties(texts: tuple[tuple[bytes, bytes], ...]) -> frozenset[ItemAddress]:
+    """Who is called so: of each text its tag, or nothing when it stands on a card."""
     found = frozenset[ItemAddress]()
     parties: dict[str, list[str]] = {}
     for tag, raw in texts:
