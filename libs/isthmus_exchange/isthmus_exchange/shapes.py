@@ -27,7 +27,7 @@ ITEM_SHAPE = (
     "</t:AdditionalProperties></m:ItemShape>"
 )
 _SEARCH_KEY, _SIZE, _FLAGS, _MODIFIED, _CLASS = 0x300B, 0x0E08, 0x0E07, 0x3008, 0x001A
-_ITEM_ID, _EXTENDED_PROPERTY = f"{T}ItemId", f"{T}ExtendedProperty"
+_ITEM_ID, _FOLDER_ID, _EXTENDED_PROPERTY = f"{T}ItemId", f"{T}FolderId", f"{T}ExtendedProperty"
 _PROPERTY = re.compile('PropertyTag="([^"]*)" PropertyType="[^"]*"/><t:Value>([^<]*)<')
 _READ, _ASSOCIATED = 0x1, 0x40
 """mfRead and mfFAI of PidTagMessageFlags, [MS-OXCMSG] 2.2.1.6. The server says itself which items are associated."""
@@ -158,14 +158,15 @@ def read_entry(element: Element, *, traits: bool = False) -> Entry:
 
 def read_folder(element: Element, role: str = "") -> Folder:
     """A folder that was asked for with FOLDER_SHAPE, of whatever class."""
-    identity, parent = element.find(f"{T}FolderId"), element.find(f"{T}ParentFolderId")
+    told = {each.tag: each for each in element}  # a walk, as in read_extended
+    identity, parent = told.get(_FOLDER_ID), told.get(f"{T}ParentFolderId")
     if identity is None:
         raise ValueError(f"the server's {_local(element)} has no FolderId")
     return Folder(
         id=identity.get("Id", ""),
         parent=parent.get("Id", "") if parent is not None else "",
-        name=element.findtext(f"{T}DisplayName") or "",
-        folder_class=element.findtext(f"{T}FolderClass") or "",
+        name=_text(told.get(f"{T}DisplayName")),
+        folder_class=_text(told.get(f"{T}FolderClass")),
         role=role,
         search=element.tag == f"{T}SearchFolder",
     )
@@ -173,7 +174,7 @@ def read_folder(element: Element, role: str = "") -> Folder:
 
 def read_mark(element: Element) -> tuple[str, FolderMark]:
     """The id and the mark of a folder that was asked for with MARK_SHAPE."""
-    identity, found = element.find(f"{T}FolderId"), read_extended(element)
+    identity, found = next(element.iterchildren(_FOLDER_ID), None), read_extended(element)
     if identity is None:
         raise ValueError(f"the server's {_local(element)} has no FolderId")
     mark = FolderMark(*(found.get(tag, "") for tag in (_COMMITTED, _DELETED, _TOTAL, _UNREAD, _HIDDEN)))
@@ -216,6 +217,10 @@ def read_extended(element: Element) -> dict[int, str]:
 @lru_cache(maxsize=1024)
 def _number(tag: str) -> int:
     return int(tag, 0)
+
+
+def _text(element: Element | None) -> str:
+    return "" if element is None else element.text or ""
 
 
 def _local(element: Element) -> str:
