@@ -44,6 +44,9 @@ class MemoryLedger:
     async def filled(self) -> set[int]:
         return {row.folder for row in self.item_rows.values()} | {row.folder for row in self.staged_rows.values()}
 
+    async def any_of(self, from_ids: Collection[str]) -> bool:
+        return any(each in self.item_rows or each in self.staged_rows for each in from_ids)
+
     async def others(self, folder: int, present: Container[str], limit: int) -> list[str]:
         rows: list[ItemRow | Staged] = [*self.item_rows.values(), *self.staged_rows.values()]
         leaving = {row.from_id for row in self.staged_rows.values() if row.work is Work.DELETE}
@@ -126,8 +129,11 @@ class MemoryLedger:
             item = agreed(staged, copied.to_id, copied.to_change_key, copied.way)
             assert all(row.to_id != item.to_id or row.from_id == item.from_id for row in self.item_rows.values())
             self.item_rows[item.from_id] = item
+        unnumbered = not any(row.sequence for row in change.stage)
         for staged in change.stage:
             self._stage(staged)
+            if unnumbered:
+                staged.sequence = self.sequence
         ids = {row.sequence: row.from_id for row in self.staged_rows.values()} if change.intents else {}
         for sequence, intent in change.intents.items():
             self.staged_rows[ids[sequence]] = replace(self.staged_rows[ids[sequence]], intent=intent)

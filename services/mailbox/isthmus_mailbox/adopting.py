@@ -30,8 +30,7 @@ async def adopt(p: Pass) -> None:
     """Take into the ledger what is to be copied and is there. To be called while no write is under way."""
     if not await p.ledger.next_work(Work.COPY, 0, p.due, 1):
         return
-    tops = [p.to_folders[row.number] for row in await p.folders() if row.parent is None and row.number in p.to_folders]
-    told = await trees.marks(p.to_side, p.trees, tops)
+    told = await _told(p)
     surplus = await _surplus(p, told)
     grown = {place for place, more in surplus.items() if more > p.marks.surplus.get(place, 0)}
     if grown:
@@ -44,14 +43,23 @@ async def adopt(p: Pass) -> None:
             found = await doubts.look(p, wanted)
             change = _change(found)
             await _note_parties(p, [row.from_id for row in change.items if row.from_change_key])
-            if found:
-                p.new = False
             await p.write(change)
             adopted += len(found)
         if adopted:
             p.log.warning("items that were there already, unknown to the ledger, were adopted", items=adopted)
         surplus = await _surplus(p, told)
     p.marks.surplus = surplus
+
+
+async def occupied(p: Pass) -> set[tuple[int, bool]]:
+    """Where the to side has more than the ledger knows of: folders, and whether it is their associated items."""
+    return set(await _surplus(p, await _told(p)))
+
+
+async def _told(p: Pass) -> dict[str, FolderMark]:
+    """The marks of the to side's folders, tops of trees among them, by their ids."""
+    tops = [p.to_folders[row.number] for row in await p.folders() if row.parent is None and row.number in p.to_folders]
+    return await trees.marks(p.to_side, p.trees, tops)
 
 
 async def _note_parties(p: Pass, ids: list[str]) -> None:

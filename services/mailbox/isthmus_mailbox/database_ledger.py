@@ -33,6 +33,7 @@ from isthmus_sync.mailbox.ways import Way
 from isthmus_mailbox.ids import pack, pack_optional, unpack, unpack_optional
 from isthmus_mailbox.ledger_statements import (
     AGREE,
+    ANY_OF,
     COPIED,
     COPIED_SOON,
     DELETE_ALL,
@@ -91,6 +92,10 @@ class DatabaseLedger:
             self._pair,
         )
         return {row["folder"] for row in rows}
+
+    async def any_of(self, from_ids: Collection[str]) -> bool:
+        found: bool = await self._pool.fetchval(ANY_OF, self._pair, [pack(each) for each in from_ids])
+        return found
 
     async def others(self, folder: int, present: Container[str], limit: int) -> list[str]:
         found: list[str] = []
@@ -245,9 +250,11 @@ class DatabaseLedger:
             if where is self._pool and all(map(_is_new, rows)) and len({row.folder for row in rows}) == 1:
                 columns = _columns(map(_new_values, rows), 6)
                 with contextlib.suppress(UniqueViolationError):
-                    await self._fenced(where, LIST, next(iter(rows)).folder, *columns, *states)
+                    listed = await self._fenced(where, LIST, next(iter(rows)).folder, *columns, *states)
+                    _number(rows, listed["sequences"])
                     return
-            await self._fenced(where, STAGE, *_columns(map(_staged_values, rows), 14), *states)
+            staged = await self._fenced(where, STAGE, *_columns(map(_staged_values, rows), 14), *states)
+            _number(rows, staged["sequences"])
 
     async def _fenced(self, where: Pool | Connection, statement: str, *values: object) -> Record:
         lease = self._lease
@@ -433,6 +440,13 @@ def _columns(rows: Iterable[tuple[object, ...]], count: int) -> list[list[object
     """Rows as so many columns. Of two with one id, which is first, the later counts."""
     by_id = {row[0]: row for row in rows}
     return [list(column) for column in zip(*by_id.values(), strict=True)] or [[] for _ in range(count)]
+
+
+def _number(rows: Collection[Staged], sequences: Collection[int]) -> None:
+    """Rows that were staged without a sequence have these now, which rise in the order of the rows."""
+    if len(rows) == len(sequences) and not any(row.sequence for row in rows):
+        for row, sequence in zip(rows, sequences, strict=True):
+            row.sequence = sequence
 
 
 def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:

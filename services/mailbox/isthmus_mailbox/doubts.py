@@ -120,7 +120,6 @@ async def _adopt(p: Pass, found: doubt.Found) -> None:
     """A write that happened goes into the ledger, as if its answer had come."""
     staged = found.staged
     assert staged.intent is not None
-    p.new = False
     moved = staged.intent.action is Action.MOVE
     way = Way.REFUSED if staged.intent.action is Action.MAKE else Way.STREAM
     change = LedgerChange(items=[doubt.adopted(found, same=found.certain and not moved, way=way)])

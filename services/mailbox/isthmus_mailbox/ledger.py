@@ -13,7 +13,8 @@ class Ledger(Protocol):
     """The ledger of one mailbox, seen in the direction of the pass at hand.
 
     Items are keyed by the from side's ids; only `in_doubt` tells of intents. `write` raises OwnershipLost, and writes
-    nothing, when the mailbox has a newer owner.
+    nothing, when the mailbox has a newer owner. Where no row that it stages had a sequence, all of them have theirs
+    afterwards.
     """
 
     async def chosen_by(self) -> str:
@@ -31,6 +32,9 @@ class Ledger(Protocol):
 
     async def filled(self) -> set[int]:
         """Folders of which the ledger has items or work."""
+
+    async def any_of(self, from_ids: Collection[str]) -> bool:
+        """The ledger has an item or work of one of these."""
 
     async def others(self, folder: int, present: Container[str], limit: int) -> list[str]:
         """From ids of items and work of this folder that are not `present`, and not to be deleted already."""

@@ -76,6 +76,8 @@ _OVER = """ON CONFLICT (pair_id, source_id) DO UPDATE SET
             size = excluded.size, associated = excluded.associated, is_read = excluded.is_read,
             source_change_key = excluded.source_change_key, target_change_key = excluded.target_change_key,
             modified = excluded.modified, way = excluded.way, agreed_at = excluded.agreed_at"""
+# Sequences are given after sorting, so those of rows that had none rise with their places.
+_STAGED_AS = "SELECT EXISTS (SELECT FROM lease) AS held, ARRAY(SELECT sequence FROM put ORDER BY sequence) AS sequences"
 STAGE = f"""
     WITH lease AS ({HOLD}), put AS (
         INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
@@ -85,12 +87,14 @@ STAGE = f"""
                CASE WHEN sequence = 0 THEN nextval('work_sequence') ELSE sequence END
         FROM unnest($5::bytea[], $6::integer[], $7::smallint[], $8::bytea[], $9::bigint[], $10::boolean[],
                     $11::boolean[], $12::bytea[], $13::text[], $14::integer[], $15::double precision[], $16::text[],
-                    $17::text[], $18::bigint[])
+                    $17::text[], $18::bigint[]) WITH ORDINALITY
              AS new (source_id, folder, work, search_key, size, associated, is_read, change_key, modified, attempts,
-                     not_before, reason, traits, sequence), lease
+                     not_before, reason, traits, sequence, place), lease
+        ORDER BY place
         {_INSTEAD}
+        RETURNING sequence
     ), {_ending(_REPLACED)}, {_TOLD.format("$19", "$20")}
-    SELECT EXISTS (SELECT FROM lease) AS held
+    {_STAGED_AS}
 """  # noqa: S608
 # What a listing tells of a folder: to be copied, and not tried yet. Fails when some of it is staged already: whoever
 # looks for that first does everything twice, for what as good as never is.
@@ -100,10 +104,12 @@ LIST = f"""
                           attempts, not_before, reason, sequence)
         SELECT $4, source_id, $5::integer, 1, search_key, size, flags & 2 <> 0, flags & 1 <> 0, change_key, modified,
                0, 0, '', nextval('work_sequence')
-        FROM unnest($6::bytea[], $7::bytea[], $8::bigint[], $9::smallint[], $10::bytea[], $11::text[])
-             AS new (source_id, search_key, size, flags, change_key, modified), lease
+        FROM unnest($6::bytea[], $7::bytea[], $8::bigint[], $9::smallint[], $10::bytea[], $11::text[]) WITH ORDINALITY
+             AS new (source_id, search_key, size, flags, change_key, modified, place), lease
+        ORDER BY place
+        RETURNING sequence
     ), {_TOLD.format("$12", "$13")}
-    SELECT EXISTS (SELECT FROM lease) AS held
+    {_STAGED_AS}
 """  # noqa: S608
 # Numbers come as runs, for those of a request follow one another as a rule.
 INTEND = f"""
@@ -183,6 +189,10 @@ COPIED = _COPIED.format(_OVER)
 _SOON = ", set_config('synchronous_commit', 'off', true)"
 COPIED_SOON = COPIED + _SOON
 NEW_COPIED_SOON = _COPIED.format("") + _SOON
+ANY_OF = f"""
+    SELECT EXISTS (SELECT FROM {by_id("item", "source_id", "$2", what="")})
+        OR EXISTS (SELECT FROM {by_id("work", "source_id", "$2", what="")})
+"""  # noqa: S608
 IN_DOUBT = f"""
     SELECT {STAGED}, action, until, moved
     FROM intent, unnest(sequences) AS run

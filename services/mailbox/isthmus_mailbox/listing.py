@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Container, Sequence
+from contextlib import nullcontext
 
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import SyncFolderItems
 from isthmus_exchange.values import FolderMark, ItemChange, ItemChanges
 from isthmus_sync.mailbox import staging
 from isthmus_sync.mailbox.batches import by_count
-from isthmus_sync.mailbox.model import FolderRow, LedgerChange
+from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged
 
 from isthmus_mailbox import choosing, trees
+from isthmus_mailbox.ahead import Ahead, ahead
 from isthmus_mailbox.passing import Pass, in_parallel
 
 _FOLDERS_AT_ONCE = 3
@@ -31,7 +33,7 @@ async def follow(p: Pass) -> None:
     unlisted = {row.number for row in followed if row.sync_state is None}
     filled = await p.ledger.filled() if unlisted else unlisted
     lost = unlisted & filled
-    p.new = bool(unlisted) and not filled
+    new = bool(unlisted) and not filled
 
     async def each() -> AsyncIterator[tuple[FolderRow, FolderMark | None]]:
         for row, mark in rows:
@@ -45,43 +47,46 @@ async def follow(p: Pass) -> None:
 
     async def one(piece: tuple[FolderRow, FolderMark | None]) -> None:
         row, mark = piece
-        await follow_folder(p, row, lost=row.number in lost)
+        await follow_folder(p, row, copies, lost=row.number in lost)
         p.marks.listed(row.number, mark, told_at)
 
-    await in_parallel(each(), _FOLDERS_AT_ONCE, one)
+    async with ahead(p) if new else nullcontext() as copies:
+        await in_parallel(each(), _FOLDERS_AT_ONCE, one)
 
 
-async def follow_folder(p: Pass, row: FolderRow, *, lost: bool = False) -> None:
-    """Ask a folder what changed in it. `lost`: its sync state is not known any more, while its items are."""
+async def follow_folder(p: Pass, row: FolderRow, copies: Ahead | None = None, *, lost: bool = False) -> None:
+    """Ask a folder what changed in it. `lost`: its sync state is not known any more, while its items are.
+
+    `copies`: what is new to the ledger goes there, too; nothing of it is decided by what the ledger knows.
+    """
     try:
         if not lost:
             try:
-                await _page_by_page(p, row)
+                await _page_by_page(p, row, copies)
                 return
             except EwsError as error:
                 if error.code != "ErrorInvalidSyncStateData" or row.sync_state is None:
                     raise
         p.log.warning("a folder's sync state was lost; it is compared with the ledger", folder=row.name)
-        await _compare(p, row)
+        await _compare(p, row, copies)
     except EwsError as error:
         if error.kind is not Kind.GONE:
             raise
         # Deleted since the tree was followed; the next pass will know.
 
 
-async def _page_by_page(p: Pass, row: FolderRow) -> None:
+async def _page_by_page(p: Pass, row: FolderRow, copies: Ahead | None) -> None:
     """Take the changes since the folder's sync state. Raises ErrorInvalidSyncStateData when the server does not take
     that any more, nor one that it gave on the way from there.
     """
     state = row.sync_state
     async for answer in _answers(p, row, state):
         if answer.changes or state is None:
-            change = await _staged(p, row, answer.changes)
-            change.sync_states[row.number] = state = answer.state
-            await p.write(change)
+            state = answer.state
+            await _write_down(p, row, answer.changes, copies, state)
 
 
-async def _compare(p: Pass, row: FolderRow) -> None:
+async def _compare(p: Pass, row: FolderRow, copies: Ahead | None) -> None:
     """List the whole folder: nothing that is on the other side is copied again, and what the ledger has beyond the
     listing is gone. The sync state is written last; a pass that dies before begins anew.
     """
@@ -89,11 +94,11 @@ async def _compare(p: Pass, row: FolderRow) -> None:
     state = ""
     async for answer in _answers(p, row, None):
         present.follow(answer.changes)
-        await p.write(await _staged(p, row, answer.changes))
+        await _write_down(p, row, answer.changes, copies)
         state = answer.state
     while absent := await p.ledger.others(row.number, present, _ABSENT):
         for some in by_count(absent, _CHUNK):
-            await p.write(await _staged(p, row, [ItemChange(each) for each in some]))
+            await _write_down(p, row, [ItemChange(each) for each in some], copies)
     await p.write(LedgerChange(sync_states={row.number: state}))
 
 
@@ -105,12 +110,28 @@ async def _answers(p: Pass, row: FolderRow, state: str | None) -> AsyncIterator[
         state, last = answer.state, answer.last
 
 
-async def _staged(p: Pass, row: FolderRow, changes: Sequence[ItemChange]) -> LedgerChange:
+async def _write_down(
+    p: Pass, row: FolderRow, changes: Sequence[ItemChange], copies: Ahead | None, state: str | None = None
+) -> None:
+    """Stage what a folder's changes mean, with the sync state after them, if one is given."""
+    async with copies.page if copies else nullcontext():
+        change = await _staged(p, row, changes, copies)
+        if state is not None:
+            change.sync_states[row.number] = state
+        await p.write(change)
+    if copies:
+        await copies.take(change.stage)
+
+
+async def _staged(p: Pass, row: FolderRow, changes: Sequence[ItemChange], copies: Ahead | None) -> LedgerChange:
     if not changes:
         return LedgerChange()
-    # In a first pass nothing is known, and an item that is told anew takes the place of itself.
-    ids = set() if p.new and all(change.item is not None for change in changes) else {change.id for change in changes}
-    known, staged = (await p.ledger.known(ids), await p.ledger.staged(ids)) if ids else ({}, {})
+    ids = {change.id for change in changes}
+    known, staged = dict[str, ItemRow](), dict[str, Staged]()
+    if copies is None or await p.ledger.any_of(ids):
+        if copies:
+            await copies.stop()  # what was told of these before may be under way
+        known, staged = await p.ledger.known(ids), await p.ledger.staged(ids)
     return staging.stage(row.number, changes, known, staged, p.from_side.now(), await choosing.chooser(p))
 
 

@@ -18,7 +18,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
@@ -56,6 +57,9 @@ class Paged(Protocol):
 Part = TypeVar("Part", bound=Paged)
 
 _MAIN = "msgfolderroot"
+
+BATCHES_AT_ONCE = 4
+"""Of one mailbox's content."""
 
 NOT_DONE = (EwsError, TransientError, AccessError)
 """After these a write did not happen, so its intent is taken back. After any other it may have."""
@@ -131,8 +135,6 @@ class Pass:
     doubt: bool = False
     # From ids of what never gets an answer: it is not tried again by this pass.
     given_up: set[str] = field(default_factory=set)
-    # The ledger had neither items nor work when the pass began to list, and has no item now whose work is not done.
-    new: bool = False
     # What could not be done in the folder tree, for people.
     problems: list[str] = field(default_factory=list)
     # The to side's folder of each number, as far as there is one.
@@ -186,12 +188,19 @@ async def in_parallel(work: AsyncIterator[T], at_once: int, do: Callable[[T], Aw
         finally:
             room.release()
 
-    try:
+    with first_failure():
         async with asyncio.TaskGroup() as tasks:
             await room.acquire()
             async for piece in work:
                 tasks.create_task(one(piece))
                 await room.acquire()
+
+
+@contextmanager
+def first_failure() -> Iterator[None]:
+    """Of the failures of a group the first is raised by itself."""
+    try:
+        yield
     except* Exception as group:
         failure: BaseException = group
     else:

@@ -15,17 +15,18 @@ from isthmus_sync.mailbox.batches import by_bytes, by_count
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged, Work
 
 from isthmus_mailbox import adopting, by_properties, copying, doubts, moving, trees
-from isthmus_mailbox.passing import NOT_DONE, Pass, in_parallel
+from isthmus_mailbox.passing import BATCHES_AT_ONCE, NOT_DONE, Pass, in_parallel
 from isthmus_mailbox.sending import Copy
 
 _CHUNK = 1000
-_BATCHES_AT_ONCE = 4
 _FLAGS = 100
 _DELETIONS = 100
 
 
 async def work_off(p: Pass) -> None:
     """Do all work that is due, each row once. What fails stays staged, with the reason."""
+    if p.doubt:  # of what was copied while the mailbox was listed
+        await doubts.settle_items(p)
     await adopting.adopt(p)
     if p.eager:
         await by_properties.try_streams_again(p)
@@ -39,7 +40,7 @@ async def bring(p: Pass) -> None:
     reached = 0
     while True:
         queue = _Queue(p, reached)
-        await in_parallel(queue.batches(), _BATCHES_AT_ONCE, lambda batch: copying.copy(p, batch))
+        await in_parallel(queue.batches(), BATCHES_AT_ONCE, lambda batch: copying.copy(p, batch))
         if p.doubt:
             # Whatever could not be decided is staged again under the number it had.
             await doubts.settle_items(p)
@@ -65,10 +66,8 @@ class _Queue:
                 return
             self.reached, last = rows[-1].sequence, len(rows) < _CHUNK
             rows = [row for row in rows if row.folder in p.to_folders and row.from_id not in p.given_up]
-            known, moved = dict[str, ItemRow](), set[str]()
-            if not p.new:
-                known = await p.ledger.known([row.from_id for row in rows])
-                moved = await _moves(p, [row for row in rows if row.from_id not in known])
+            known = await p.ledger.known([row.from_id for row in rows])
+            moved = await _moves(p, [row for row in rows if row.from_id not in known])
             for batch in by_bytes(row for row in rows if row.from_id not in moved):
                 await p.breathe()
                 yield [Copy(row, known.get(row.from_id)) for row in batch]

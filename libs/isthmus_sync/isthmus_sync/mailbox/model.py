@@ -1,7 +1,7 @@
 """The ledger's rows. Ids are the servers' own texts; "from" and "to" are the two sides of the pass at hand.
 
-No row is changed after it was made. Those of items are not frozen all the same, as making a frozen one takes seven
-times as long, and there are three of them for each item that is copied.
+No row is changed after it was made, but that a staged one gets its sequence when it is written. Those of items are not
+frozen, as making a frozen one takes seven times as long, and there are three of them for each item that is copied.
 """
 
 from __future__ import annotations
