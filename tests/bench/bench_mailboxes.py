@@ -49,7 +49,7 @@ _CONNECTIONS = 10
 _ROUNDS = 2
 _SCRIPTED = 2
 """Of so many mailboxes the script is measured: it takes one after the other, so its speed is that of all."""
-_SMALL, _LARGE = (5_000, 1_000), (100_000, 400)
+_SMALL, _LARGE = (5_000, 1_000), (100_000, 1_000)
 """Bytes an item, items a mailbox."""
 _MANY = (1_000, 100_000, 50)
 """Bytes an item, items, folders of the mailbox that does not change."""

@@ -146,6 +146,8 @@ async def test_it_holds_what_the_ledger_in_memory_holds(pool: Pool, seed: int) -
         assert await ledger.known(_IDS) == await memory.known(_IDS)
         assert _ordered(await ledger.staged(_IDS)) == _ordered(await memory.staged(_IDS))
         assert await ledger.filled() == await memory.filled()
+        for each in _IDS:
+            assert await ledger.any_of([each]) == await memory.any_of([each])
         assert await ledger.counts() == await memory.counts()
         for folder in _FOLDERS:
             assert await ledger.count_in(folder) == await memory.count_in(folder)
@@ -182,23 +184,35 @@ def _ordered(rows: dict[str, Staged]) -> dict[str, Staged]:
     }
 
 
+@pytest.mark.parametrize("folders", [1, 2], ids=["a folder's listing", "of several folders"])
+async def test_what_is_staged_has_its_sequence_afterwards(pool: Pool, folders: int) -> None:
+    ledger = await _owner(pool)
+    tree = [FolderRow(number, None, "Folder", "IPF.Note", "", None, None) for number in range(folders)]
+    await ledger.write(LedgerChange(folders=tree))
+    for attempt in range(2):  # the second time the work takes the place of the first
+        rows = [Staged(f"bGV0dGVy{each:04}", each % folders, Work.COPY, size=attempt) for each in reversed(range(600))]
+        await ledger.write(LedgerChange(stage=rows))
+        there = await ledger.staged([row.from_id for row in rows])
+        assert [row.sequence for row in rows] == [there[row.from_id].sequence for row in rows]
+        assert {row.size for row in there.values()} == {attempt}
+
+
 async def test_a_worker_that_lost_a_mailbox_writes_nothing(pool: Pool) -> None:
     older = await _owner(pool)
     row = Staged(_IDS[0], 0, Work.COPY, size=5)
     await older.write(LedgerChange(stage=[row]))
-    [number] = [each.sequence for each in (await older.staged(_IDS)).values()]
     newer = await _owner(pool)
     item = ItemRow(_IDS[0], "dGFyZ2V0", 0, b"key", 5, False, False, "a2V5", "a2V5", "")
     for change in (
-        LedgerChange(intents={number: Intent(Action.CREATE, 1.0)}),
+        LedgerChange(intents={row.sequence: Intent(Action.CREATE, 1.0)}),
         LedgerChange(items=[item], unstage=[_IDS[0]], bytes_copied=5),
-        LedgerChange(copied=[Copied(number, _IDS[0], "dGFyZ2V0", "a2V5", Way.STREAM, False)], bytes_copied=5),
+        LedgerChange(copied=[Copied(row.sequence, _IDS[0], "dGFyZ2V0", "a2V5", Way.STREAM, False)], bytes_copied=5),
         LedgerChange(stage=[replace(row, size=6)]),
         LedgerChange(stage=[replace(row, attempts=1)]),
     ):
         with pytest.raises(OwnershipLost):
             await older.write(change)
-    assert [replace(each, sequence=0) for each in await newer.next_work(Work.COPY, 0, _EVER, 10)] == [row]
+    assert await newer.next_work(Work.COPY, 0, _EVER, 10) == [row]
     assert not await newer.known(_IDS)
     assert await pool.fetchval("SELECT bytes_done FROM mailbox") == 0
 

@@ -7,6 +7,7 @@ what becomes of each call: answered, refused, without an answer, carried out lat
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -187,6 +188,8 @@ class ModelMailbox:
 
     async def call(self, operation: Operation[Any], announce: Announce | None = None) -> Any:
         world = self.world
+        if world.takes_turns:
+            await asyncio.sleep(0)
         world.tick()
         world.land()
         fate = world.fate()

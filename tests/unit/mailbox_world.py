@@ -14,6 +14,8 @@ class World:
 
     def __init__(self) -> None:
         self.time = 1_700_000_000.0
+        # Before each call whatever goes on beside it has its turn.
+        self.takes_turns = False
         self.fates: Iterator[int] = iter(())
         # Things that happen after so many more calls.
         self.meanwhile: list[tuple[int, Callable[[], None]]] = []

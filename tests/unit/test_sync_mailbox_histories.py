@@ -26,9 +26,12 @@ _STEPS = st.lists(
 
 
 @settings(max_examples=250)
-@given(_STEPS, st.sampled_from(Streams))
-def test_any_history_with_any_failures_ends_equal(steps: list[tuple[str, Any]], streams: Streams) -> None:
+@given(_STEPS, st.sampled_from(Streams), st.booleans())
+def test_any_history_with_any_failures_ends_equal(
+    steps: list[tuple[str, Any]], streams: Streams, takes_turns: bool
+) -> None:
     case = Case()
+    case.world.takes_turns = takes_turns
     streams.arrange(case)
 
     async def run() -> Proof:

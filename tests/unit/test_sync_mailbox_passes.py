@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
-from isthmus_exchange.operations import CreateFolders, ExportItems, Operation, SyncFolderItems
+from isthmus_exchange.operations import CreateFolders, ExportItems, Operation, SyncFolderItems, UploadItems
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.proving import Proof
 from isthmus_mailbox.running import run_pass
+from isthmus_sync.mailbox.model import Outcome
 from isthmus_sync.mailbox.ways import Way
 
 from tests.unit.mailbox_case import Case, Streams, assert_same, copied, folder_of
@@ -132,6 +133,54 @@ def test_a_folder_that_is_refused_keeps_no_other_back(case: Case, whole: bool) -
     rows = asyncio.run(case.ledger.folders())
     assert [row.name for row in rows if not row.settled] == ["b"]
     assert not any(row.intent for row in rows)
+
+
+def _asking(case: Case, watch: Callable[[str, Operation[Any]], None]) -> None:
+    """`watch` sees every operation before either side answers it."""
+    for side in (case.source, case.target):
+
+        def answer(operation: Operation[Any], side: Any = side, real: Any = side._answer) -> Any:
+            watch(side.name, operation)
+            return real(operation)
+
+        side._answer = answer  # type: ignore[method-assign]
+
+
+def _new_case() -> Case:
+    """A source with a folder of many pages, and nothing copied yet."""
+    case = Case()
+    case.world.takes_turns = True
+    inbox = folder_of(case.source, "inbox")
+    for number in range(1300):
+        case.source.deliver(inbox, f"letter {number}")
+    case.world.time += 60
+    return case
+
+
+def test_a_first_pass_copies_while_it_lists() -> None:
+    case, asked = _new_case(), list[str]()
+    _asking(case, lambda _, operation: asked.append(operation.name))
+    asyncio.run(run_pass(case.new_pass()))
+    assert_same(case)
+    assert asked.index("UploadItems") < len(asked) - 1 - asked[::-1].index("SyncFolderItems")
+    assert case.target.uploads == 1300
+
+
+def test_what_is_told_again_while_it_is_copied_is_there_once_and_as_it_is() -> None:
+    case = _new_case()
+    first = next(iter(case.source.items))
+
+    def edit_late(name: str, operation: Operation[Any]) -> None:
+        if isinstance(operation, UploadItems) and case.source.items[first].text == "letter 0":
+            case.world.time += 2
+            case.source.edit(first, "edited")
+
+    _asking(case, edit_late)
+    this = case.new_pass()
+    asyncio.run(run_pass(this))
+    assert_same(case)
+    assert case.target.uploads == 1301
+    assert this.counts[Outcome.UPDATED] == 1
 
 
 def test_a_move_is_a_move(case: Case) -> None:

@@ -1,4 +1,4 @@
-"""Copying while a mailbox is listed for the first time: what a listing told goes over while it tells more (decision 0023).
+"""Copying while a mailbox is listed for the first time: what was told goes over while more is told (decision 0023).
 
 Nothing hangs on it. All of it is staged work before it is taken; what is not copied here is done when the listing is
 over, as all other work is. It is only ever new items: as long as nothing is told of one again, it has no row in the

@@ -4,6 +4,7 @@
     2. tree       what changed in the folder tree is written down; the to side's tree is made the same
     3. listing    what changed in each folder is written down as work, in one transaction with the sync state
     4. working    the work is done in batches; each takes its rows off the list in one transaction with the ledger's
+                  of a mailbox of which the ledger has nothing most of it is done while it is listed (ahead.py)
     5. tree       folders that the from side has no more are deleted on the to side
     6. around     what surrounds the mail: rules, delegates, rights and properties of folders
 
