@@ -44,9 +44,8 @@ class Organisations:
         self._answer_seconds = answer_seconds
         self._security = security
         self._read: dict[bytes, Project | None] = {}
-        self._clients: dict[str, Client] = {}
-        # What they were made with; and those of before, with which something may still be under way.
-        self._made_with: dict[str, tuple[str, bytes]] = {}
+        # With what each was made; and those of before, with which something may still be under way.
+        self._clients: dict[str, tuple[object, Client]] = {}
         self._former: list[Client] = []
         self.line = Bandwidth()
         """What all clients together exchange with all servers."""
@@ -110,10 +109,10 @@ class Organisations:
     def governed(self) -> list[Governed]:
         """Every client that has been asked for, with what the newest projects say of its server."""
         return [
-            Governed(side, client, organisation.exchange)
+            Governed(side, known[1], organisation.exchange)
             for project in self._known()
             for side, organisation in ((Limit.SOURCE, project.source), (Limit.TARGET, project.target))
-            if (client := self._clients.get(_key(organisation)))
+            if (known := self._clients.get(_key(organisation)))
         ]
 
     def lines(self) -> list[LineLimits]:
@@ -122,7 +121,7 @@ class Organisations:
 
     async def close(self) -> None:
         """Close every client."""
-        for client in (*self._clients.values(), *self._former):
+        for client in (*(client for _, client in self._clients.values()), *self._former):
             await client.close()
 
     def _known(self) -> list[Project]:
@@ -148,21 +147,21 @@ class Organisations:
         known = self._clients.get(key)
         try:
             secrets = read_secrets(organisation, self._secrets)
-            if known is None or self._made_with[key] != secrets:
-                self._clients[key] = Client.of(
+            if known is None or known[0] != secrets:
+                client = Client.of(
                     organisation,
                     self._secrets,
                     answer_seconds=self._answer_seconds,
                     security=self._security,
                     shared=self.line,
                 )
-                self._made_with[key] = secrets
-                self._former += [known] if known else []
+                self._clients[key] = secrets, client
+                self._former += [known[1]] if known else []
         except LookupError:
             if known is None:
                 raise
             # They are just being written; what we have may be good still.
-        return self._clients[key]
+        return self._clients[key][1]
 
 
 def _key(organisation: Organisation) -> str:
