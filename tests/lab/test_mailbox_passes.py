@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from isthmus_events import OwnershipLost
+from isthmus_exchange.body import Body
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, InDoubtError
 from isthmus_exchange.operations import (
@@ -17,6 +18,7 @@ from isthmus_exchange.operations import (
     CreateItems,
     DeleteFolder,
     DeleteItems,
+    ExportItems,
     MoveFolder,
     MoveItems,
     Operation,
@@ -291,6 +293,26 @@ async def test_what_cannot_be_copied_is_set_aside_and_stops_nothing(box: Copying
     await run_pass(again)
     assert counts(again) == {"added": 1}
     assert await contents(box.beta) == await contents(box.alpha)
+
+
+async def test_what_another_tool_brought_twice_is_listed_and_left_alone(box: Copying) -> None:
+    alpha, beta = box.alpha, box.beta
+    letter = (await listing(alpha, await role(alpha, "inbox")))[0]
+    (exported,) = await alpha.call(ExportItems((letter,)))
+    assert not isinstance(exported, EwsError)
+    data = bytes(Body(exported.data)).decode()
+    there = await put(beta, await role(beta, "inbox"), data, data)
+    this = await box.new_pass()
+    await run_pass(this)
+    proof = await prove(this)
+    assert (proof.equal, proof.missing, proof.twice, proof.own, proof.healed) == (False, 0, 1, 0, False)
+    [kept] = proof.listed
+    assert kept.entry and kept.twin and kept.label
+    assert (kept.what, kept.twin[0], kept.label.subject[:6]) == ("twice", letter, "Letter")
+    assert sorted((kept.entry.id, kept.twin[1])) == sorted(there)
+    await beta.call(DeleteItems((kept.entry.id,)))
+    assert (await prove(this)).equal
+    assert await contents(beta) == await contents(alpha)
 
 
 def _strange(upload: Upload) -> bool:

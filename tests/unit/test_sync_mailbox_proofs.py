@@ -150,3 +150,37 @@ def test_what_the_target_has_of_its_own_stays_and_is_no_difference(case: Case) -
     case.target.deliver(folder_of(case.target, "inbox"), "only here")
     proof = asyncio.run(prove(case.new_pass()))
     assert (proof.equal, proof.surplus, proof.own, proof.healed) == (True, 1, 1, False)
+
+
+def test_what_is_there_once_more_than_on_the_source_is_there_twice_whoever_brought_it(case: Case) -> None:
+    """As by a tool that copied the mailbox twice before, or by hand; two that are alike on the source are two."""
+    inbox = folder_of(case.source, "inbox")
+    one = next(item for item, content in case.source.items.items() if content.text == "one")
+    case.source.copy(one, inbox)
+    asyncio.run(run_pass(case.new_pass()))
+    assert asyncio.run(prove(case.new_pass())).equal
+    ours = {item: case.ledger.item_rows[item].to_id for item, content in case.source.items.items()}
+    third = case.target.copy(ours[one], folder_of(case.target, "inbox"))
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.equal, proof.surplus, proof.twice, proof.own, proof.healed) == (False, 1, 1, 0, False)
+    assert proof.differences == ["Posteingang: 'one' (736f7572…) is there twice"]
+    [kept] = proof.listed
+    assert (kept.folder, kept.entry and kept.entry.id) == ("Posteingang", third)
+    assert kept.twin in {(item, copy) for item, copy in ours.items() if case.source.items[item].text == "one"}
+    # It is somebody's, and theirs to remove. Elsewhere it is no double of anything.
+    assert third in case.target.items
+    case.target.move(third, folder_of(case.target, "notes"))
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.equal, proof.surplus, proof.own) == (True, 1, 1)
+
+
+def test_what_a_policy_keeps_is_the_target_s_own_even_beside_its_double(case: Case) -> None:
+    one = next(item for item, content in case.source.items.items() if content.text == "one")
+    case.source.copy(one, folder_of(case.source, "inbox"))
+    asyncio.run(run_pass(case.new_pass()))
+    case.source.delete(one)
+    keeping = case.new_pass()
+    keeping.deletions = "keep"
+    asyncio.run(run_pass(keeping))
+    proof = asyncio.run(prove(keeping))
+    assert (proof.equal, proof.surplus, proof.twice, proof.own) == (True, 1, 0, 1)

@@ -44,6 +44,7 @@ def statement(box: Box, way: Way, proof: Proof, *, passes: int, counts: Counts, 
         "removed_on_target": proof.removed,
         "different": proof.different,
         "surplus": proof.surplus - proof.own,
+        "twice": proof.twice,
         "own_on_target": proof.own,
         "missing_folders": proof.missing_folders,
         "read_flags": proof.flags,
@@ -95,6 +96,8 @@ def _difference(kept: Kept) -> dict[str, Any]:
             "size": kept.entry.size,
             "modified": kept.entry.modified,
         }
+    if kept.twin is not None:
+        said |= {"twin_on_source": kept.twin[0], "twin_on_target": kept.twin[1]}
     if kept.label is not None:
         said |= {"subject": kept.label.subject, "class": kept.label.item_class}
     return said

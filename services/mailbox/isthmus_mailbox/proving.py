@@ -21,10 +21,10 @@ from isthmus_exchange.operations import DeleteItems, FindEntries, GetItemLabels,
 from isthmus_exchange.values import Entry, Folder, FolderMark, Item
 from isthmus_sync.mailbox import choice, staging
 from isthmus_sync.mailbox.batches import by_count
-from isthmus_sync.mailbox.model import FolderRow, LedgerChange, Staged
+from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged
 from isthmus_sync.mailbox.proof import Difference, Place, compare, manifest, places, whole
 
-from isthmus_mailbox import proven, trees
+from isthmus_mailbox import proven, trees, working
 from isthmus_mailbox.passing import Pass, Side, in_parallel, pages
 from isthmus_mailbox.proven import Marked, Proven
 
@@ -46,13 +46,16 @@ class Kept(NamedTuple):
 
     folder: str
     # "missing", "removed" (missing, and once there), "different", "surplus" (brought, and its original is gone),
-    # "twice" (brought twice), "folder" (no counterpart), "elsewhere" (a counterpart in another place).
+    # "twice" (there once more than on the from side), "folder" (no counterpart), "elsewhere" (a counterpart in another
+    # place).
     what: str
     # Of the side that has it; None for a folder.
     entry: Entry | None = None
     on_from_side: bool = True
     # For a folder that is elsewhere, where.
     instead: str = ""
+    # For an item that is there twice, the ids of the one that it is of, on the from side and on the to side.
+    twin: tuple[str, str] | None = None
     label: Label | None = None
 
 
@@ -77,7 +80,9 @@ class Findings:
     # Copies that are older than the source, or tell something else of themselves.
     different: int = 0
     surplus: int = 0
-    # Of the surplus ones, those that Isthmus did not bring.
+    # Of the surplus ones, those that are there once more than on the from side.
+    twice: int = 0
+    # Of the surplus ones, those that the to side has of its own.
     own: int = 0
     # Read flags that differed, and will be set by the next pass.
     flags: int = 0
@@ -100,6 +105,7 @@ class Findings:
         self.removed += more.removed
         self.different += more.different
         self.surplus += more.surplus
+        self.twice += more.twice
         self.own += more.own
         self.flags += more.flags
         self.left_out += more.left_out
@@ -307,6 +313,7 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
     staged = await p.ledger.staged([item.id for item in missing])
     claimed = await p.ledger.claimed([item.id for item in surplus])
     resent = await p.ledger.resent(place.number) if surplus and place.number is not None else set()
+    kept = bool(surplus) and place.number in await working.kept_places(p)
     change = LedgerChange()
     twice: list[str] = []
     for each in different:
@@ -330,8 +337,13 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
                 if item.id in claimed:
                     proof.keep(Kept(place.path, "surplus", item, on_from_side=False))
                 elif item.search_key in resent and (each.from_items or p.deletions == "mirror"):
-                    proof.keep(Kept(place.path, "twice", item, on_from_side=False))
+                    proof.twice += 1
+                    proof.keep(_twice(place, item, each, claimed))
                     twice.append(item.id)
+                elif each.from_items and item.search_key and not kept:
+                    # No other item has this key: this one is a copy of it, whoever made it.
+                    proof.twice += 1
+                    proof.keep(_twice(place, item, each, claimed))
                 else:
                     proof.own += 1
     if change.stage:
@@ -342,6 +354,15 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
         for some in by_count(twice, _DELETIONS):
             p.log.warning("uploads that were taken for lost came late; deleting the second ones", items=len(some))
             await p.to_side.call(DeleteItems(tuple(some)))
+
+
+def _twice(place: Place, item: Entry, same: Difference, claimed: Mapping[str, ItemRow]) -> Kept:
+    """An item of the to side that is there twice; of several that it may be of, one that tells the same."""
+    ours = min(same.from_items, key=lambda entry: entry.content != item.content, default=None)
+    copies = {row.from_id: to_id for to_id, row in claimed.items()}
+    other = next((entry.id for entry in same.to_items if entry.id != item.id), "")
+    twin = (ours.id, copies.get(ours.id, other)) if ours else ("", other)
+    return Kept(place.path, "twice", item, on_from_side=False, twin=twin)
 
 
 async def _renew(p: Pass, place: Place, items: list[Entry], proof: Findings) -> None:
@@ -400,7 +421,7 @@ _IN_OTHER_WORDS = {
     "removed": "is missing",
     "different": "is there with other content, or an earlier one",
     "surplus": "is there without a counterpart",
-    "twice": "is there without a counterpart",
+    "twice": "is there twice",
 }
 
 

@@ -147,7 +147,7 @@ def _flagged(before: ItemRow, row: Staged, change_key: str) -> ItemRow:
 
 async def _deletions(p: Pass) -> None:
     """Delete what the from side has no more, as the collection's policy has it."""
-    kept = await _kept_places(p)
+    kept = await kept_places(p)
     reached = 0
     while rows := await p.ledger.next_work(Work.DELETE, reached, p.due, _CHUNK):
         reached = rows[-1].sequence
@@ -163,7 +163,7 @@ async def _deletions(p: Pass) -> None:
             await _delete(p, batch, known)
 
 
-async def _kept_places(p: Pass) -> set[int]:
+async def kept_places(p: Pass) -> set[int]:
     """Folders of which nothing is deleted. Where deletions stay recoverable, those are what can be recovered: how long
     is for the to side to say.
     """
