@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from isthmus_exchange.values import Item, ItemChange, Traits
-from isthmus_project.filters import Conditions, Filter, in_order
+from isthmus_mailbox import trees
+from isthmus_project.filters import OTHER_TREES, Conditions, Filter, in_order
 from isthmus_sync.mailbox import choice, staging
 from isthmus_sync.mailbox.choice import NOWHERE, Place
 from isthmus_sync.mailbox.model import ROOT, FolderRow, ItemRow, Staged, Work
@@ -96,6 +97,10 @@ def test_folders_by_role_and_by_path() -> None:
         FolderRow(4, None, "Archive", "", "archivemsgfolderroot", "a", None),
         FolderRow(5, 4, "Alt", "", "", "o", None),
         FolderRow(6, 99, "Lost", "", "", "l", None),
+        FolderRow(7, ROOT, "Archive", "", "archive", "k", None),
+        FolderRow(8, ROOT, "A/B", "", "", "ab", None),
+        FolderRow(9, ROOT, "A", "", "", "A", None),
+        FolderRow(10, 9, "B", "", "", "B", None),
     ]
     places = choice.places(rows)
     inside = {
@@ -104,14 +109,24 @@ def test_folders_by_role_and_by_path() -> None:
         "Inbox/Reisen": {2, 3},
         "posteingang/reisen/2026": {3},
         "Reisen": set[int](),
-        "msgfolderroot": {0, 1, 2, 3},
+        "msgfolderroot": {0, 1, 2, 3, 7, 8, 9, 10},
         "archivemsgfolderroot": {4, 5},
-        "Archive/Alt": {5},
+        # Outlook has a folder of that name in the mailbox itself.
+        "Archive": {7},
+        "/Archive": {4, 5},
+        "/archive/Alt": {5},
+        "/Inbox/Reisen/": {2, 3},
+        "A/B": {10},
+        r"A\/B": {8},
     }
     for folder, numbers in inside.items():
         assert {row.number for row in rows if fits(place=places[row.number], folders=folder)} == numbers, folder
         alone = {row.number for row in rows if fits(place=places[row.number], folders=folder, subfolders=False)}
         assert alone == {number for number in numbers if number == min(numbers)}, folder
+
+
+def test_a_filter_knows_the_trees_by_the_names_that_paths_have() -> None:
+    assert set(OTHER_TREES) == {tree.name for tree in trees.TREES.values()} - {""}
 
 
 def test_a_tree_with_a_circle_in_it_has_places() -> None:

@@ -171,18 +171,49 @@ def test_every_folder_of_the_server_has_a_place_whatever_the_ledger_knows() -> N
     rows.append(replace(_row(3, None, "Archive", "archive", "archivemsgfolderroot"), from_id="from archive"))
     found = proof.places(rows, ours, theirs, {"archivemsgfolderroot": "Archive"})
     assert [(place.path, place.to_id, place.instead) for place in found[-2:]] == [
-        ("Archive", "archive", ""),
-        ("Archive/2019", None, ""),
+        ("/Archive", "archive", ""),
+        ("/Archive/2019", None, ""),
     ]
+
+
+def test_no_two_folders_have_the_same_path() -> None:
+    """A slash or a backslash in a name, a folder that is called as another tree is: neither a certificate, nor a filter
+    takes one folder for another.
+    """
+    rows = [
+        ROOT_ROW,
+        _row(1, ROOT, "A", None),
+        _row(2, 1, "B", None),
+        _row(3, ROOT, "A/B", None),
+        _row(4, ROOT, "A\\", None),
+        _row(5, 4, "B", None),
+        _row(6, ROOT, "A\\/B", None),
+        _row(7, ROOT, "Archive", None),
+        _row(8, None, "Archive", None, "archivemsgfolderroot"),
+        _row(9, 8, "B", None),
+        _row(10, 7, "B", None),
+    ]
+    paths = hierarchy.paths(rows)
+    assert len(set(paths.values())) == len(rows)
+    assert [paths[each] for each in (0, 2, 3, 7, 9)] == ["/", "A/B", r"A\/B", "Archive", "/Archive/B"]
+    tree = [
+        _folder(row.from_id or "", f"from {row.parent}" if row.parent is not None else "", row.name, row.role)
+        for row in rows
+    ]
+    found = proof.places(rows, tree, [], {"archivemsgfolderroot": "Archive"})
+    assert [place.path for place in found] == list(paths.values())
 
 
 def test_a_manifest_does_not_depend_on_the_order() -> None:
     inbox = proof.manifest("Inbox", [_entry("a", b"1"), _entry("b", b"2")])
     assert inbox == proof.manifest("Inbox", [_entry("q", b"2"), _entry("p", b"1")])
     assert inbox != proof.manifest("Sent", [_entry("a", b"1"), _entry("b", b"2")])
-    one = proof.whole({"Inbox": inbox, "Sent": proof.manifest("Sent", [])})
-    assert one == proof.whole({"Sent": proof.manifest("Sent", []), "Inbox": inbox})
-    assert one != proof.whole({"Inbox": inbox, "Sent": proof.manifest("Sent", [_entry("r", b"3")])})
+    sent = ("Sent", proof.manifest("Sent", []))
+    one = proof.whole([("Inbox", inbox), sent])
+    assert one == proof.whole([sent, ("Inbox", inbox)])
+    assert one != proof.whole([("Inbox", inbox), ("Sent", proof.manifest("Sent", [_entry("r", b"3")]))])
+    # One that is gone, and another one of its name.
+    assert len({one, proof.whole([("Inbox", inbox), sent, sent]), proof.whole([sent, sent])}) == 3
 
 
 def test_passing_failures_are_told_when_they_do_not_pass() -> None:

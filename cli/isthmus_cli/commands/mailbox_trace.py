@@ -11,6 +11,7 @@ from isthmus_exchange.client import Mailbox
 from isthmus_exchange.operations import FindFolders, GetDistinguishedFolders, Hit, SearchItems, Sought
 from isthmus_exchange.operations.search_items import FOLDERS
 from isthmus_exchange.values import Folder
+from isthmus_sync.mailbox import hierarchy
 from rich.table import Table
 from rich.text import Text
 
@@ -190,7 +191,7 @@ def _path(folders: dict[str, Folder], identity: str) -> str:
     while identity in folders and folders[identity].parent in folders:
         names.append(folders[identity].name)
         identity = folders[identity].parent
-    return "/".join(reversed(names)) or "/"
+    return hierarchy.joined(reversed(names))
 
 
 def _moment(text: str) -> str:

@@ -63,12 +63,18 @@ def _class(value: str) -> str:
 
 
 def _folder(value: str) -> str:
-    if not value.strip("/"):
+    path = value.lstrip("/")
+    path = path if path.endswith("\\/") else path.rstrip("/")
+    if not path:
         raise ValueError(
             "a folder is expected: junkemail (its role, whatever its name), or a path such as Inbox/Travel"
         )
-    return value.strip("/")
+    in_another = value.startswith("/") and path.partition("/")[0].casefold() in map(str.casefold, OTHER_TREES)
+    return f"/{path}" if in_another else path
 
+
+OTHER_TREES = ("Archive", "Recoverable Items", "Archive, Recoverable Items")
+"""What people call the trees of folders beside the main one; their paths begin with a slash: /Archive/2019."""
 
 Age = Annotated[str, BeforeValidator(_age)]
 Size = Annotated[str, BeforeValidator(_size)]

@@ -204,7 +204,7 @@ async def prove(p: Pass) -> Proof:
     proof.listed.sort(key=lambda kept: kept.folder)
     proof.from_items, proof.to_items = (sum(folder.items[side] for folder in proof.folders) for side in (0, 1))
     proof.digest, proof.to_digest = (
-        whole({folder.path: folder.digests[side] for folder in proof.folders}) for side in (0, 1)
+        whole((folder.path, folder.digests[side]) for folder in proof.folders) for side in (0, 1)
     )
     await _label(p, proof)
     return proof

@@ -16,11 +16,14 @@ from typing import NamedTuple
 from isthmus_exchange.values import Traits
 from isthmus_project.filters import Conditions, Filter, byte_count, moment
 
+from isthmus_sync.mailbox import hierarchy
 from isthmus_sync.mailbox.model import ROOT, FolderRow, Staged, Work
 
 
 class Place(NamedTuple):
-    """By what a folder may be called, in lower case: its role, its path, its path from a role on ("inbox/travel")."""
+    """By what a folder may be called, in lower case: its role, its path as hierarchy.joined has it, its path from a
+    role on ("inbox/travel").
+    """
 
     names: frozenset[str]
     # Those of the folders that it lies in.
@@ -53,10 +56,11 @@ def _chain(by_number: Mapping[int, FolderRow], row: FolderRow) -> list[FolderRow
 
 def _names(chain: Sequence[FolderRow]) -> frozenset[str]:
     path = [row.name.casefold() for row in chain]
-    # The top of the main tree is no part of a path.
-    first = 1 if chain[0].number == ROOT else 0
-    found = {"/".join([row.role.casefold(), *path[at + 1 :]]) for at, row in enumerate(chain) if row.role}
-    return frozenset({*found, "/".join(path[first:])} - {""})
+    found = {hierarchy.joined([row.role.casefold(), *path[at + 1 :]]) for at, row in enumerate(chain) if row.role}
+    if chain[0].parent is not None:  # its tree is not known, or not yet
+        return frozenset({*found, hierarchy.joined(path)})
+    top, *below = path
+    return frozenset({*found, hierarchy.joined(below, "" if chain[0].number == ROOT else top)} - {"/"})
 
 
 def left_out(filters: Sequence[Filter], traits: Traits, size: int, place: Place, now: float) -> str:

@@ -154,7 +154,7 @@ def top(rows: Sequence[FolderRow], number: int) -> str:
 
 
 def path(rows: Sequence[FolderRow], number: int) -> str:
-    """A folder for people: "Inbox/Travel"; the root is "/". Other trees have their name before it: "Archive/Inbox"."""
+    """A folder for people, `joined`."""
     return _path({row.number: row for row in rows}, number)
 
 
@@ -164,15 +164,22 @@ def paths(rows: Sequence[FolderRow]) -> dict[int, str]:
     return {number: _path(by_number, number) for number in by_number}
 
 
+def joined(names: Iterable[str], tree: str = "") -> str:
+    """The names from the top of a tree down as one text, and no others as the same: "Inbox/Travel"; "A\\/B" is one
+    folder of that name. The mailbox itself is "/"; other trees than the main one have their own name: "/Archive/Inbox".
+    """
+    below = [name.replace("\\", "\\\\").replace("/", "\\/") for name in names]
+    return "/".join(["", tree, *below] if tree else below) or "/"
+
+
 def _path(by_number: Mapping[int, FolderRow], number: int) -> str:
     names: list[str] = []
     row = by_number.get(number)
     while row is not None and row.parent is not None and len(names) < len(by_number):
         names.append(row.name)
         row = by_number.get(row.parent)
-    if row is not None and row.number != ROOT:
-        names.append(row.name)
-    return "/".join(reversed(names)) or "/"
+    in_another = row is not None and row.parent is None and row.number != ROOT
+    return joined(reversed(names), row.name if row is not None and in_another else "")
 
 
 def _depth(folder: str, present: dict[str, Folder]) -> int:

@@ -142,11 +142,13 @@ def manifest(folder: str, entries: Iterable[Entry]) -> bytes:
     return digest.digest()
 
 
-def whole(folders: Mapping[str, bytes]) -> bytes:
-    """One side as the SHA-256 over its sorted folders, each with that of its manifest."""
+def whole(folders: Iterable[tuple[str, bytes]]) -> bytes:
+    """One side as the SHA-256 over its sorted folders, each with that of its manifest. A folder that is gone may have
+    had the path of one that is there.
+    """
     digest = hashlib.sha256()
-    for folder in sorted(folders):
-        digest.update(folder.encode() + b"\0" + folders[folder])
+    for folder, its_manifest in sorted(folders):
+        digest.update(folder.encode() + b"\0" + its_manifest)
     return digest.digest()
 
 
@@ -200,9 +202,9 @@ class _Paths:
         return [(top.role, ""), *((each.role, each.name.casefold()) for each in below)]
 
     def words(self, folder: str) -> str:
-        """ "Inbox/Travel", "Archive/Inbox"; the mailbox itself is "/"."""
+        """As hierarchy.joined has it."""
         top, *below = self._way(folder)
-        return "/".join(filter(None, (self._tops.get(top.role, ""), *(each.name for each in below)))) or "/"
+        return hierarchy.joined((each.name for each in below), self._tops.get(top.role, ""))
 
 
 def _same(ours: list[tuple[str, str]], theirs: list[tuple[str, str]]) -> bool:
