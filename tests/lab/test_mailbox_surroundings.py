@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from isthmus_exchange.client import Announce, Mailbox
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import (
@@ -105,7 +106,8 @@ async def test_a_right_that_the_server_refuses_stops_nothing(around: Surrounded)
     assert (path, who, what, reason.split(":")[0]) == ("Inbox", gone.smtp, "Owner", "ErrorInvalidUserInfo")
 
 
-async def test_what_a_server_cannot_tell_stops_nothing(around: Surrounded) -> None:
+@pytest.mark.parametrize("of_all", [False, True])
+async def test_what_a_server_cannot_tell_stops_nothing(around: Surrounded, *, of_all: bool) -> None:
     """Damaged rules, delegates without their configuration, a folder whose rights cannot be read."""
     alpha, beta = around.box.alpha, around.box.beta
     bert, bert_there = around.hire("bert")
@@ -121,9 +123,11 @@ async def test_what_a_server_cannot_tell_stops_nothing(around: Surrounded) -> No
         if isinstance(operation, GetDelegation):
             raise EwsError("ErrorDelegateMissingConfiguration", "nothing there")
         answers = await real(operation, announce)
-        if isinstance(operation, GetFolderSettings):
-            at = operation.folders.index(notes)
-            answers[at] = EwsError("ErrorInternalServerError", "a list of rights that nobody can read")
+        if isinstance(operation, GetFolderSettings) and notes in operation.folders:
+            refusal = EwsError("ErrorInternalServerError", "a list of rights that nobody can read")
+            if of_all:
+                raise refusal
+            answers[operation.folders.index(notes)] = refusal
         return answers
 
     alpha.call = call  # type: ignore[method-assign]

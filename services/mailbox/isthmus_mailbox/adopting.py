@@ -19,7 +19,7 @@ from isthmus_sync.mailbox.doubt import Found
 from isthmus_sync.mailbox.model import LedgerChange, Staged, Work
 
 from isthmus_mailbox import doubts, trees
-from isthmus_mailbox.passing import Pass
+from isthmus_mailbox.passing import Pass, singled_out
 
 _CHUNK = 1000
 _AT_ONCE = 100
@@ -68,7 +68,7 @@ async def _note_parties(p: Pass, ids: list[str]) -> None:
         return
     for some in by_count(ids, _AT_ONCE):
         await p.breathe()
-        answers = await p.from_side.call(GetParties(tuple(some)))
+        answers = await singled_out(lambda ids: p.from_side.call(GetParties(tuple(ids))), some)
         await p.correspondents.note(each for each in answers if not isinstance(each, EwsError))
 
 

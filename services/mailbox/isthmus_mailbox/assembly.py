@@ -8,9 +8,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from isthmus_exchange.errors import Kind
+from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import CreateFolder, DeleteItems, FindFolderNamed, FindItem, GetDistinguishedFolders
 from isthmus_sync.mailbox import hierarchy
+from isthmus_sync.mailbox.model import LedgerChange, Staged
 
 if TYPE_CHECKING:
     from isthmus_mailbox.passing import Pass
@@ -42,7 +43,18 @@ async def place(p: Pass, number: int, search_key: bytes) -> str:
     return folder
 
 
-async def put_away(p: Pass, *items: str) -> None:
+async def replace(p: Pass, staged: Staged, earlier: str) -> None:
+    """Delete the earlier copy of an item. One that the server does not delete is left to proofs, which tell of it."""
+    try:
+        await _put_away(p, earlier)
+    except EwsError as error:
+        if error.kind is not Kind.PERMANENT:
+            raise
+        p.log.warning("an earlier copy could not be deleted", reason=str(error))
+        await p.write(LedgerChange(resent=[(staged.folder, staged.search_key)]))
+
+
+async def _put_away(p: Pass, *items: str) -> None:
     """Delete items of ours. Raises EwsError for one that cannot be deleted."""
     for answer in await p.to_side.call(DeleteItems(items)):
         if answer is not None and answer.kind is not Kind.GONE:
@@ -63,5 +75,5 @@ async def _clear(p: Pass, folder: str, keys: tuple[bytes, ...]) -> None:
         while not last:
             page = await p.to_side.call(FindItem(folder, associated, 0, keys))
             if page.items:
-                await put_away(p, *(item.id for item in page.items[:100]))
+                await _put_away(p, *(item.id for item in page.items[:100]))
             last = page.last and len(page.items) <= 100

@@ -33,7 +33,7 @@ from isthmus_sync.mailbox.staging import deletion
 from isthmus_sync.mailbox.ways import Plan, Way
 
 from isthmus_mailbox import assembly
-from isthmus_mailbox.passing import MailboxBlocked, Pass
+from isthmus_mailbox.passing import MailboxBlocked, Pass, singled_out
 from isthmus_mailbox.sending import Copy, fail, gone, halving, make_folders_again, record, send
 
 
@@ -170,14 +170,14 @@ async def _assemble(p: Pass, each: Copy, plan: Plan, outline: Outline) -> None:
         if error.kind is Kind.MAILBOX:
             raise MailboxBlocked(str(error)) from error
         if isinstance(made, ItemId):
-            await p.to_side.call(DeleteItems((made.id,)))
+            await singled_out(lambda ids: p.to_side.call(DeleteItems(tuple(ids))), [made.id])
         await _failed(p, each, error)
         return
     await _put(p, each, made)
 
 
 async def _is_there(p: Pass, item: str) -> bool:
-    [label] = await p.to_side.call(GetItemLabels((item,)))
+    [label] = await singled_out(lambda ids: p.to_side.call(GetItemLabels(tuple(ids))), [item])
     return not (isinstance(label, EwsError) and label.kind is Kind.GONE)
 
 
@@ -196,7 +196,8 @@ async def _attach(p: Pass, item: str, attached: Attached) -> None:
 
 
 async def _put(p: Pass, each: Copy, made: ItemId) -> None:
-    answers = await send(p, [each], MoveItems((made.id,), p.to_folders[each.staged.folder]))
+    operation = MoveItems((made.id,), p.to_folders[each.staged.folder])
+    answers = await singled_out(lambda some: send(p, list(some), operation), [each])
     if not answers:
         return
     change = LedgerChange()
@@ -204,7 +205,7 @@ async def _put(p: Pass, each: Copy, made: ItemId) -> None:
         each = each._replace(over=None)  # it is the finished item that was not found
     elif each.over is not None:
         try:
-            await assembly.put_away(p, each.over.to_id)
+            await assembly.replace(p, each.staged, each.over.to_id)
         except (InDoubtError, TransientError):
             p.doubt = True  # the look for this item puts the earlier one away
             return

@@ -47,6 +47,7 @@ def statement(box: Box, way: Way, proof: Proof, *, passes: int, counts: Counts, 
         "twice": proof.twice,
         "own_on_target": proof.own,
         "missing_folders": proof.missing_folders,
+        "unread_folders": proof.unread,
         "read_flags": proof.flags,
         "set_aside": counts.set_aside,
         "by_properties": counts.by_properties,
@@ -86,7 +87,7 @@ def _side(account: Account, organisation: str, items: int, proof: Proof, side: i
 def _difference(kept: Kept) -> dict[str, Any]:
     said: dict[str, Any] = {"folder": kept.folder, "what": kept.what}
     if kept.instead:
-        said["instead"] = kept.instead
+        said["reason" if kept.what == "unread" else "instead"] = kept.instead
     if kept.entry is not None:
         said |= {
             "side": "source" if kept.on_from_side else "target",

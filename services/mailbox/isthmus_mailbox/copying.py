@@ -14,7 +14,7 @@ from isthmus_sync.mailbox.model import LedgerChange
 from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox import by_properties
-from isthmus_mailbox.passing import Pass
+from isthmus_mailbox.passing import Pass, singled_out
 from isthmus_mailbox.sending import Copy, fail, halving, make_folders_again, record, send
 
 _LOOKED_AT = 10
@@ -51,7 +51,9 @@ async def _without_their_owner_s(p: Pass, batch: list[Copy]) -> list[Copy]:
     theirs = set[str]()
     change = LedgerChange()
     for some in by_count(((each.staged, each.over) for each in batch if each.over is not None), _LOOKED_AT):
-        labels = await p.to_side.call(GetItemLabels(tuple(over.to_id for _, over in some)))
+        labels = await singled_out(
+            lambda part: p.to_side.call(GetItemLabels(tuple(over.to_id for _, over in part))), some
+        )
         for (staged, over), label in zip(some, labels, strict=True):
             if not isinstance(label, EwsError) and label.change_key != over.to_change_key != "":
                 theirs.add(staged.from_id)

@@ -56,8 +56,8 @@ async def settle_items(p: Pass) -> None:
         for each in found:
             earlier = before.get(each.staged.from_id)
             if earlier is not None:
-                await assembly.put_away(p, earlier.to_id)
-            await _adopt(p, each)
+                await assembly.replace(p, each.staged, earlier.to_id)
+            await adopt(p, each)
         lost = [row for row in rows if row.from_id not in {each.staged.from_id for each in found}]
         if remaining > 0 and lost:
             p.log.info("waiting for writes without an answer", writes=len(lost), seconds=round(remaining, 1))
@@ -116,7 +116,7 @@ async def _find(p: Pass, folder: str, associated: bool, keys: tuple[bytes, ...])
     return items
 
 
-async def _adopt(p: Pass, found: doubt.Found) -> None:
+async def adopt(p: Pass, found: doubt.Found) -> None:
     """A write that happened goes into the ledger, as if its answer had come."""
     staged = found.staged
     assert staged.intent is not None

@@ -13,7 +13,7 @@ from isthmus_exchange.operations import ConvertIds, Format
 from isthmus_exchange.operations.convert_ids import LIMIT
 from isthmus_sync.mailbox.batches import by_count
 
-from isthmus_mailbox.passing import Pass, Side
+from isthmus_mailbox.passing import Pass, Side, singled_out
 
 
 async def counterparts(p: Pass, entries: Collection[str]) -> dict[str, str]:
@@ -29,7 +29,7 @@ async def counterparts(p: Pass, entries: Collection[str]) -> dict[str, str]:
 async def _convert(side: Side, ids: Collection[str], given: Format, wanted: Format) -> dict[str, str]:
     found: dict[str, str] = {}
     for some in by_count(sorted(ids), LIMIT):
-        answers = await side.call(ConvertIds(tuple(some), given, wanted, side.address))
+        answers = await singled_out(lambda part: side.call(ConvertIds(tuple(part), given, wanted, side.address)), some)
         for each, answer in zip(some, answers, strict=True):
             if not isinstance(answer, EwsError):
                 found[each] = answer

@@ -13,7 +13,7 @@ from isthmus_sync.mailbox.folder_settings import Agreed, KeptAside
 from isthmus_sync.mailbox.model import FolderRow
 
 from isthmus_mailbox import entry_ids
-from isthmus_mailbox.passing import Pass, Side
+from isthmus_mailbox.passing import Pass, Side, singled_out
 from isthmus_mailbox.surroundings import Around
 
 KIND = "folder"
@@ -107,7 +107,9 @@ async def _read(
     found: dict[int, FolderSettings] = {}
     refused: dict[int, EwsError] = {}
     for some in by_count(folders.items(), _READ_AT_ONCE):
-        answers = await side.call(GetFolderSettings(tuple(folder for _, folder in some)))
+        answers = await singled_out(
+            lambda part: side.call(GetFolderSettings(tuple(folder for _, folder in part))), some
+        )
         for (number, _), answer in zip(some, answers, strict=True):
             if not isinstance(answer, EwsError):
                 unwanted = not around.wanted.permissions
@@ -124,7 +126,9 @@ async def _set(p: Pass, updates: list[tuple[int, FolderUpdate]]) -> dict[int, _R
     refused: dict[int, _Refused] = {}
     for some in by_count(updates, _WRITE_AT_ONCE):
         await p.breathe()
-        answers = await p.to_side.call(SetFolderSettings(tuple(update for _, update in some)))
+        answers = await singled_out(
+            lambda part: p.to_side.call(SetFolderSettings(tuple(update for _, update in part))), some
+        )
         for (number, update), answer in zip(some, answers, strict=True):
             if answer is None or answer.kind is Kind.GONE:
                 continue
@@ -150,7 +154,7 @@ async def _piece_by_piece(p: Pass, update: FolderUpdate, refused: _Refused) -> N
 
 
 async def _one(p: Pass, update: FolderUpdate) -> EwsError | None:
-    (answer,) = await p.to_side.call(SetFolderSettings((update,)))
+    (answer,) = await singled_out(lambda part: p.to_side.call(SetFolderSettings(tuple(part))), [update])
     if answer is not None and answer.kind is not Kind.PERMANENT:
         raise answer
     return answer

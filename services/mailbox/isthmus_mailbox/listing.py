@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import SyncFolderItems
 from isthmus_exchange.values import FolderMark, ItemChange, ItemChanges
-from isthmus_sync.mailbox import staging
+from isthmus_sync.mailbox import hierarchy, staging
 from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged
 
@@ -47,15 +47,16 @@ async def follow(p: Pass) -> None:
 
     async def one(piece: tuple[FolderRow, FolderMark | None]) -> None:
         row, mark = piece
-        await follow_folder(p, row, copies, lost=row.number in lost)
-        p.marks.listed(row.number, mark, told_at)
+        if await follow_folder(p, row, copies, lost=row.number in lost):
+            p.marks.listed(row.number, mark, told_at)
 
     async with ahead(p) if new else nullcontext() as copies:
         await in_parallel(each(), _FOLDERS_AT_ONCE, one)
 
 
-async def follow_folder(p: Pass, row: FolderRow, copies: Ahead | None = None, *, lost: bool = False) -> None:
-    """Ask a folder what changed in it. `lost`: its sync state is not known any more, while its items are.
+async def follow_folder(p: Pass, row: FolderRow, copies: Ahead | None = None, *, lost: bool = False) -> bool:
+    """Ask a folder what changed in it; False when its server does not tell. `lost`: its sync state is not known any
+    more, while its items are.
 
     `copies`: what is new to the ledger goes there, too; nothing of it is decided by what the ledger knows.
     """
@@ -63,16 +64,22 @@ async def follow_folder(p: Pass, row: FolderRow, copies: Ahead | None = None, *,
         if not lost:
             try:
                 await _page_by_page(p, row, copies)
-                return
+                return True
             except EwsError as error:
                 if error.code != "ErrorInvalidSyncStateData" or row.sync_state is None:
                     raise
         p.log.warning("a folder's sync state was lost; it is compared with the ledger", folder=row.name)
         await _compare(p, row, copies)
     except EwsError as error:
+        if error.kind is Kind.PERMANENT:
+            words = f"The folder {hierarchy.path(await p.ledger.folders(), row.number)!r} could not be listed: {error}"
+            if words not in p.problems:
+                p.problems.append(words)
+            return False
         if error.kind is not Kind.GONE:
             raise
         # Deleted since the tree was followed; the next pass will know.
+    return True
 
 
 async def _page_by_page(p: Pass, row: FolderRow, copies: Ahead | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
+from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import FOLDER_GONE, EwsError, InDoubtError, Kind
 from isthmus_exchange.operations import MoveItems
 from isthmus_exchange.values import ItemId
@@ -12,6 +13,7 @@ from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import Action, Intent, LedgerChange, Outcome, Work
 from isthmus_sync.mailbox.moves import Move
 
+from isthmus_mailbox import doubts
 from isthmus_mailbox.doubts import GRACE_SECONDS
 from isthmus_mailbox.passing import NOT_DONE, Pass
 from isthmus_mailbox.sending import make_folders_again
@@ -31,11 +33,10 @@ async def move(p: Pass, found: list[Move]) -> None:
 
 
 async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
+    """Move these together. Is that refused as a whole, the halves, until the item is found, which is set aside."""
+
     async def announce(until: float) -> None:
-        intents: dict[int, Intent | None] = {
-            each.arrived.sequence: Intent(Action.MOVE, until, moved_from=each.row.from_id) for each in batch
-        }
-        await p.write(LedgerChange(intents=intents))
+        await p.write(LedgerChange(intents={each.arrived.sequence: _intent(each, until) for each in batch}))
 
     try:
         answers = await p.to_side.call(MoveItems(tuple(each.row.to_id for each in batch), folder), announce)
@@ -44,19 +45,41 @@ async def _move(p: Pass, folder: str, batch: list[Move]) -> None:
         return
     except NOT_DONE as error:
         if isinstance(error, EwsError) and error.code == "ErrorInternalServerError":
-            # What a server stumbles over may come after what it has done, and nothing comes any more: the next pass
-            # looks, and waits for nothing.
-            await announce(p.clock() - GRACE_SECONDS)
+            batch = await _not_moved(p, batch, announce)
+        else:
+            await p.write(LedgerChange(intents=dict.fromkeys(each.arrived.sequence for each in batch)))
+        if not (isinstance(error, EwsError) and error.kind in (Kind.PERMANENT, Kind.GONE)):
             raise
-        await p.write(LedgerChange(intents=dict.fromkeys(each.arrived.sequence for each in batch)))
-        if not (isinstance(error, EwsError) and error.code in FOLDER_GONE):
-            raise
+        if len(batch) > 1 and error.code not in FOLDER_GONE:
+            middle = len(batch) // 2
+            await _move(p, folder, batch[:middle])
+            await _move(p, folder, batch[middle:])
+            return
         answers = [error] * len(batch)
     change = LedgerChange()
     for each, answer in zip(batch, answers, strict=True):
         _record(p, change, each, answer)
     await p.write(change)
     await make_folders_again(p, zip((each.arrived for each in batch), answers, strict=True))
+
+
+async def _not_moved(p: Pass, batch: list[Move], announce: Announce) -> list[Move]:
+    """Which of these are still where they were. What a server stumbles over may come after what it has done; nothing
+    comes any more, so a look tells, and should there be none, the next pass looks and waits for nothing.
+    """
+    over = p.clock() - GRACE_SECONDS
+    await announce(over)
+    found = await doubts.look(p, [replace(each.arrived, intent=_intent(each, over)) for each in batch])
+    for each in found:
+        await doubts.adopt(p, each)
+    moved = {each.staged.from_id for each in found}
+    rest = [each for each in batch if each.arrived.from_id not in moved]
+    await p.write(LedgerChange(intents=dict.fromkeys(each.arrived.sequence for each in rest)))
+    return rest
+
+
+def _intent(each: Move, until: float) -> Intent:
+    return Intent(Action.MOVE, until, moved_from=each.row.from_id)
 
 
 def _record(p: Pass, change: LedgerChange, each: Move, answer: ItemId | EwsError) -> None:

@@ -29,12 +29,14 @@ async def bring(p: Pass, news: News) -> bool:
     p.to_folders = {row.number: row.to_id for row in placed.values() if row.to_id}
     unlisted = {row.number for row in named if row.sync_state is None}
     lost = unlisted & await p.ledger.filled() if unlisted else unlisted
+    told = True
     for row in named:
         await p.breathe()
-        await listing.follow_folder(p, row, lost=row.number in lost)
+        told &= await listing.follow_folder(p, row, lost=row.number in lost)
     await working.bring(p)
     in_place = len(placed) == len(rows) and all(row.settled for row in rows)
-    if news.more or anew or not in_place or len(named) < len(news.folders) or p.marks.look_in(p.clock()) <= 0:
+    all_named = told and len(named) == len(news.folders)
+    if news.more or anew or not in_place or not all_named or p.marks.look_in(p.clock()) <= 0:
         return False
     # Of what left a folder it shows only in all folders together whether it was moved.
     return not await p.ledger.next_work(Work.DELETE, 0, p.due, 1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, Self
@@ -25,7 +25,7 @@ from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged
 from isthmus_sync.mailbox.proof import Difference, Place, compare, manifest, places, whole
 
 from isthmus_mailbox import proven, trees, working
-from isthmus_mailbox.passing import Pass, Side, in_parallel, pages
+from isthmus_mailbox.passing import Pass, Side, in_parallel, pages, singled_out
 from isthmus_mailbox.proven import Marked, Proven
 
 _FOLDERS_AT_ONCE = 3
@@ -47,12 +47,12 @@ class Kept(NamedTuple):
     folder: str
     # "missing", "removed" (missing, and once there), "different", "surplus" (brought, and its original is gone),
     # "twice" (there once more than on the from side), "folder" (no counterpart), "elsewhere" (a counterpart in another
-    # place).
+    # place), "unread" (a server does not list it).
     what: str
     # Of the side that has it; None for a folder.
     entry: Entry | None = None
     on_from_side: bool = True
-    # For a folder that is elsewhere, where.
+    # For a folder that is elsewhere, where; for one that is not listed, why.
     instead: str = ""
     # For an item that is there twice, the ids of the one that it is of, on the from side and on the to side.
     twin: tuple[str, str] | None = None
@@ -90,6 +90,8 @@ class Findings:
     # Items of the from side that a filter leaves out, by its words, and their bytes; they are in no other count.
     left_out: Counter[str] = field(default_factory=Counter)
     left_out_bytes: int = 0
+    # Folders that a server does not list, so that nobody knows what is in them.
+    unread: int = 0
     listed: list[Kept] = field(default_factory=list)
     # Work was staged, or surplus of ours deleted: another pass will bring another proof.
     healed: bool = False
@@ -110,6 +112,7 @@ class Findings:
         self.flags += more.flags
         self.left_out += more.left_out
         self.left_out_bytes += more.left_out_bytes
+        self.unread += more.unread
         for difference in more.listed:
             self.keep(difference)
         self.healed |= more.healed
@@ -150,7 +153,8 @@ class Proof(Findings):
     @property
     def equal(self) -> bool:
         """Everything of the from side that no filter leaves out is on the to side as it is, and nothing of it twice."""
-        return not (self.missing or self.different or self.missing_folders) and self.surplus == self.own
+        wrong = self.missing or self.different or self.missing_folders or self.unread
+        return not wrong and self.surplus == self.own
 
     @property
     def differences(self) -> list[str]:
@@ -201,7 +205,7 @@ async def prove(p: Pass) -> Proof:
     await in_parallel(each(), _FOLDERS_AT_ONCE, one)
     await _folders(p, found, rows, proof)
     proof.folders.sort(key=lambda folder: folder.path)
-    proof.listed.sort(key=lambda kept: kept.folder)
+    proof.listed.sort(key=lambda kept: (kept.what != "unread", kept.folder))
     proof.from_items, proof.to_items = (sum(folder.items[side] for folder in proof.folders) for side in (0, 1))
     proof.digest, proof.to_digest = (
         whole((folder.path, folder.digests[side]) for folder in proof.folders) for side in (0, 1)
@@ -219,6 +223,7 @@ async def _compare(
     p: Pass, place: Place, marks: tuple[FolderMark | None, FolderMark | None], named: choice.Place
 ) -> Findings:
     """One folder; what is wrong with it is put right, or staged to be. `marks`: what its sides' servers say of it."""
+    found = Findings()
     # Both are asked the same: what a server tells of a row may depend on what else it is asked for.
     async with asyncio.TaskGroup() as sides:
         listings = [
@@ -226,7 +231,11 @@ async def _compare(
             for side, folder, mark in ((p.from_side, place.from_id, marks[0]), (p.to_side, place.to_id, marks[1]))
         ]
     from_items, to_items = (listing.result() for listing in listings)
-    found = Findings()
+    if isinstance(from_items, EwsError) or isinstance(to_items, EwsError):
+        why = from_items if isinstance(from_items, EwsError) else to_items
+        found.unread = 1
+        found.keep(Kept(place.path, "unread", instead=str(why)))
+        return found
     comparison = compare(from_items, to_items)
     left_out = await _left_out(p, named, comparison.numbers)
     if left_out:
@@ -246,9 +255,11 @@ async def _compare(
     return found
 
 
-async def _contents(side: Side, folder: str | None, mark: FolderMark | None, *, traits: bool = False) -> list[Entry]:
-    """All items of a folder, normal and associated; none of one that does not exist. Those of which its server's `mark`
-    says that there are none are not listed.
+async def _contents(
+    side: Side, folder: str | None, mark: FolderMark | None, *, traits: bool = False
+) -> list[Entry] | EwsError:
+    """All items of a folder, normal and associated; none of one that does not exist; or why its server does not list
+    them. Those of which its `mark` says that there are none are not listed.
     """
     entries: list[Entry] = []
     for associated, told in ((False, mark.total if mark else ""), (True, mark.associated if mark else "")):
@@ -260,6 +271,8 @@ async def _contents(side: Side, folder: str | None, mark: FolderMark | None, *, 
         except EwsError as error:
             if error.kind is Kind.GONE:
                 return []
+            if error.kind is Kind.PERMANENT:
+                return error
             raise
     # While people work, a page may tell an item that another page told already.
     return list({entry.id: entry for entry in entries}.values())
@@ -353,7 +366,7 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
         proof.healed = True
         for some in by_count(twice, _DELETIONS):
             p.log.warning("uploads that were taken for lost came late; deleting the second ones", items=len(some))
-            await p.to_side.call(DeleteItems(tuple(some)))
+            await singled_out(lambda ids: p.to_side.call(DeleteItems(tuple(ids))), some)
 
 
 def _twice(place: Place, item: Entry, same: Difference, claimed: Mapping[str, ItemRow]) -> Kept:
@@ -405,15 +418,15 @@ async def _label(p: Pass, proof: Proof) -> None:
         ]
         for some in by_count(named, _LABELS):
             ids = [entry.id for place in some if (entry := proof.listed[place].entry)]
-            try:
-                labels = await side.call(GetItemLabels(tuple(ids)))
-            except EwsError as error:
-                if error.kind is not Kind.PERMANENT:
-                    raise
-                continue  # an item of which the server dies has no name, and is a difference all the same
+            # An item of which the server dies has no name, and is a difference all the same.
+            labels = await singled_out(partial(_labels, side), ids)
             for place, label in zip(some, labels, strict=True):
                 if not isinstance(label, EwsError):
                     proof.listed[place] = proof.listed[place]._replace(label=label)
+
+
+async def _labels(side: Side, ids: Sequence[str]) -> list[Label | EwsError]:
+    return await side.call(GetItemLabels(tuple(ids)))
 
 
 _IN_OTHER_WORDS = {
@@ -428,6 +441,8 @@ _IN_OTHER_WORDS = {
 def _words(kept: Kept) -> str:
     """A difference for people: "Inbox/Travel: 'Tickets' (3f1c…) is missing"."""
     if kept.entry is None:
+        if kept.what == "unread":
+            return f"{kept.folder}: the folder cannot be compared: {kept.instead}"
         return f"{kept.folder}: the folder is {f'at {kept.instead}' if kept.instead else 'missing'}"
     subject = repr(kept.label.subject or kept.label.item_class) if kept.label else "an item"
     return f"{kept.folder}: {subject} ({kept.entry.search_key.hex()[:8]}…) {_IN_OTHER_WORDS[kept.what]}"

@@ -25,7 +25,7 @@ from isthmus_sync.mailbox.folder_settings import KeptAside
 from isthmus_sync.mailbox.searches import Agreed
 
 from isthmus_mailbox import entry_ids, trees
-from isthmus_mailbox.passing import Pass, Side
+from isthmus_mailbox.passing import Pass, Side, singled_out
 from isthmus_mailbox.surroundings import Around
 
 KIND = "search folder"
@@ -92,7 +92,7 @@ async def _read(side: Side) -> _Searches:
         found |= {each.id: each._replace(parent="" if top == _FINDER else each.parent) for each in tree}
     told = _Searches()
     for some in by_count(found, LIMIT):
-        answers = await side.call(GetSearchFolders(tuple(some)))
+        answers = await singled_out(lambda part: side.call(GetSearchFolders(tuple(part))), some)
         for each, answer in zip(some, answers, strict=True):
             if not isinstance(answer, EwsError):
                 told.folders[each] = answer._replace(parent=found[each].parent)

@@ -5,17 +5,19 @@ Deletions come last, so that everything that arrived elsewhere has been recognis
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from isthmus_exchange.errors import EwsError, InDoubtError, Kind
 from isthmus_exchange.operations import DeleteItems, SetReadFlags
+from isthmus_exchange.values import ItemId
 from isthmus_sync.mailbox import moves
 from isthmus_sync.mailbox.batches import by_bytes, by_count
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged, Work
 
 from isthmus_mailbox import adopting, by_properties, copying, doubts, moving, trees
-from isthmus_mailbox.passing import BATCHES_AT_ONCE, NOT_DONE, Pass, in_parallel
+from isthmus_mailbox.passing import BATCHES_AT_ONCE, NOT_DONE, Pass, in_parallel, singled_out
 from isthmus_mailbox.sending import Copy
 
 _CHUNK = 1000
@@ -106,13 +108,9 @@ async def _read_flags(p: Pass) -> bool:
         known = await p.ledger.known([row.from_id for row in rows])
         change = LedgerChange(unstage=[row.from_id for row in rows if row.from_id not in known])
         rows = [row for row in rows if row.from_id in known]
-        flags = tuple((known[row.from_id].to_id, row.is_read) for row in rows)
         if rows:
             try:
-                answers = await p.to_side.call(
-                    SetReadFlags(flags),
-                    lambda until, rows=rows: _intend(p, Action.READ_FLAG, rows, until),  # type: ignore[misc]
-                )
+                answers = await singled_out(partial(_set_flags, p, known), rows)
             except InDoubtError:
                 # Set once more by the next pass, after the deadline.
                 p.doubt = True
@@ -134,6 +132,11 @@ async def _read_flags(p: Pass) -> bool:
                     turned = True
         await p.write(change)
     return turned
+
+
+async def _set_flags(p: Pass, known: dict[str, ItemRow], rows: Sequence[Staged]) -> list[ItemId | EwsError]:
+    flags = tuple((known[row.from_id].to_id, row.is_read) for row in rows)
+    return await p.to_side.call(SetReadFlags(flags), lambda until: _intend(p, Action.READ_FLAG, rows, until))
 
 
 def _flagged(before: ItemRow, row: Staged, change_key: str) -> ItemRow:
@@ -180,11 +183,8 @@ async def _delete(p: Pass, rows: list[Staged], known: dict[str, ItemRow]) -> Non
     change = LedgerChange(unstage=[row.from_id for row in rows if row.from_id not in known])
     rows = [row for row in rows if row.from_id in known]
     if rows:
-        ids = tuple(known[row.from_id].to_id for row in rows)
         try:
-            answers = await p.to_side.call(
-                DeleteItems(ids, p.disposal), lambda until: _intend(p, Action.DELETE, rows, until)
-            )
+            answers = await singled_out(partial(_delete_copies, p, known), rows)
         except InDoubtError:
             p.doubt = True
             return
@@ -201,7 +201,12 @@ async def _delete(p: Pass, rows: list[Staged], known: dict[str, ItemRow]) -> Non
     await p.write(change)
 
 
-async def _intend(p: Pass, action: Action, rows: list[Staged], until: float) -> None:
+async def _delete_copies(p: Pass, known: dict[str, ItemRow], rows: Sequence[Staged]) -> list[EwsError | None]:
+    ids = tuple(known[row.from_id].to_id for row in rows)
+    return await p.to_side.call(DeleteItems(ids, p.disposal), lambda until: _intend(p, Action.DELETE, rows, until))
+
+
+async def _intend(p: Pass, action: Action, rows: Sequence[Staged], until: float) -> None:
     await p.write(LedgerChange(intents=dict.fromkeys((row.sequence for row in rows), Intent(action, until))))
 
 
