@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import aiohttp
-from isthmus_project import Organisation
+from isthmus_project import Organisation, Secret
 from isthmus_service import ConfigurationError, Security
 
 from . import metrics, soap, streaming
@@ -459,14 +459,17 @@ def read_secrets(organisation: Organisation, secrets_dir: Path) -> tuple[str, by
     Raises LookupError.
     """
     exchange = organisation.exchange
-    if exchange.agent:
-        return "", b""
-    ca_file = secrets_dir / exchange.ca_file if exchange.ca_file else None
+    return ("", b"") if exchange.agent else secrets_of(exchange.password, exchange.ca_file, secrets_dir)
+
+
+def secrets_of(password: Secret, ca_file: str | None, secrets_dir: Path) -> tuple[str, bytes]:
+    """The password and the CA, the latter empty when it is the system's. Raises LookupError."""
+    path = secrets_dir / ca_file if ca_file else None
     try:
-        ca = ca_file.read_bytes() if ca_file else b""
+        ca = path.read_bytes() if path else b""
     except OSError as error:
-        raise LookupError(f"the CA file {ca_file} cannot be read: {error.strerror}; put the PEM file there") from error
-    return exchange.password.read(secrets_dir), ca
+        raise LookupError(f"the CA file {path} cannot be read: {error.strerror}; put the PEM file there") from error
+    return password.read(secrets_dir), ca
 
 
 def tls(ca_file: Path | None) -> ssl.SSLContext:

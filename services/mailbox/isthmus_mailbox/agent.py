@@ -10,7 +10,6 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -32,7 +31,7 @@ from isthmus.agent.v1.agent_pb2 import (
 from isthmus_exchange import packing
 from isthmus_exchange.agent_line import PIECE, packing_in_thread
 from isthmus_exchange.body import Body
-from isthmus_exchange.client import tls
+from isthmus_exchange.client import secrets_of, tls
 from isthmus_exchange.errors import AccessError, InDoubtError, TransientError
 from isthmus_exchange.line import Account, HttpsLine
 from isthmus_project import Secret
@@ -59,17 +58,43 @@ class AgentSettings(ServiceSettings):
 
 
 class Agent(agent_pb2_grpc.AgentServiceServicer):
-    """Makes requests, each once, and none whose time is over."""
+    """Makes requests, each once, and none whose time is over; with the password and the CA of this moment."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, settings: AgentSettings) -> None:
+        """Raises LookupError for a missing password or CA."""
         self._life = uuid.uuid4().hex
-        self._main = HttpsLine(account)
+        self._settings = settings
+        self._made_with = self._secrets()
+        self._main = self._made()
         self._sessions: OrderedDict[str, HttpsLine] = OrderedDict()
+        # Those of before, by which something may still be under way.
+        self._former: list[HttpsLine] = []
 
     async def close(self) -> None:
         """Close all connections."""
-        for line in (self._main, *self._sessions.values()):
+        for line in (self._main, *self._sessions.values(), *self._former):
             await line.close()
+
+    def _secrets(self) -> tuple[str, bytes]:
+        settings = self._settings
+        return secrets_of(Secret(file=settings.ews_password_file), settings.ews_ca_file, settings.secrets_dir)
+
+    def _made(self) -> HttpsLine:
+        settings, (password, _) = self._settings, self._made_with
+        context = tls(settings.secrets_dir / settings.ews_ca_file if settings.ews_ca_file else None)
+        return HttpsLine(Account(settings.ews, settings.ews_user, password, settings.organisation, context))
+
+    def _renew(self) -> None:
+        before = self._made_with
+        try:
+            self._made_with = self._secrets()
+            if self._made_with != before:
+                main = self._made()
+                self._former += self._main, *self._sessions.values()
+                self._main = main
+                self._sessions.clear()
+        except LookupError:
+            self._made_with = before  # they are just being written; what we have may be good still
 
     async def Hello(self, request: HelloRequest, context: _Context) -> HelloResponse:  # noqa: N802, ARG002
         return HelloResponse(life=self._life, clock=time.monotonic())
@@ -125,6 +150,7 @@ class Agent(agent_pb2_grpc.AgentServiceServicer):
                 yield AskResponse(piece=packed)
 
     async def _line(self, session: str) -> HttpsLine:
+        self._renew()
         if not session:
             return self._main
         line = self._sessions.get(session) or self._main.beside()
@@ -143,13 +169,10 @@ def _refusal(reason: Reason.ValueType, words: str) -> AskResponse:
 async def serve(service: Service[AgentSettings]) -> None:
     """Serve until stopped."""
     settings = service.settings
-    folder: Path = settings.secrets_dir
     try:
-        password = Secret(file=settings.ews_password_file).read(folder)
-        context = tls(folder / settings.ews_ca_file if settings.ews_ca_file else None)
+        agent = Agent(settings)
     except LookupError as error:
         raise ConfigurationError(str(error)) from error
-    agent = Agent(Account(settings.ews, settings.ews_user, password, settings.organisation, context))
     service.on_stop(agent.close)
 
     def add(server: grpc.aio.Server) -> None:
