@@ -168,7 +168,7 @@ async def _assemble(p: Pass, each: Copy, plan: Plan, outline: Outline) -> None:
         return
     except EwsError as error:
         if error.kind is Kind.MAILBOX:
-            raise MailboxBlocked(str(error)) from error
+            raise MailboxBlocked(str(error), each.staged.folder) from error
         if isinstance(made, ItemId):
             await singled_out(lambda ids: p.to_side.call(DeleteItems(tuple(ids))), [made.id])
         await _failed(p, each, error)

@@ -28,6 +28,9 @@ async def settle_folders(p: Pass) -> None:
     while True:
         rows = await p.ledger.folders()
         doubtful = [row for row in rows if row.intent]
+        if doubtful and p.without:
+            followed = {row.number for row in await p.folders()}
+            doubtful = [row for row in doubtful if row.number in followed]
         if not doubtful:
             return
         remaining = max(row.intent.answer_by for row in doubtful if row.intent) + GRACE_SECONDS - p.clock()
@@ -48,7 +51,7 @@ async def settle_folders(p: Pass) -> None:
 
 async def settle_items(p: Pass) -> None:
     """Return when no write of an item is in doubt. Waits for the deadlines of those that do not show."""
-    while rows := await p.ledger.in_doubt():
+    while rows := await _in_doubt(p):
         remaining = doubt.latest(rows) + GRACE_SECONDS - p.clock()
         # In this order: what shows after the deadline is all that there will ever be.
         found = await look(p, [row for row in rows if doubt.needs_look(row)])
@@ -65,6 +68,14 @@ async def settle_items(p: Pass) -> None:
         else:
             await p.write(_lost(p, lost))
     p.doubt = False
+
+
+async def _in_doubt(p: Pass) -> list[Staged]:
+    rows = await p.ledger.in_doubt()
+    if rows and p.without:
+        followed = {row.number for row in await p.folders()}
+        rows = [row for row in rows if row.folder in followed]
+    return rows
 
 
 def _lost(p: Pass, rows: list[Staged]) -> LedgerChange:

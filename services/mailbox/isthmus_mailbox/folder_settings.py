@@ -26,7 +26,8 @@ async def follow(p: Pass, around: Around) -> None:
     rows = await p.folders()
     living = [row for row in rows if row.from_id and row.to_id and not row.gone]
     before = {int(place): Agreed.of(text) for place, text in (await around.kept.agreed(KIND)).items()}
-    await around.kept.forget(KIND, [str(number) for number in before.keys() - {row.number for row in living}])
+    if not p.without:  # or they are only not seen
+        await around.kept.forget(KIND, [str(number) for number in before.keys() - {row.number for row in living}])
     paths = hierarchy.paths(rows)
     for some in by_count(living, _READ_AT_ONCE):
         await p.breathe()

@@ -8,14 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Self
 
 from isthmus_exchange.values import FolderMark
-from isthmus_sync.mailbox import staging
+from isthmus_sync.mailbox import retry, staging
 
 SWEEP_SECONDS = 900.0
 """So often every folder is asked all the same: a mark is a property of the server's, not a promise of the protocol."""
+
+
+@dataclass(frozen=True)
+class Resting:
+    """An archive that passes go on without (stores.py), and until when, in seconds since 1970."""
+
+    why: str
+    failures: int
+    until: float
+
+    @classmethod
+    def after(cls, before: Resting | None, why: str, now: float) -> Self:
+        """After one more failure."""
+        failures = before.failures + 1 if before else 1
+        return cls(why, failures, now + min(retry.pause(failures), SWEEP_SECONDS))
 
 
 @dataclass
@@ -34,6 +49,8 @@ class Marks:
     # How many items the other side's folders had beyond the ledger's when these were last looked at (adopting.py), by
     # folder and whether they are associated.
     surplus: dict[tuple[int, bool], int] = field(default_factory=dict)
+    # The archive is not tried for a while.
+    resting: Resting | None = None
 
     @classmethod
     def read(cls, written: str) -> Self:
@@ -47,6 +64,7 @@ class Marks:
             known["trusting"],
             known["around_due"],
             None if known["trees"] is None else tuple(known["trees"]),
+            resting=Resting(*known["resting"]) if known.get("resting") else None,
         )
 
     def write(self) -> str:
@@ -57,6 +75,7 @@ class Marks:
             "trusting": self._trusting,
             "around_due": self.around_due,
             "trees": self.trees,
+            "resting": astuple(self.resting) if self.resting else None,
         }
         return json.dumps(known, separators=(",", ":"))
 
@@ -75,7 +94,10 @@ class Marks:
 
     def look_in(self, now: float) -> float:
         """In how many seconds the mailbox is to be looked at whatever is told of it."""
-        return 0.0 if self.around_due else max(0.0, self._swept_at + SWEEP_SECONDS - now)
+        due = self._swept_at + SWEEP_SECONDS
+        if self.resting:
+            due = min(due, self.resting.until)
+        return 0.0 if self.around_due else max(0.0, due - now)
 
     def unchanged(self, folder: int, mark: FolderMark | None) -> bool:
         """The folder is as it was when it was last listed."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from isthmus_exchange.streaming import News
 from isthmus_sync.mailbox.model import Work
 
-from isthmus_mailbox import choosing, doubts, listing, working
+from isthmus_mailbox import choosing, doubts, listing, stores, working
 from isthmus_mailbox.passing import Pass
 
 
@@ -19,7 +19,7 @@ async def bring(p: Pass, news: News) -> bool:
     """Bring over what is new in the folders named; whether that was all there is to do."""
     if p.marks.trees is None:
         return False
-    p.trees = p.marks.trees
+    p.trees = stores.present(p, p.marks.trees)
     await doubts.settle_folders(p)
     await doubts.settle_items(p)
     anew = await choosing.follow(p)

@@ -104,7 +104,13 @@ async def singled_out(
 
 
 class MailboxBlocked(Exception):  # noqa: N818 - a state, with words for people
-    """Nothing can go on in this mailbox until somebody acts; the text says what to do."""
+    """Nothing can go on in this mailbox until somebody acts; the text says what to do. `folder`: the number of the one
+    in which it showed, as a mailbox and its archive are two stores (stores.py).
+    """
+
+    def __init__(self, words: str, folder: int | None = None) -> None:
+        super().__init__(words)
+        self.folder = folder
 
 
 async def _at_once() -> None:
@@ -143,6 +149,8 @@ class Pass:
     correspondents: Correspondents | None = None
     # The trees that are to be followed where both sides have them, by the roles of their tops (trees.py).
     wanted_trees: tuple[str, ...] = (_MAIN,)
+    # The stores that this pass goes on without, and why (stores.py).
+    without: dict[str, str] = field(default_factory=dict)
     # Those that are followed in this pass.
     trees: tuple[str, ...] = (_MAIN,)
     clock: Callable[[], float] = time.time
@@ -150,6 +158,8 @@ class Pass:
     log: structlog.stdlib.BoundLogger = field(default_factory=lambda: structlog.stdlib.get_logger("isthmus.mailbox"))
     counts: Counter[Outcome] = field(default_factory=Counter)
     bytes_copied: int = 0
+    # Why nothing more can be done, by the sequence of the work that showed it.
+    blocked: dict[int, MailboxBlocked] = field(default_factory=dict)
     # A write of this pass got no answer.
     doubt: bool = False
     # From ids of what never gets an answer: it is not tried again by this pass.
@@ -180,15 +190,21 @@ class Pass:
         return self.around is not None and self.around.wanted.permissions
 
     async def write(self, change: LedgerChange) -> None:
-        """Write to the ledger, then count."""
+        """Write to the ledger, then count. Raises MailboxBlocked when the change has work that `failed` of that."""
         await self.ledger.write(change)
         self.counts.update(change.outcomes)
         self.bytes_copied += change.bytes_copied
+        if found := [self.blocked.pop(sequence) for sequence in change.intents if sequence in self.blocked]:
+            raise found[0]
 
     def failed(self, change: LedgerChange, row: Staged, error: EwsError) -> None:
-        """Put into `change` that the work of `row` failed. Raises MailboxBlocked when all other work would, too."""
+        """Put into `change` that the work of `row` failed. When all other work would, too, writing it raises
+        MailboxBlocked: what was done beside it is known then.
+        """
         if error.kind is Kind.MAILBOX:
-            raise MailboxBlocked(str(error))
+            change.intents[row.sequence] = None
+            self.blocked[row.sequence] = MailboxBlocked(str(error), row.folder)
+            return
         change_row, told = retry.after_failure(
             row, str(error), quiet=error.kind is not Kind.PERMANENT, now=self.clock()
         )

@@ -19,12 +19,12 @@ from typing import NamedTuple, Self
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import DeleteItems, FindEntries, GetItemLabels, Label
 from isthmus_exchange.values import Entry, Folder, FolderMark, Item
-from isthmus_sync.mailbox import choice, staging
+from isthmus_sync.mailbox import choice, hierarchy, staging
 from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged
 from isthmus_sync.mailbox.proof import Difference, Place, compare, manifest, places, whole
 
-from isthmus_mailbox import proven, trees, working
+from isthmus_mailbox import proven, stores, trees, working
 from isthmus_mailbox.passing import Pass, Side, in_parallel, pages, singled_out
 from isthmus_mailbox.proven import Marked, Proven
 
@@ -204,6 +204,9 @@ async def prove(p: Pass) -> Proof:
 
     await in_parallel(each(), _FOLDERS_AT_ONCE, one)
     await _folders(p, found, rows, proof)
+    if why := p.without.get(stores.ARCHIVE):
+        proof.unread += 1
+        proof.keep(Kept(hierarchy.joined((), trees.TREES[stores.TOP].name), "unread", instead=why))
     proof.folders.sort(key=lambda folder: folder.path)
     proof.listed.sort(key=lambda kept: (kept.what != "unread", kept.folder))
     proof.from_items, proof.to_items = (sum(folder.items[side] for folder in proof.folders) for side in (0, 1))

@@ -33,14 +33,17 @@ async def halving(
     do: Callable[[list[Copy]], Awaitable[None]],
     refused: Callable[[Copy, EwsError], Awaitable[None]],
 ) -> None:
-    """`do(batch)`; when that is refused as a whole, the halves, until the item is found, which is `refused`."""
+    """`do(batch)`; when that is refused as a whole, the halves, until the item is found, which is `refused`.
+
+    Raises MailboxBlocked.
+    """
     try:
         await do(batch)
         return
     except EwsError as error:
-        if error.kind is Kind.MAILBOX:
-            raise MailboxBlocked(str(error)) from error
-        if error.kind is not Kind.PERMANENT:
+        if error.kind is Kind.MAILBOX and len(batch) == 1:
+            raise MailboxBlocked(str(error), batch[0].staged.folder) from error
+        if error.kind not in (Kind.PERMANENT, Kind.MAILBOX):
             raise
         if len(batch) == 1:
             await refused(batch[0], error)

@@ -23,7 +23,7 @@ from isthmus_sync.mailbox.folder_settings import KeptAside
 from isthmus_sync.mailbox.hierarchy import Adopt, Create, FolderAction, Move, Rename
 from isthmus_sync.mailbox.model import ROOT, FolderIntent, FolderRow, FolderWrite, LedgerChange, Outcome
 
-from isthmus_mailbox import doubts, trees
+from isthmus_mailbox import doubts, stores, trees
 from isthmus_mailbox.passing import NOT_DONE, MailboxBlocked, Pass
 
 _PLANS = 5
@@ -33,9 +33,12 @@ _CREATED_AT_ONCE = 50
 
 async def see(p: Pass) -> None:
     """Which trees there are to be followed. Looked up once a sweep."""
-    if p.marks.trees is None or p.eager or p.marks.sweep_due(p.clock()):
-        p.marks.trees = await _common(p)
-    p.trees = p.marks.trees
+    found = p.marks.trees
+    if found is None or p.eager or p.marks.sweep_due(p.clock()):
+        found = await _common(p)
+        if not p.without:
+            p.marks.trees = found
+    p.trees = stores.present(p, found)
 
 
 async def follow(p: Pass) -> None:
@@ -49,7 +52,7 @@ async def follow(p: Pass) -> None:
 
 async def _common(p: Pass) -> tuple[str, ...]:
     """Of the trees that are wanted, those that both sides have. An archive that the to side lacks is kept aside."""
-    others = [top for top in p.wanted_trees if top != trees.MAIN]
+    others = [top for top in stores.present(p, p.wanted_trees) if top != trees.MAIN]
     if not others:
         return (trees.MAIN,)
     if not p.heal:
@@ -57,7 +60,7 @@ async def _common(p: Pass) -> tuple[str, ...]:
         known = {row.role for row in await p.ledger.folders() if row.parent is None}
         return (trees.MAIN, *(top for top in others if top in known))
     ours, theirs = await trees.tops(p.from_side, others), await trees.tops(p.to_side, others)
-    if p.around is not None:
+    if p.around is not None and not p.without:
         lacking = "archivemsgfolderroot" in ours.keys() & set(others) - theirs.keys()
         aside = [KeptAside("", "archive", _NO_ARCHIVE)] if lacking else []
         await p.around.kept.agreed("archive")
@@ -133,7 +136,8 @@ def _rooted(rows: list[FolderRow], top: str, folder: Folder, change: LedgerChang
     elif known.from_id != folder.id:
         raise MailboxBlocked(
             "The mailbox that is copied from is not the one it was: its folders have other ids. If it was created anew "
-            "on purpose, take the mailbox out of its collection and put it in again to copy it from the beginning."
+            "on purpose, take the mailbox out of its collection and put it in again to copy it from the beginning.",
+            known.number,
         )
     else:
         return rows
@@ -200,7 +204,7 @@ class _Builder:
             await self._withdraw([action for action, _ in refused])
             for action, refusal in refused:
                 if refusal.kind is Kind.MAILBOX:
-                    raise MailboxBlocked(str(refusal)) from refusal
+                    raise MailboxBlocked(str(refusal), *self._concerned(action)) from refusal
                 taken = refusal.code == "ErrorFolderExists" and action not in self._in_vain
                 if taken:
                     self._in_vain.add(action)
@@ -339,7 +343,7 @@ class _Builder:
 async def remove(p: Pass) -> None:
     """Delete on the to side the folders that the from side has no more, with what is left in them."""
     rows = await p.folders()
-    if not any(row.gone for row in rows):
+    if p.without or not any(row.gone for row in rows):
         return
     await p.breathe()
     if p.deletions == "keep":

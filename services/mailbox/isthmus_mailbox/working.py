@@ -33,7 +33,8 @@ async def work_off(p: Pass) -> None:
     if p.eager:
         await by_properties.try_streams_again(p)
     await bring(p)
-    await _deletions(p)
+    if not p.without:
+        await _deletions(p)
 
 
 async def bring(p: Pass) -> None:
@@ -84,6 +85,9 @@ async def _moves(p: Pass, arrivals: list[Staged]) -> set[str]:
     departures = await p.ledger.departures({row.search_key for row in arrivals if row.search_key})
     if not departures:
         return set()
+    if p.without:
+        followed = {row.number for row in await p.folders()}
+        departures = [row for row in departures if row.folder in followed]
     left = await p.ledger.known([row.from_id for row in departures])
     found, _ = moves.pair(arrivals, departures, left)
     await moving.move(p, found)

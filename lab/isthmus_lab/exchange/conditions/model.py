@@ -33,6 +33,7 @@ class Rule(_Section):
         "short-page",  # a page of SyncFolderItems or FindItem has `most` entries, and says that there are more
         "expired-state",  # a sync state is refused
         "item-error",  # chosen items are answered with `code`, always the same ones
+        "store-error",  # whatever is in one of the `stores` is answered with `code`
         "duplicate-delivery",  # a message comes into the mailbox twice
     ]
     when: Literal["before", "after"] = Field(default="before", description="before or after the request has its effect")
@@ -40,6 +41,9 @@ class Rule(_Section):
     mailboxes: tuple[str, ...] = Field(default=("*",), description="addresses of those as whom the requests act")
     subjects: tuple[str, ...] = Field(default=("*",), description="item-error: subjects of items that exist")
     larger_than: int = Field(default=0, description="item-error: bytes of items that exist or are uploaded")
+    stores: tuple[Literal["mailbox", "archive"], ...] = Field(
+        default=("mailbox", "archive"), description="store-error: of those as whom the requests act"
+    )
     probability: Share = 1.0
     skip: int = Field(default=0, ge=0, description="how many that fit are left alone first")
     times: int | None = Field(default=None, ge=0, description="how often at most")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "ErrorItemCorrupt": "The item is corrupt.",
+    "ErrorMailboxStoreUnavailable": "The mailbox database is temporarily unavailable.",
+    "ErrorQuotaExceeded": "The mailbox is full.",
     "ErrorMessageSizeExceeded": "The message exceeds the maximum supported size.",
 }
 
@@ -31,6 +33,7 @@ class Watch:
         """A real server's time, ``item_seconds`` and ``call_seconds``, counts as if it had passed."""
         self._faults = faults
         self._rules = list(faults.of_kind("item-error"))
+        self._stores = list(faults.of_kind("store-error"))
         self._all: EwsError | None = None
         self._item_seconds = item_seconds
         self._until = time.monotonic() + batch_seconds - call_seconds
@@ -60,6 +63,12 @@ class Watch:
                 mailbox = call.caller.smtp or ""
                 if self._faults.strikes(rule, call.request.operation, mailbox, thing):
                     raise EwsError(rule.code, _WORDS.get(rule.code))
+
+    def opens(self, call: Call, store: str) -> None:
+        """Called with each use of a store of the caller, "mailbox" or "archive"; raises what befalls it."""
+        for rule in self._stores:
+            if store in rule.stores and self._faults.strikes(rule, call.request.operation, call.caller.smtp or ""):
+                raise EwsError(rule.code, _WORDS.get(rule.code))
 
 
 def _described(call: Call, node: Element) -> tuple[str, str, int] | None:

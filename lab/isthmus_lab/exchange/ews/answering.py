@@ -15,7 +15,7 @@ from ..notifications.writing import as_exchange_writes
 from ..validation import Validation
 from . import operations
 from .arriving import Body
-from .call import OPERATIONS, Call, Services, Watch, as_ews_error, unwatched
+from .call import OPERATIONS, UNWATCHED, Call, Services, Watch, as_ews_error
 from .errors import EwsError
 from .names import Element, child, local, m
 from .since import refuse_newer, without_newer
@@ -72,7 +72,7 @@ class Answering:
             )
         return Asked(request, logged_on, caller)
 
-    def answer(self, asked: Asked, watch: Watch = unwatched) -> list[bytes]:
+    def answer(self, asked: Asked, watch: Watch = UNWATCHED) -> list[bytes]:
         """The envelope of what the operation gives back, as pieces to be sent one after the other."""
         operation = asked.request.operation
         REQUEST_ZONE.set(_zone(asked.request))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -94,19 +94,32 @@ class Services:
         return self.store.mailbox(owner.mailbox)
 
 
-Watch = Callable[["Call", Element], None]
-"""Called with each item before it is handled; may raise what befalls it."""
+class Watch(Protocol):
+    """Told what is about to be done; may raise what befalls it."""
+
+    def __call__(self, call: Call, node: Element, /) -> None:
+        """Each item before it is handled."""
+
+    def opens(self, call: Call, store: str, /) -> None:
+        """Each use of a store of the caller, "mailbox" or "archive"."""
 
 
-def unwatched(_call: Call, _node: Element) -> None:
-    """Nothing befalls any item."""
+class _Unwatched:
+    def __call__(self, _call: Call, _node: Element, /) -> None:
+        """Nothing befalls any item."""
+
+    def opens(self, _call: Call, _store: str, /) -> None:
+        """Nothing befalls any store."""
+
+
+UNWATCHED: Final = _Unwatched()
 
 
 class Call:
     """A request and who makes it: ``logged_on`` is the account, ``caller`` the person whom it impersonates, if any."""
 
     def __init__(
-        self, services: Services, logged_on: Recipient, caller: Recipient, request: Request, watch: Watch = unwatched
+        self, services: Services, logged_on: Recipient, caller: Recipient, request: Request, watch: Watch = UNWATCHED
     ) -> None:
         self.services = services
         self.logged_on = logged_on
@@ -131,9 +144,11 @@ class Call:
                     "When making a request as an account that does not have a mailbox, you must specify the mailbox "
                     "primary SMTP address for any distinguished folder Ids.",
                 )
-            return self.services.mailbox(self.caller)
+            guid = self.caller.mailbox
         if guid == PUBLIC:
             return self.services.public_folders.routed(self.caller, self.request.routing)
+        if guid in (self.caller.mailbox, self.caller.archive):
+            self._watch.opens(self, "mailbox" if guid == self.caller.mailbox else "archive")
         if guid == self.caller.mailbox:
             return self.services.mailbox(self.caller)
         owner = self.services.directory.by_mailbox(guid)
