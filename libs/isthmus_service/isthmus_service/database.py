@@ -25,8 +25,9 @@ DATABASE_AWAY = (
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.InsufficientResourcesError,
 )
-"""PostgreSQL cannot be reached, or is being stopped or started: waiting helps.
+"""PostgreSQL cannot be reached, is being stopped or started, or its disk is full: waiting helps.
 
 InternalClientError is one of them because asyncpg may hand out a connection that was closed in the middle of its reset,
 and then says "cannot switch to state …; another operation is in progress".
