@@ -208,6 +208,18 @@ def test_what_the_owner_removed_on_the_target_is_not_missing() -> None:
     assert saga.step is Step.PROBE
 
 
+def test_what_is_in_a_folder_that_was_not_compared_may_be_missing() -> None:
+    """An archive that went away after the proof, or a folder that is not listed any more."""
+    saga = last_pass()
+    for _ in range(PROOF_ROUNDS):
+        saga = after(saga, PassAnswered(saga.order_id, proven=True, unread_folders=1, differences=("/Archive: away",)))
+        assert (saga.step, saga.task) == (Step.LAST_PASS, Task.PAUSE)
+        assert saga.due is not None
+        saga = next_action(saga, DueCame(), saga.due)[0]
+    assert "1 folder could not be compared. /Archive: away." in saga.problem
+    assert after(saga, equal(saga)).step is Step.PROBE
+
+
 def test_a_probe_on_the_wrong_side_proves_nothing_even_when_a_pass_copied_it() -> None:
     saga = after(probing(), ProbeSent())
     subject = saga.probe_subject(Side.SOURCE)

@@ -108,4 +108,5 @@ def show(said: dict[str, Any]) -> None:
     for each in said["differences"]:
         subject = f" {each['subject']!r}" if each.get("subject") else ""
         instead = f" (at {each['instead']})" if each.get("instead") else ""
+        instead += f": {each['reason']}" if each.get("reason") else ""
         console.print(f"    [yellow]{each['what']}[/] {escape(each['folder'])}{escape(subject)}{escape(instead)}")

@@ -78,4 +78,5 @@ def _proof(proof: Proof) -> mailbox_pb2.Proof:
         different=proof.different,
         missing_folders=proof.missing_folders,
         left_out=proof.left_out.total(),
+        unread_folders=proof.unread,
     )

@@ -92,6 +92,7 @@ async def _passed(connection: Connection, done: PassCompleted, now: datetime, se
         doubt=doubt,
         different=proof.different,
         missing_folders=proof.missing_folders,
+        unread_folders=proof.unread_folders,
     )
     await store.go_on(connection, done.pair_id, answer, now)
 

@@ -154,9 +154,10 @@ class PassAnswered:
     # then ``doubt`` says what is wrong.
     certified_at: datetime | None = None
     doubt: str = ""
-    # Items whose copies are not what their originals are, and folders without a counterpart.
+    # Items whose copies are not what their originals are, folders without a counterpart, and those that were not told.
     different: int = 0
     missing_folders: int = 0
+    unread_folders: int = 0
 
 
 @dataclass(frozen=True)
@@ -309,7 +310,7 @@ def _last_pass(saga: Saga, answer: PassAnswered, now: datetime) -> tuple[Saga, l
     if saga.side is Side.SOURCE and answer.proven:
         # Nothing more to bring to the side that is being left; what is only there now is said, not hidden.
         return _enter(replace(saga, note=words.left_behind(answer)), Step.PROBE, Task.SEND_PROBE, now), []
-    if answer.proven and answer.missing <= answer.removed_on_target:
+    if answer.proven and answer.missing <= answer.removed_on_target and not answer.unread_folders:
         return _enter(saga, Step.PROBE, Task.SEND_PROBE, now), []
     problem = words.missing(answer) if saga.round >= PROOF_ROUNDS or not answer.proven else ""
     return replace(_task(saga, Task.PAUSE, now, due=now + _pause(saga.round)), problem=problem), []

@@ -42,6 +42,8 @@ def refused(rounds: int, answer: PassAnswered) -> str:
         other += f", {answer.different} there with other content"
     if answer.missing_folders:
         other += f", {count(answer.missing_folders, 'folder', 'folders')} missing"
+    if answer.unread_folders:
+        other += f", {count(answer.unread_folders, 'folder', 'folders')} that cannot be compared"
     return (
         f"After {rounds} passes both sides still differ: {answer.missing} missing on the target, {answer.surplus} only "
         f"there{other}.{set_aside} {_differences(answer.differences)}Mend these, or wait for a quieter hour, "
@@ -59,9 +61,11 @@ def uncertified(doubt: str) -> str:
 def missing(answer: PassAnswered) -> str:
     if not answer.proven:
         return "The last pass could not compare both sides; it is made again. See 'isthmus logs mailbox'."
-    left = answer.missing - answer.removed_on_target
+    left = f"{count(answer.missing - answer.removed_on_target, 'item', 'items')} of the source did not reach the target"
+    if answer.unread_folders:
+        left += f", and {count(answer.unread_folders, 'folder', 'folders')} could not be compared"
     return (
-        f"{count(left, 'item', 'items')} of the source did not reach the target. {_differences(answer.differences)}"
+        f"{left}. {_differences(answer.differences)}"
         "The pass is made again every few minutes; mend what hinders it, or go back with 'isthmus switch --undo'."
     )
 
