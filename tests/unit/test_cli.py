@@ -161,6 +161,17 @@ def test_without_a_system_the_remedy_is_named(command: list[str], tmp_path: Path
     assert "isthmus up" in result.stderr
 
 
+def test_a_demo_in_the_folder_of_isthmus_data_removes_no_system_that_is_not_a_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISTHMUS_DATA", str(tmp_path))
+    (tmp_path / "system.json").write_text("{}")
+    result = isthmus("demo")
+    assert result.exit_code == 2
+    assert f"no demo made what is in {tmp_path}" in result.stderr
+    assert (tmp_path / "system.json").exists()
+
+
 def test_an_unreachable_portal_is_exit_code_3(tmp_path: Path) -> None:
     (tmp_path / "system.json").write_text(json.dumps({"ports": {"kafka": 1, "grpc": 1, "stats": 1}}))
     result = isthmus("status", "--data", str(tmp_path))

@@ -40,12 +40,18 @@ _DIRECTORY_SECONDS = 60.0
 _COPY_SECONDS = 600.0
 _PEOPLE_AT_WORK = "people"
 """The lab's program that plays the people at work."""
+_FOLDER = DEFAULT_DATA / "demo"
+_MARK = "made-by-isthmus-demo"
+"""A file in the folder of a demo's system: ISTHMUS_DATA may name one that is no demo, and must not be removed."""
 
 
 def demo(
     data: Annotated[
-        Path, typer.Option("--data", help="Folder of the demo's system; a former demo there is removed.")
-    ] = DEFAULT_DATA / "demo",
+        Path,
+        typer.Option(
+            "--data", envvar="ISTHMUS_DATA", help="Folder of the demo's system; a former demo there is removed."
+        ),
+    ] = _FOLDER,
     people: Annotated[int, typer.Option("--people", min=10, help="How many people.")] = 25,
     items: Annotated[int, typer.Option("--items", min=100, help="How many items they have together.")] = 5000,
     switched: Annotated[int, typer.Option("--switch", min=1, help="How many of them are switched.")] = 8,
@@ -63,6 +69,8 @@ def demo(
     _remove_former(system)
     with failing_clearly():
         _say("Starting two organisations and Isthmus")
+        system.data.mkdir(parents=True, exist_ok=True)
+        (system.data / _MARK).touch()
         options = LabOptions(people=people, items=items, seed=seed)
         bring_up(system, options, workers, portal_port)
         lab = system.lab()
@@ -93,8 +101,9 @@ def _remove_former(system: System) -> None:
     if not system.data.exists():
         return
     with failing_clearly():
-        if any(system.data.iterdir()) and not (system.data / "system.json").exists():
-            fail(f"{system.data} is not a demo's folder; name another with --data", Exit.WRONG_INPUT)
+        known_by = _MARK if system.data != _FOLDER else "system.json"
+        if any(system.data.iterdir()) and not (system.data / known_by).exists():
+            fail(f"no demo made what is in {system.data}; name another folder with --data", Exit.WRONG_INPUT)
         system.stop()
         shutil.rmtree(system.data)
 
