@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -266,6 +267,33 @@ async def test_what_comes_while_it_joins_is_read_when_it_has(broker: Broker, spe
         tables: Any = app.tables  # Faust's types do not have all of it
         await tables.recovery.on_recovery_completed(app.consumer_generation_id)
         await eventually(read)
+
+
+@pytest.mark.filterwarnings("ignore::faust.exceptions.AlreadyConfiguredWarning")
+async def test_tables_that_cannot_be_read_back_end_it_with_an_error(broker: Broker, speaker: Speaker) -> None:
+    await ensure_topics(broker.bootstrap, CHANGELOGS)
+    async with Service("stats", StatsSettings.model_validate({"kafka": broker.bootstrap})) as service:
+        aggregation = Aggregation(service, Board())
+        running = service.spawn("aggregation", aggregation.run())
+        app = aggregation._app
+
+        async def joined() -> bool:
+            return "tables" not in await service.not_ready() and not app.rebalancing
+
+        async def failed() -> bool:
+            return service.failed
+
+        await eventually(joined)
+        app.conf.broker_request_timeout = 1.0
+        tables: Any = app.tables  # Faust's types do not have all of it
+        broker.send(signal.SIGSTOP)
+        try:
+            tables.recovery.signal_recovery_start.set()
+            await eventually(failed)
+        finally:
+            broker.send(signal.SIGCONT)  # Faust says good-bye to it
+        with pytest.raises(TimeoutError, match="Kafka has not answered for 1 s"):
+            running.result()
 
 
 async def test_a_browser_sees_changes_as_they_happen(speaker: Speaker, stats: Stats) -> None:

@@ -34,9 +34,8 @@ from isthmus_events.topics import (
 from isthmus_project import Project
 from pydantic import ValidationError
 
-from . import record
+from . import reading, record
 from .pressure import pressure_of
-from .reading import Transport
 from .record import Journal, Mailbox
 from .summary import DirectoryView, ProjectView
 from .throughput import gains
@@ -79,8 +78,8 @@ CHANGELOGS: tuple[Topic[Any], ...] = tuple(
 _SAVE_SECONDS = 5
 
 # Faust tells each start and stop of its many parts; what matters of it we say ourselves.
-logging.getLogger("faust").setLevel(logging.WARNING)
-logging.getLogger("mode").setLevel(logging.WARNING)
+for _name in ("faust", "mode", reading.__name__):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class Aggregation:
@@ -107,8 +106,9 @@ class Aggregation:
             broker_heartbeat_interval=3.0,
             broker_commit_interval=1.0,
             web_enabled=False,
+            TableManager=reading.Tables,
         )
-        self._app.transport = Transport(self._app.conf.broker_consumer, self._app)
+        self._app.transport = reading.Transport(self._app.conf.broker_consumer, self._app)
         self._mailboxes, self._journals, self._projects, self._directories, self._throughput = (
             self._app.Table(name, key_type=str) for name in TABLES
         )
@@ -124,6 +124,7 @@ class Aggregation:
         self._listen(SWITCH_PROGRESS, self._switch)
         self._filled = False
         self._app.on_rebalance_complete.connect(self._recovered)
+        service.on_stop(self._stop)
         service.check("tables", lambda: None if self._filled else "reading the tables back from Kafka")
 
     def _listen(self, topic: Topic[M], fold: Callable[[M, Event], None]) -> None:
@@ -150,13 +151,14 @@ class Aggregation:
 
     async def run(self) -> None:
         """Until cancelled. Raises what Faust stopped for."""
-        try:
-            await self._app.start()
-            await self._app.wait_until_stopped()
-            raise self._app.crash_reason or RuntimeError("Faust has stopped by itself")
-        finally:
-            await self._app.stop()
-            self._folder.cleanup()
+        await self._app.start()
+        await self._app.wait_until_stopped()
+        raise self._app.crash_reason or RuntimeError("Faust has stopped by itself")
+
+    async def _stop(self) -> None:
+        """Faust waits a minute for a Kafka that does not answer; a service that stops does not."""
+        await self._app.stop()
+        self._folder.cleanup()
 
     # --- after a start, and when partitions came or went ------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-"""Faust's consumer, without the moments in which it loses events while it joins Kafka's group, or joins it anew.
+"""Faust's consumer, without the moments in which it loses events while it joins Kafka's group, or joins it anew, and
+its reading back of tables, which ends with an error when it cannot go on, not without a word.
 
 First Faust reads its tables back, then it lets the topics flow. In between it does three things, one after the other:
 it says which partitions it wants, goes back to what was committed, and empties the queues of the agents. On a machine
@@ -9,6 +10,9 @@ that makes this process wait that takes seconds, in which its other half reads o
 
 Of both Kafka's client knows only that it was read, so nobody would ever see it. Here none means none, and the topics
 flow once the queues are empty.
+
+What Kafka has not answered in time (broker_request_timeout) while tables are read back, Faust takes for its own end: it
+reads nothing back any more, and a process goes on that will never be ready.
 """
 
 from __future__ import annotations
@@ -16,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, cast
 
+from faust.tables import recovery
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka
 
 if TYPE_CHECKING:
@@ -74,3 +80,26 @@ class Transport(aiokafka.Transport):
     """Faust's way to Kafka with this consumer."""
 
     Consumer = _Consumer
+
+
+class _Recovery(recovery.Recovery):
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109 - Faust's own
+        try:
+            await super()._wait(coro, timeout)
+        except recovery.ServiceStopped:
+            if self._stopped.is_set() or self._crashed.is_set():
+                raise
+            raise TimeoutError(
+                f"the tables cannot be read back: Kafka has not answered for {timeout:g} s. Look whether its brokers "
+                "run and have room on their disks; this process ends, and the next one begins anew"
+            ) from None
+
+
+class Tables(TableManager):
+    """Faust's tables with this reading back."""
+
+    @property
+    def recovery(self) -> recovery.Recovery:
+        if self._recovery is None:
+            self._recovery = _Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
