@@ -269,6 +269,25 @@ async def test_what_comes_while_it_joins_is_read_when_it_has(broker: Broker, spe
         await eventually(read)
 
 
+async def test_it_is_not_ready_before_it_has_seen_all_topics(broker: Broker) -> None:
+    await ensure_topics(broker.bootstrap, CHANGELOGS)
+    async with Service("stats", StatsSettings.model_validate({"kafka": broker.bootstrap})) as service:
+        board = Board()
+        aggregation = Aggregation(service, board)
+        service.spawn("aggregation", aggregation.run())
+        recovered = asyncio.Event()
+
+        async def ready() -> bool:
+            return "tables" not in await service.not_ready()
+
+        aggregation._app.on_rebalance_complete.connect(lambda *_, **__: recovered.set(), weak=False)
+        async with asyncio.timeout(60):
+            await recovered.wait()
+        assert not await ready()
+        await ensure_topics(broker.bootstrap)
+        await eventually(ready)
+
+
 @pytest.mark.filterwarnings("ignore::faust.exceptions.AlreadyConfiguredWarning")
 async def test_tables_that_cannot_be_read_back_end_it_with_an_error(broker: Broker, speaker: Speaker) -> None:
     await ensure_topics(broker.bootstrap, CHANGELOGS)

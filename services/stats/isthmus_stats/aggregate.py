@@ -105,6 +105,8 @@ class Aggregation:
             broker_session_timeout=15.0,
             broker_heartbeat_interval=3.0,
             broker_commit_interval=1.0,
+            # A broker that came back, and a topic that was not there, are seen after so long.
+            consumer_metadata_max_age_ms=5_000,
             web_enabled=False,
             TableManager=reading.Tables,
         )
@@ -173,8 +175,15 @@ class Aggregation:
             partition, resolution, start = map(int, key.split("/"))
             board.throughput.put(partition, resolution, start, *value)
         board.publish()
-        self._filled = True
-        self._log.info("the tables are read back", mailboxes=len(board.mailboxes))
+        # Of a topic that Kafka has not told of yet there are no partitions: Faust then reads nothing at all, and takes
+        # its tables for read back.
+        partitions = {topic.name: self._app.consumer.topic_partitions(topic.name) for topic in (*TOPICS, *CHANGELOGS)}
+        unseen = [name for name, number in partitions.items() if number == 0]
+        self._filled = not unseen
+        if unseen:
+            self._log.warning("waiting until Kafka tells of topics", topics=unseen)
+        else:
+            self._log.info("the tables are read back", mailboxes=len(board.mailboxes))
 
     # --- folds ------------------------------------------------------------------------------------------------------
 
