@@ -43,13 +43,13 @@ from tests.plugins.conditions import conditions
 from tests.plugins.exchange import Exchanges, Person
 
 _MAILBOXES = 20
-_AT_ONCE = 8
+_AT_ONCE = 10
 """Passes at a time: the default of a mailbox worker."""
 _CONNECTIONS = 10
 _ROUNDS = 2
 _SCRIPTED = 2
 """Of so many mailboxes the script is measured: it takes one after the other, so its speed is that of all."""
-_SMALL, _LARGE = (5_000, 1_000), (100_000, 1_000)
+_SMALL, _LARGE = (5_000, 3_000), (100_000, 1_000)
 """Bytes an item, items a mailbox."""
 _MANY = (1_000, 100_000, 50)
 """Bytes an item, items, folders of the mailbox that does not change."""
