@@ -34,6 +34,7 @@ async def follow(p: Pass) -> None:
     filled = await p.ledger.filled() if unlisted else unlisted
     lost = unlisted & filled
     new = bool(unlisted) and not filled
+    refused = set[int]()
 
     async def each() -> AsyncIterator[tuple[FolderRow, FolderMark | None]]:
         for row, mark in rows:
@@ -49,9 +50,12 @@ async def follow(p: Pass) -> None:
         row, mark = piece
         if await follow_folder(p, row, copies, lost=row.number in lost):
             p.marks.listed(row.number, mark, told_at)
+        else:
+            refused.add(row.number)
 
     async with ahead(p) if new else nullcontext() as copies:
         await in_parallel(each(), _FOLDERS_AT_ONCE, one)
+    p.marks.asked(p.clock(), refused=bool(refused))
 
 
 async def follow_folder(p: Pass, row: FolderRow, copies: Ahead | None = None, *, lost: bool = False) -> bool:

@@ -51,6 +51,9 @@ class Marks:
     surplus: dict[tuple[int, bool], int] = field(default_factory=dict)
     # The archive is not tried for a while.
     resting: Resting | None = None
+    # Passes in a row in which a folder was not listed, and when that is to be tried again.
+    _refusals: int = 0
+    _again_at: float = float("inf")
 
     @classmethod
     def read(cls, written: str) -> Self:
@@ -94,10 +97,15 @@ class Marks:
 
     def look_in(self, now: float) -> float:
         """In how many seconds the mailbox is to be looked at whatever is told of it."""
-        due = self._swept_at + SWEEP_SECONDS
+        due = min(self._swept_at + SWEEP_SECONDS, self._again_at)
         if self.resting:
             due = min(due, self.resting.until)
         return 0.0 if self.around_due else max(0.0, due - now)
+
+    def asked(self, now: float, *, refused: bool) -> None:
+        """Every folder was asked that had to be; the listing of one was `refused`, which may pass soon, or never."""
+        self._refusals = self._refusals + 1 if refused else 0
+        self._again_at = now + retry.rest(self._refusals) if refused else float("inf")
 
     def unchanged(self, folder: int, mark: FolderMark | None) -> bool:
         """The folder is as it was when it was last listed."""
