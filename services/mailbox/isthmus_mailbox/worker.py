@@ -370,8 +370,7 @@ class Worker:
             requests = [b""]
         busy_rest = max(_SHORTEST_REST, (telling.microseconds() - started_at) / 1e6)
         rest = busy_rest if self._watching.something_new(box.id) else self._rest(box, way, made.marks)
-        async with self._pool.acquire() as connection, connection.transaction():
-            await lease.hold(connection)
+        async with self._reporter.telling(lease, telling.progress(box, counts, state, problem)) as connection:
             await boxes.finished(connection, box, rest, made.marks.write())
             if proof:
                 await proven.clear(connection, box.id)
@@ -389,7 +388,6 @@ class Worker:
                     target_address=box.pair.target.primary_smtp_address,
                 )
                 await publish(connection, MAILBOX_CERTIFICATES, box.id, issued)
-            await self._reporter.tell(connection, telling.progress(box, counts, state, problem))
         self._watching.ended(box.id, (lease.epoch, box.passes + 1), rests=rest > busy_rest)
         for outcome in Outcome:
             metrics.ITEMS.labels(outcome.value).inc(made.counts[outcome])
@@ -429,10 +427,8 @@ class Worker:
         try:
             counts = await boxes.counts(self._pool, box.id)
             state = MAILBOX_STATE_BLOCKED if blocked else moving(box)
-            async with self._pool.acquire() as connection, connection.transaction():
-                await lease.hold(connection)
+            async with self._reporter.telling(lease, telling.progress(box, counts, state, problem)) as connection:
                 await boxes.failed(connection, box, pause)
-                await self._reporter.tell(connection, telling.progress(box, counts, state, problem))
         except (OwnershipLost, *DATABASE_AWAY) as error:
             self._service.log.info("a failed pass could not be written down", reason=str(error))
 
