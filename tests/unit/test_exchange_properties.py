@@ -65,10 +65,11 @@ class Side:
     async def call(self, operation: Operation[Any], announce: Announce | None = None) -> Any:
         if isinstance(operation, ExportItems) and not self.streams:
             raise EwsError("ErrorInvalidOperation", "no such operation")
+        body = operation.body(self._newer)
         if announce:
             await announce(self.now() + 60)
         large = soap.Large()
-        root = soap.parse(self._answers.ask(operation.body(self._newer))[1], large)
+        root = soap.parse(self._answers.ask(body)[1], large)
         return operation.answer_with(list(soap.response_messages(root)), large)
 
     def bags(self, role: str, *, associated: bool) -> dict[bytes, Bag]:

@@ -10,7 +10,7 @@ import isthmus_lab.schema
 import pytest
 from isthmus_exchange import soap
 from isthmus_exchange.body import SLICE, Body, Piece
-from isthmus_exchange.errors import EwsError, Kind, ServerBusyError, TransientError
+from isthmus_exchange.errors import EwsError, Kind, OlderServerError, ServerBusyError, TransientError
 from isthmus_exchange.item_properties import form_of
 from isthmus_exchange.operations import (
     AddDelegates,
@@ -47,6 +47,7 @@ from isthmus_exchange.operations import (
     SetOutOfOffice,
     SetReadFlags,
     Sought,
+    SuppressReceipts,
     SyncFolderHierarchy,
     SyncFolderItems,
     UpdateDelegates,
@@ -151,7 +152,8 @@ OPERATIONS: Sequence[Operation[Any]] = (
     ExportItems(("a", "b")),
     UploadItems((Upload("folder", "AAAA", False), Upload("folder", "AAAA", True, over="a&b"))),
     MoveItems(("a", "b"), "folder"),
-    SetReadFlags((("a", True), ("b", False))),
+    SetReadFlags((("a", True), ("b", False)), hushed=True),
+    SuppressReceipts((ItemId("a&b", "c"), ItemId("b", ""))),
     DeleteItems(("a", "b")),
     DescribeItems(("a", "b")),
     *(
@@ -199,7 +201,10 @@ def test_requests_are_valid(operation: Operation[Any], newer: bool, schema: etre
 
 def test_receipts_are_suppressed_where_the_schema_has_a_word_for_it() -> None:
     assert 'SuppressReadReceipts="true"' in SetReadFlags((("a", True),)).body(True)
-    assert "SuppressReadReceipts" not in SetReadFlags((("a", True),)).body(False)
+    assert "SuppressReadReceipts" not in SetReadFlags((("a", False),)).body(False)
+    for operation in (SetReadFlags((("b", False), ("a", True))), DeleteItems(("a",), hushed=False)):
+        with pytest.raises(OlderServerError):
+            operation.body(False)
 
 
 def _answer(body: str) -> bytes:

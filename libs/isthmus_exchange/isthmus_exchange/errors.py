@@ -118,5 +118,9 @@ class InDoubtError(Exception):
     """A request that writes got no answer: it may have taken effect. Look at the mailbox before it is made again."""
 
 
+class OlderServerError(Exception):
+    """A server before Exchange 2013 cannot do what it was to be asked in one request; nothing was sent."""
+
+
 class AccessError(Exception):
     """The account or its rights are not good enough. Nothing goes on until somebody acts; the message says how."""

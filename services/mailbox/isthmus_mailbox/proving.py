@@ -17,14 +17,14 @@ from functools import partial
 from typing import NamedTuple, Self
 
 from isthmus_exchange.errors import EwsError, Kind
-from isthmus_exchange.operations import DeleteItems, FindEntries, GetItemLabels, Label
-from isthmus_exchange.values import Entry, Folder, FolderMark, Item
+from isthmus_exchange.operations import FindEntries, GetItemLabels, Label
+from isthmus_exchange.values import Disposal, Entry, Folder, FolderMark, Item, ItemId
 from isthmus_sync.mailbox import choice, hierarchy, staging
 from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged
 from isthmus_sync.mailbox.proof import Difference, Place, compare, manifest, places, whole
 
-from isthmus_mailbox import proven, stores, trees, working
+from isthmus_mailbox import proven, receipts, stores, trees, working
 from isthmus_mailbox.passing import Pass, Side, in_parallel, pages, singled_out
 from isthmus_mailbox.proven import Marked, Proven
 
@@ -331,7 +331,7 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
     resent = await p.ledger.resent(place.number) if surplus and place.number is not None else set()
     kept = bool(surplus) and place.number in await working.kept_places(p)
     change = LedgerChange()
-    twice: list[str] = []
+    twice: list[Entry] = []
     for each in different:
         if each.missing:
             removed = [item for item in each.from_items if item.id in known and known[item.id].to_id not in present]
@@ -355,7 +355,7 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
                 elif item.search_key in resent and (each.from_items or p.deletions == "mirror"):
                     proof.twice += 1
                     proof.keep(_twice(place, item, each, claimed))
-                    twice.append(item.id)
+                    twice.append(item)
                 elif each.from_items and item.search_key and not kept:
                     # No other item has this key: this one is a copy of it, whoever made it.
                     proof.twice += 1
@@ -369,7 +369,8 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
         proof.healed = True
         for some in by_count(twice, _DELETIONS):
             p.log.warning("uploads that were taken for lost came late; deleting the second ones", items=len(some))
-            await singled_out(lambda ids: p.to_side.call(DeleteItems(tuple(ids))), some)
+            items = [(ItemId(item.id, item.change_key), item.is_read) for item in some]
+            await singled_out(lambda of: receipts.delete(p.to_side, of, Disposal.HARD_DELETE), items)
 
 
 def _twice(place: Place, item: Entry, same: Difference, claimed: Mapping[str, ItemRow]) -> Kept:

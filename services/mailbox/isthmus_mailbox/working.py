@@ -10,13 +10,12 @@ from dataclasses import replace
 from functools import partial
 
 from isthmus_exchange.errors import EwsError, InDoubtError, Kind
-from isthmus_exchange.operations import DeleteItems, SetReadFlags
 from isthmus_exchange.values import ItemId
 from isthmus_sync.mailbox import moves
 from isthmus_sync.mailbox.batches import by_bytes, by_count
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged, Work
 
-from isthmus_mailbox import adopting, by_properties, copying, doubts, moving, trees
+from isthmus_mailbox import adopting, by_properties, copying, doubts, moving, receipts, trees
 from isthmus_mailbox.passing import BATCHES_AT_ONCE, NOT_DONE, Pass, in_parallel, singled_out
 from isthmus_mailbox.sending import Copy
 
@@ -138,9 +137,13 @@ async def _read_flags(p: Pass) -> bool:
     return turned
 
 
-async def _set_flags(p: Pass, known: dict[str, ItemRow], rows: Sequence[Staged]) -> list[ItemId | EwsError]:
-    flags = tuple((known[row.from_id].to_id, row.is_read) for row in rows)
-    return await p.to_side.call(SetReadFlags(flags), lambda until: _intend(p, Action.READ_FLAG, rows, until))
+async def _set_flags(p: Pass, known: dict[str, ItemRow], rows: Sequence[Staged]) -> Sequence[ItemId | EwsError]:
+    items = [(_copy_of(known[row.from_id]), row.is_read) for row in rows]
+    return await receipts.set_read(p.to_side, items, lambda until: _intend(p, Action.READ_FLAG, rows, until))
+
+
+def _copy_of(row: ItemRow) -> ItemId:
+    return ItemId(row.to_id, row.to_change_key)
 
 
 def _flagged(before: ItemRow, row: Staged, change_key: str) -> ItemRow:
@@ -205,9 +208,9 @@ async def _delete(p: Pass, rows: list[Staged], known: dict[str, ItemRow]) -> Non
     await p.write(change)
 
 
-async def _delete_copies(p: Pass, known: dict[str, ItemRow], rows: Sequence[Staged]) -> list[EwsError | None]:
-    ids = tuple(known[row.from_id].to_id for row in rows)
-    return await p.to_side.call(DeleteItems(ids, p.disposal), lambda until: _intend(p, Action.DELETE, rows, until))
+async def _delete_copies(p: Pass, known: dict[str, ItemRow], rows: Sequence[Staged]) -> Sequence[EwsError | None]:
+    items = [(_copy_of(known[row.from_id]), known[row.from_id].is_read) for row in rows]
+    return await receipts.delete(p.to_side, items, p.disposal, lambda until: _intend(p, Action.DELETE, rows, until))
 
 
 async def _intend(p: Pass, action: Action, rows: Sequence[Staged], until: float) -> None:

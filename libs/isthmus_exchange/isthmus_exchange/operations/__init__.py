@@ -26,6 +26,7 @@ from .search_folders import CreateSearchFolder, GetSearchFolders, SetSearch
 from .search_items import Hit, SearchItems, Sought
 from .set_folder_settings import FolderUpdate, SetFolderSettings
 from .subscribe import SubscribeToAll
+from .suppress_receipts import SuppressReceipts
 from .sync_folder_hierarchy import SyncFolderHierarchy
 from .sync_folder_items import SyncFolderItems
 from .update_folder import RenameFolder
@@ -77,6 +78,7 @@ __all__ = [
     "SetSearch",
     "Sought",
     "SubscribeToAll",
+    "SuppressReceipts",
     "SyncFolderHierarchy",
     "SyncFolderItems",
     "TreePage",
