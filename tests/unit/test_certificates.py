@@ -93,6 +93,18 @@ def test_the_command_line_checks_files_without_a_system(secrets: Path, tmp_path:
     assert (code, results[0]["problem"]) == (1, "another key signed it than the one that it should be")
 
 
+def test_people_read_how_much_differs_before_what_does(secrets: Path, tmp_path: Path) -> None:
+    file = tmp_path / "anna.json"
+    double = {"folder": "Inbox", "what": "twice", "side": "target", "subject": "Tickets [1]"}
+    file.write_bytes(sealed(secrets, complete=False, missing=0, surplus=1, read_flags=2, differences=[double]))
+    words = ["certificate", "verify", str(file), "--key", str(secrets / certificate.PUBLIC_FILE)]
+    said = CliRunner().invoke(build("certificate"), words).stdout.splitlines()
+    assert [line.strip() for line in said[-2:]] == [
+        "1 that the source has not, or not so often, 2 read flags to be set",
+        "twice Inbox 'Tickets [1]'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("rubbish", "words"),
     [

@@ -91,6 +91,16 @@ def _say(result: dict[str, Any]) -> None:
     show(result["certificate"])
 
 
+_COUNTS = {
+    "missing": "missing",
+    "different": "with other content",
+    "surplus": "that the source has not, or not so often",
+    "missing_folders": "folders missing",
+    "read_flags": "read flags to be set",
+    "set_aside": "set aside",
+}
+
+
 def show(said: dict[str, Any]) -> None:
     """What a certificate says, for people."""
     source, target = said["source"], said["target"]
@@ -105,6 +115,8 @@ def show(said: dict[str, Any]) -> None:
         console.print(
             f"    {parts} came by their properties, not as streams: docs/operating/mailboxes.md says what that keeps"
         )
+    if counts := ", ".join(f"{said[name]} {words}" for name, words in _COUNTS.items() if said.get(name)):
+        console.print(f"    {counts}")
     for each in said["differences"]:
         subject = f" {each['subject']!r}" if each.get("subject") else ""
         instead = f" (at {each['instead']})" if each.get("instead") else ""
