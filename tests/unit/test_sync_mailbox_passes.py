@@ -15,6 +15,7 @@ from isthmus_exchange.operations import CreateFolders, ExportItems, Operation, S
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.proving import Proof
 from isthmus_mailbox.running import run_pass
+from isthmus_project.filters import Filter
 from isthmus_sync.mailbox.model import Outcome
 from isthmus_sync.mailbox.ways import Way
 
@@ -308,3 +309,33 @@ def test_what_was_edited_between_its_listing_and_its_reading_is_no_copy_of_what_
     proof = asyncio.run(run())
     assert_same(case)
     assert proof.equal, proof.differences
+
+
+def test_an_item_that_comes_back_where_deletions_are_kept_is_not_brought_twice(case: Case) -> None:
+    """Its copy is the target's own since the original was gone, and was seen to be there beyond the ledger."""
+    inbox = folder_of(case.source, "inbox")
+    [(one, content)] = [(item, content) for item, content in case.source.items.items() if content.text == "one"]
+    for deed in (
+        lambda: case.source.delete(one),
+        lambda: case.source.deliver(inbox, "four"),
+        lambda: case.source._add_item(replace(content, version=content.version + 1000)),
+    ):
+        deed()
+        case.world.time += 60
+        keeping = case.new_pass()
+        keeping.deletions = "keep"
+        asyncio.run(run_pass(keeping))
+    assert_same(case)
+
+
+def test_what_wider_filters_let_through_is_not_brought_where_another_tool_brought_it(case: Case) -> None:
+    inbox, without = folder_of(case.source, "inbox"), [Filter.model_validate({"exclude": {"folders": ["inbox"]}})]
+    case.filters = iter([without, without, []])
+    four = case.source.items[case.source.deliver(inbox, "four")]
+    asyncio.run(run_pass(case.new_pass()))
+    case.target._add_item(replace(four, folder=folder_of(case.target, "inbox"), version=1000))
+    case.source.deliver(folder_of(case.source, "notes"), "five")
+    for _ in range(2):
+        case.world.time += 60
+        asyncio.run(run_pass(case.new_pass()))
+    assert_same(case)

@@ -2,8 +2,9 @@
 
 So it is after the ledger's database was restored from an older backup, or lost, and where something else copied the
 mailbox before. It shows in the counts: a folder of the to side holds more than the ledger says. Only then is it
-searched for the keys of what is to be copied there, once for as long as the surplus does not grow. Copies that others
-removed there count the other way until a proof has found them gone.
+searched for the keys of what is to be copied there, once for as long as the surplus does not grow; where deletions are
+kept always, as an item whose copy was kept may come back. Copies that others removed there count the other way until a
+proof has found them gone.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ async def adopt(p: Pass) -> None:
         return
     told = await _told(p)
     surplus = await _surplus(p, told)
-    grown = {place for place, more in surplus.items() if more > p.marks.surplus.get(place, 0)}
+    before = {} if p.deletions == "keep" else p.marks.surplus
+    grown = {place for place, more in surplus.items() if more > before.get(place, 0)}
     if grown:
         reached = adopted = 0
         while rows := await p.ledger.next_work(Work.COPY, reached, _ALL, _CHUNK):

@@ -26,6 +26,7 @@ async def follow(p: Pass) -> bool:
     version = choice.version(p.filters, await p.ledger.folders() if p.filters else (), p.from_side.now())
     if version == await p.ledger.chosen_by():
         return False
+    p.marks.surplus = {}  # what was left out may be there
     choose = await chooser(p)
     unlisted = set[int]()
     for work in (Work.COPY, Work.LEFT_OUT):
