@@ -88,4 +88,6 @@ async def test_what_was_written_is_in_the_journal_and_can_be_put_back(system: Sy
     assert system.beta_object("staff")
     assert "nothing to put back" not in system.isthmus("directory", "revert", "--since", "1d", "--dry-run", exit_code=1)
     assert "say what" in system.isthmus("directory", "revert", exit_code=2)
+    for unknown in (("--entry", "999999"), ("--object", "nobody@nowhere.example")):
+        assert "no such entries" in system.isthmus("directory", "revert", *unknown, exit_code=2)
     assert "no time" in system.isthmus("directory", "journal", "--since", "yesterday", exit_code=2)

@@ -72,7 +72,9 @@ def revert(
     wanted: ObjectOption = "",
     since: SinceOption = "",
     until: Annotated[str, typer.Option(help="Before this time, in the same forms.")] = "",
-    number: Annotated[int, typer.Option("--entry", "-e", min=0, help="One entry of the journal, by its number.")] = 0,
+    number: Annotated[
+        int | None, typer.Option("--entry", "-e", min=1, help="One entry of the journal, by its number.")
+    ] = None,
     project: ProjectName = "",
     data: DataFolder = DEFAULT_DATA,
     dry_run: DryRun = False,
@@ -83,11 +85,16 @@ def revert(
     What somebody changed since is left alone and named. So is what the project's rules would write again at once: mend
     the project and apply it first. Exit code 1 when something was left. The reversion stands in the journal itself.
     """
-    chosen = JournalFilter(project=project, object=wanted, since=instant(since), until=instant(until), number=number)
+    chosen = JournalFilter(
+        project=project, object=wanted, since=instant(since), until=instant(until), number=number or 0
+    )
     if not (wanted or since or number):
         fail("say what: --object, --since or --entry", Exit.WRONG_INPUT)
     with directory_service(data) as service, console.status("waiting for dirsync"):
         answer = service.Revert(RevertRequest(filter=chosen, dry_run=dry_run, requested_by=me()))
+        nothing = (wanted or number) and not answer.reversions
+        if nothing and not any(service.ReadJournal(ReadJournalRequest(filter=chosen, limit=1))):
+            fail("the journal has no such entries; see 'isthmus directory journal'", Exit.WRONG_INPUT)
     left = any(each.refused for each in answer.reversions)
     if as_json:
         document = [
