@@ -31,6 +31,7 @@ from isthmus_exchange.operations import GetDistinguishedFolders
 from isthmus_lab.organisation import ALPHA, BETA
 from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.marks import Marks
+from isthmus_mailbox.memory import Backlog
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
 from isthmus_service import Pool
@@ -139,11 +140,12 @@ def _in_memory(file: BinaryIO) -> Iterator[memoryview]:
 
 async def _pass(pool: Pool, alpha: Client, beta: Client, pairs: Iterable[tuple[Person, Person]]) -> None:
     """The first pass of all mailboxes."""
-    room = asyncio.Semaphore(_AT_ONCE)
+    room, backlog = asyncio.Semaphore(_AT_ONCE), Backlog()
 
     async def one(source: Person, target: Person) -> None:
         async with room:
             made = await new_pass(pool, alpha.mailbox(source.smtp), beta.mailbox(target.smtp), target)
+            made.backlog = backlog
             made.correspondents = _correspondents(pool, source, target)
             await run_pass(made)
 

@@ -15,6 +15,7 @@ import structlog
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
 from isthmus_exchange.streaming import News
 from isthmus_mailbox.marks import Marks
+from isthmus_mailbox.memory import Backlog
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proven import Proven
 from isthmus_mailbox.proving import Proof, prove
@@ -85,6 +86,8 @@ class Case:
         self.target = ModelMailbox(self.world, "target", _TARGET_ROLES)
         self.ledger = MemoryLedger(self.world)
         self.marks = Marks()
+        # That of other mailboxes, too; without, as if they had enough to copy for all.
+        self.backlog: Backlog | None = None
         self.shelf = MemoryShelf()
         # The last pass came to its end, so that notices tell what happened since.
         self.in_step = False
@@ -111,6 +114,7 @@ class Case:
             log=_SILENT,
             sleep=self.world.sleep,
             marks=self.marks,
+            backlog=self.backlog or Backlog(most=0),
             proven=self.shelf,
         )
 

@@ -91,7 +91,7 @@ async def _page_by_page(p: Pass, row: FolderRow, copies: Ahead | None) -> None:
     that any more, nor one that it gave on the way from there.
     """
     state = row.sync_state
-    async for answer in _answers(p, row, state):
+    async for answer in _answers(p, row, state, copies):
         if answer.changes or state is None:
             state = answer.state
             await _write_down(p, row, answer.changes, copies, state)
@@ -103,7 +103,7 @@ async def _compare(p: Pass, row: FolderRow, copies: Ahead | None) -> None:
     """
     present = _Present()
     state = ""
-    async for answer in _answers(p, row, None):
+    async for answer in _answers(p, row, None, copies):
         present.follow(answer.changes)
         await _write_down(p, row, answer.changes, copies)
         state = answer.state
@@ -113,10 +113,11 @@ async def _compare(p: Pass, row: FolderRow, copies: Ahead | None) -> None:
     await p.write(LedgerChange(sync_states={row.number: state}))
 
 
-async def _answers(p: Pass, row: FolderRow, state: str | None) -> AsyncIterator[ItemChanges]:
+async def _answers(p: Pass, row: FolderRow, state: str | None, copies: Ahead | None) -> AsyncIterator[ItemChanges]:
     last = False
     while not last:
-        answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state, bool(p.filters)))
+        async with copies.asking() if copies else nullcontext():
+            answer = await p.from_side.call(SyncFolderItems(row.from_id or "", state, bool(p.filters)))
         yield answer
         state, last = answer.state, answer.last
 

@@ -1,4 +1,4 @@
-"""How many bytes of content this process holds at a time."""
+"""How much of what is to be copied this process holds at a time: bytes of content, and items that were listed."""
 
 from __future__ import annotations
 
@@ -30,3 +30,21 @@ class ByteGate:
             self._held -= size
             async with self._changed:
                 self._changed.notify_all()
+
+
+class Backlog:
+    """Items that were listed and wait to be copied, in all mailboxes of this process: so many that there is always
+    something to copy, and no more, as mailboxes that are begun together would all be listed before anything is sent.
+    """
+
+    def __init__(self, most: int = 1000) -> None:
+        self._most = most
+        # Those that are being asked for are among them.
+        self.items = 0
+        # Whoever changes something says so here.
+        self.changed = asyncio.Condition()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be listed."""
+        return self.items < self._most

@@ -38,7 +38,7 @@ from isthmus_mailbox.assembly import Assembly
 from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.ledger import Ledger
 from isthmus_mailbox.marks import Marks
-from isthmus_mailbox.memory import ByteGate
+from isthmus_mailbox.memory import Backlog, ByteGate
 from isthmus_mailbox.proven import Shelf
 from isthmus_mailbox.surroundings import Around
 
@@ -133,6 +133,7 @@ class Pass:
     # Awaited between requests; returns when the work may go on, raises when it is to end.
     breathe: Callable[[], Awaitable[None]] = _at_once
     memory: ByteGate = field(default_factory=ByteGate)
+    backlog: Backlog = field(default_factory=Backlog)
     marks: Marks = field(default_factory=Marks)
     # The servers take items as streams, as far as anybody knows.
     streams: bool = True

@@ -49,7 +49,7 @@ from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.farewell import Farewell
 from isthmus_mailbox.hours import Waiting, told
 from isthmus_mailbox.marks import Marks
-from isthmus_mailbox.memory import ByteGate
+from isthmus_mailbox.memory import Backlog, ByteGate
 from isthmus_mailbox.organisations import Organisations, Way
 from isthmus_mailbox.passing import MailboxBlocked, Pass
 from isthmus_mailbox.pressing import press
@@ -97,6 +97,7 @@ class Worker:
         self._organisations = organisations
         self._people = people
         self._memory = ByteGate()
+        self._backlog = Backlog()
         self._farewell = Farewell(pool)
         self._running: dict[bytes, asyncio.Task[None]] = {}
         self._at_work: dict[bytes, Box] = {}
@@ -318,6 +319,7 @@ class Worker:
             breathe=breathe,
             sleep=sleep,
             memory=self._memory,
+            backlog=self._backlog,
             marks=self._marks_of(box, lease),
             # What is deleted on the side that its owner has left is no reason to delete anything on the other.
             deletions="keep" if box.switched else way.collection.deletions,
