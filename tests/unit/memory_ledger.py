@@ -74,6 +74,13 @@ class MemoryLedger:
         ]
         return sorted(rows, key=lambda row: row.sequence)[:limit]
 
+    async def arriving(self, search_keys: Collection[bytes]) -> set[bytes]:
+        return {
+            row.search_key
+            for row in self.staged_rows.values()
+            if row.work is Work.COPY and row.search_key in search_keys and row.from_id not in self.item_rows
+        }
+
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
         return [row for row in self.staged_rows.values() if row.work is Work.DELETE and row.search_key in search_keys]
 

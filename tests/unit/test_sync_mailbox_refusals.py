@@ -25,7 +25,7 @@ from isthmus_exchange.stream_addresses import ItemAddress
 from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
-from isthmus_sync.mailbox.model import Outcome
+from isthmus_sync.mailbox.model import Outcome, Work
 
 from tests.unit.mailbox_case import Case, assert_same, copied, folder_of
 from tests.unit.mailbox_model import ModelMailbox
@@ -157,6 +157,18 @@ def _stumbling(side: ModelMailbox, about: Callable[[Operation[Any]], Sequence[st
     side.call = call  # type: ignore[method-assign]
 
 
+def _damaged(side: ModelMailbox, folder: str) -> None:
+    """From now on the side's server does not tell what is in this folder."""
+    real = side.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, SyncFolderItems | FindEntries) and operation.folder == folder:
+            raise EwsError("ErrorInternalServerError", "the folder is damaged")
+        return await real(operation, announce)
+
+    side.call = call  # type: ignore[method-assign]
+
+
 @pytest.mark.parametrize("code", ["ErrorMoveCopyFailed", "ErrorInternalServerError"])
 def test_an_item_that_cannot_be_moved_holds_no_other_up(case: Case, code: str) -> None:
     inbox, notes = folder_of(case.source, "inbox"), folder_of(case.source, "notes")
@@ -170,11 +182,46 @@ def test_an_item_that_cannot_be_moved_holds_no_other_up(case: Case, code: str) -
     this = case.new_pass()
     asyncio.run(run_pass(this))
     assert (this.counts[Outcome.MOVED], this.counts[Outcome.ADDED]) == (6, 0)
-    (aside,) = case.ledger.staged_rows.values()
+    aside = next(row for row in case.ledger.staged_rows.values() if row.work is Work.COPY)
     assert "an item was too much" in aside.reason
-    # Its earlier copy is gone with what was deleted: later it comes as a new one.
+    # It stays where it was until it has come anew, as a copy.
+    assert sorted(content.text for content in case.target.items.values()).count("bad") == 1
     asyncio.run(run_pass(case.new_pass(eager=True)))
     assert_same(case)
+
+
+def test_an_item_that_cannot_be_moved_is_not_there_twice_where_deletions_are_kept(case: Case) -> None:
+    inbox, notes = folder_of(case.source, "inbox"), folder_of(case.source, "notes")
+    bad = case.source.deliver(inbox, "bad")
+    asyncio.run(run_pass(case.new_pass()))
+    case.source.move(bad, notes)
+    real = case.target.call
+    _stumbling(
+        case.target, lambda asked: asked.ids if isinstance(asked, MoveItems) else (), "bad", "ErrorMoveCopyFailed"
+    )
+    for _ in range(3):
+        case.world.time += 3600
+        keeping = case.new_pass()
+        keeping.deletions = "keep"
+        asyncio.run(run_pass(keeping))
+        assert [content.text for content in case.target.items.values()].count("bad") == 1
+    assert not asyncio.run(prove(keeping)).equal
+    case.target.call = real  # type: ignore[method-assign]
+    case.world.time += 7 * 3600
+    keeping = case.new_pass()
+    keeping.deletions = "keep"
+    asyncio.run(run_pass(keeping))
+    assert keeping.counts[Outcome.MOVED] == 1
+    assert_same(case)
+
+
+def test_nothing_is_deleted_that_may_be_in_a_folder_that_was_not_listed(case: Case) -> None:
+    one, notes = next(iter(case.source.items)), folder_of(case.source, "notes")
+    case.source.move(one, notes)
+    _damaged(case.source, notes)
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    assert len(case.target.items) == 3
 
 
 @pytest.mark.parametrize("code", ["ErrorCannotDeleteObject", "ErrorInternalServerError"])
@@ -239,13 +286,7 @@ def test_a_folder_that_is_not_listed_holds_no_other_up_and_is_not_proven(case: C
     case.source.deliver(inbox, "four")
     case.source.deliver(notes, "five")
     real = case.source.call
-
-    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
-        if isinstance(operation, SyncFolderItems | FindEntries) and operation.folder == inbox:
-            raise EwsError("ErrorInternalServerError", "the folder is damaged")
-        return await real(operation, announce)
-
-    case.source.call = call  # type: ignore[method-assign]
+    _damaged(case.source, inbox)
     case.world.time += 60
     this = case.new_pass()
     asyncio.run(run_pass(this))

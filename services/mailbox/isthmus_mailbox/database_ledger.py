@@ -135,6 +135,15 @@ class DatabaseLedger:
             limit,
         )
 
+    async def arriving(self, search_keys: Collection[bytes]) -> set[bytes]:
+        rows = await self._pool.fetch(
+            "SELECT search_key FROM work WHERE pair_id = $1 AND work = 1 AND search_key = ANY($2::bytea[])"
+            " AND NOT EXISTS (SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id)",
+            self._pair,
+            list(search_keys),
+        )
+        return {row["search_key"] for row in rows}
+
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
         return await self._work("work = 2 AND search_key = ANY($2::bytea[])", list(search_keys))
 

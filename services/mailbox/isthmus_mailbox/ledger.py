@@ -53,6 +53,9 @@ class Ledger(Protocol):
     async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
         """Work without an intent that is due, by sequence, from the one after `after` on."""
 
+    async def arriving(self, search_keys: Collection[bytes]) -> set[bytes]:
+        """Those of these search keys that items have which are to be copied and are not on the to side yet."""
+
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
         """Staged deletions of items with these search keys."""
 

@@ -55,7 +55,8 @@ async def follow(p: Pass) -> None:
 
     async with ahead(p) if new else nullcontext() as copies:
         await in_parallel(each(), _FOLDERS_AT_ONCE, one)
-    p.marks.asked(p.clock(), refused=bool(refused))
+    p.untold = bool(refused)
+    p.marks.asked(p.clock(), refused=p.untold)
 
 
 async def follow_folder(p: Pass, row: FolderRow, copies: Ahead | None = None, *, lost: bool = False) -> bool:

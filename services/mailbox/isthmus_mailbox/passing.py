@@ -161,6 +161,8 @@ class Pass:
     bytes_copied: int = 0
     # Why nothing more can be done, by the sequence of the work that showed it.
     blocked: dict[int, MailboxBlocked] = field(default_factory=dict)
+    # A folder's server did not tell what is in it.
+    untold: bool = False
     # A write of this pass got no answer.
     doubt: bool = False
     # From ids of what never gets an answer: it is not tried again by this pass.

@@ -135,8 +135,9 @@ def _rooted(rows: list[FolderRow], top: str, folder: Folder, change: LedgerChang
         known = replace(known, from_id=folder.id)
     elif known.from_id != folder.id:
         raise MailboxBlocked(
-            "The mailbox that is copied from is not the one it was: its folders have other ids. If it was created anew "
-            "on purpose, take the mailbox out of its collection and put it in again to copy it from the beginning.",
+            "The mailbox that is copied from is not the one it was: its folders have other ids. Nothing is copied, "
+            "as what the former one had would be deleted on the other side. Connect the former one again "
+            "(Connect-Mailbox).",
             known.number,
         )
     else:

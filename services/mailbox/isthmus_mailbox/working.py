@@ -32,7 +32,7 @@ async def work_off(p: Pass) -> None:
     if p.eager:
         await by_properties.try_streams_again(p)
     await bring(p)
-    if not p.without:
+    if not (p.without or p.untold):  # or it is there that what is gone has come to
         await _deletions(p)
 
 
@@ -69,12 +69,19 @@ class _Queue:
             self.reached, last = rows[-1].sequence, len(rows) < _CHUNK
             rows = [row for row in rows if row.folder in p.to_folders and row.from_id not in p.given_up]
             known = await p.ledger.known([row.from_id for row in rows])
-            moved = await _moves(p, [row for row in rows if row.from_id not in known])
+            moved = await _moves(p, [row for row in rows if row.from_id not in known and _may_move(p, row)])
             for batch in by_bytes(row for row in rows if row.from_id not in moved):
                 await p.breathe()
                 yield [Copy(row, known.get(row.from_id)) for row in batch]
             if last:  # what is staged in the meantime has its turn in the next round
                 return
+
+
+def _may_move(p: Pass, arrival: Staged) -> bool:
+    """A move that was refused for good is a new copy the next time, and the deletion of the former one. Where those are
+    kept it would be there twice, so there it is only ever tried again.
+    """
+    return not arrival.reason or p.deletions == "keep"
 
 
 async def _moves(p: Pass, arrivals: list[Staged]) -> set[str]:
@@ -161,6 +168,9 @@ async def _deletions(p: Pass) -> None:
     reached = 0
     while rows := await p.ledger.next_work(Work.DELETE, reached, p.due, _CHUNK):
         reached = rows[-1].sequence
+        # What could not be moved, or copied, to where it has come stays where it was until then.
+        arriving = await p.ledger.arriving({row.search_key for row in rows if row.search_key})
+        rows = [row for row in rows if row.search_key not in arriving]
         known = await p.ledger.known([row.from_id for row in rows])
         if leaving := [row.from_id for row in rows if row.folder in kept]:
             # On the to side it is that side's own from now on.
