@@ -15,6 +15,7 @@ from isthmus_exchange.operations import (
 )
 from isthmus_exchange.values import Disposal, ItemId
 from isthmus_mailbox.database_kept import DatabaseKept
+from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
@@ -119,6 +120,18 @@ async def test_an_archive_is_copied_with_its_folders(exchanges: Exchanges, offic
         assert counts(await done(box)) == {"moved": 1}
         assert await subjects(beta, await top(beta, "archiverecoverableitemsdeletions")) == ["New"]
         assert counts(await done(box)) == {}
+
+
+async def test_an_archive_that_is_not_wanted_any_more_is_left_alone_at_once(
+    exchanges: Exchanges, office: Office, database_url: str
+) -> None:
+    async with copying(exchanges, office, database_url, archives=(True, True)) as box:
+        archive, marks = await top(box.alpha, _ARCHIVE), Marks()
+        for archived, wanted in (("Old", True), ("Newer", False)):
+            await put(box.alpha, archive, stream(archived))
+            this = await box.new_pass(wanted_trees=trees(Surroundings(archive=wanted)), marks=marks)
+            await run_pass(this)
+            assert counts(this) == ({"added": 1} if wanted else {})
 
 
 async def test_a_lost_ledger_brings_nothing_twice_into_other_trees(

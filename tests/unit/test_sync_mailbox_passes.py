@@ -339,3 +339,35 @@ def test_what_wider_filters_let_through_is_not_brought_where_another_tool_brough
         case.world.time += 60
         asyncio.run(run_pass(case.new_pass()))
     assert_same(case)
+
+
+def test_a_pass_ends_within_a_large_folder_and_the_next_one_goes_on_there(case: Case) -> None:
+    class Closed(Exception):  # noqa: N818 - what happens
+        pass
+
+    async def breathe() -> None:
+        if case.ledger.staged_rows:
+            raise Closed
+
+    for number in range(20):
+        case.source.deliver(folder_of(case.source, "inbox"), f"item {number}")
+    case.world.time += 60
+    first = case.new_pass()
+    first.breathe = breathe
+    with pytest.raises(Closed):
+        asyncio.run(run_pass(first))
+    listed = set(case.ledger.staged_rows)
+    assert 0 < len(listed) < 20, "a page"
+    told: list[str] = []
+    real = case.source.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        answer = await real(operation, announce)
+        if isinstance(operation, SyncFolderItems):
+            told.extend(change.id for change in answer.changes)
+        return answer
+
+    case.source.call = call  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass()))
+    assert len(told) == 20 - len(listed)
+    assert_same(case)

@@ -96,6 +96,7 @@ async def _page_by_page(p: Pass, row: FolderRow, copies: Ahead | None) -> None:
         if answer.changes or state is None:
             state = answer.state
             await _write_down(p, row, answer.changes, copies, state)
+        await p.breathe()  # what has been told is kept, so nothing is lost by an end here
 
 
 async def _compare(p: Pass, row: FolderRow, copies: Ahead | None) -> None:

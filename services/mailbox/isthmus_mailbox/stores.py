@@ -28,8 +28,8 @@ def of(top: str) -> Literal["mailbox", "archive"]:
 
 
 def present(p: Pass, tops: Sequence[str]) -> tuple[str, ...]:
-    """Those of the trees with which the pass goes on."""
-    return tuple(top for top in tops if of(top) not in p.without)
+    """Those of the trees with which the pass goes on: that are still wanted, and can be followed."""
+    return tuple(top for top in tops if top in p.wanted_trees and of(top) not in p.without)
 
 
 async def each(p: Pass, run: Callable[[Pass], Awaitable[None]]) -> None:
