@@ -224,6 +224,29 @@ def test_nothing_is_deleted_that_may_be_in_a_folder_that_was_not_listed(case: Ca
     assert len(case.target.items) == 3
 
 
+@pytest.mark.parametrize("over", ["last", "middle"])
+def test_what_a_server_made_before_it_stumbled_is_not_made_twice(case: Case, over: str) -> None:
+    """Nobody has to order a proof for that."""
+    for text in ("four", "five", "six", "seven"):
+        case.source.deliver(folder_of(case.source, "inbox"), text)
+    real, stumbled = case.target.call, False
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        nonlocal stumbled
+        if not isinstance(operation, UploadItems) or stumbled:
+            return await real(operation, announce)
+        stumbled = True
+        items = operation.items
+        await real(replace(operation, items=items[: len(items) if over == "last" else len(items) // 2]), announce)
+        raise EwsError("ErrorInternalServerError", "an item was too much")
+
+    case.target.call = call  # type: ignore[method-assign]
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    assert stumbled
+    assert_same(case)
+
+
 @pytest.mark.parametrize("code", ["ErrorCannotDeleteObject", "ErrorInternalServerError"])
 def test_an_item_that_cannot_be_deleted_holds_no_other_up(case: Case, code: str) -> None:
     inbox = folder_of(case.source, "inbox")

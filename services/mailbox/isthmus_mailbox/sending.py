@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from isthmus_exchange.values import ItemId
 from isthmus_sync.mailbox.model import Action, Copied, Intent, ItemRow, LedgerChange, Outcome, Staged
 from isthmus_sync.mailbox.ways import Way
 
+from isthmus_mailbox import doubts
 from isthmus_mailbox.passing import NOT_DONE, MailboxBlocked, Pass
 
 _BUSY_ATTEMPTS = 5
@@ -45,8 +46,12 @@ async def halving(
             raise MailboxBlocked(str(error), batch[0].staged.folder) from error
         if error.kind not in (Kind.PERMANENT, Kind.MAILBOX):
             raise
+        if _stumbled(error):  # those that were made all the same are known now
+            known = await p.ledger.known([each.staged.from_id for each in batch])
+            batch = [each for each in batch if each.over or each.staged.from_id not in known]
         if len(batch) == 1:
             await refused(batch[0], error)
+        if len(batch) <= 1:
             return
     middle = len(batch) // 2
     await halving(p, batch[:middle], do, refused)
@@ -63,7 +68,7 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
         intents.update((each.staged.sequence, of_action[_action(each)]) for each in batch)
         await p.write(LedgerChange(intents=intents))
 
-    async def withdraw(*, likely: bool = False) -> None:
+    async def withdraw(batch: list[Copy], *, likely: bool = False) -> None:
         """It did not happen, or only `likely` so: should it have, a proof finds the second ones."""
         made = [each.staged for each in batch if _action(each) is not Action.UPDATE]
         new = [(row.folder, row.search_key) for row in made]
@@ -82,13 +87,28 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
         except ServerBusyError as busy:
             # Nothing happened, and the budget waits for as long as the server asks before it lets the next one go. What
             # a front end says by a status alone it may have said after the server behind it had the request.
-            await withdraw(likely=busy.code.startswith("HTTP"))
+            await withdraw(batch, likely=busy.code.startswith("HTTP"))
             if attempt == _BUSY_ATTEMPTS:
                 raise
         except NOT_DONE as error:
-            # A server that stumbles over one item of several may have made those before it.
-            await withdraw(likely=isinstance(error, EwsError) and error.code == "ErrorInternalServerError")
+            stumbled = _stumbled(error)
+            await withdraw(await _not_made(p, batch, intents) if stumbled else batch, likely=stumbled)
             raise
+
+
+def _stumbled(error: Exception) -> bool:
+    """A server that stumbles over one item of several may have made those before it."""
+    return isinstance(error, EwsError) and error.code == "ErrorInternalServerError"
+
+
+async def _not_made(p: Pass, batch: list[Copy], intents: Mapping[int, Intent | None]) -> list[Copy]:
+    """Those of a request that failed that are not there; the others are in the ledger now."""
+    new = [each.staged for each in batch if _action(each) is Action.CREATE]
+    found = await doubts.look(p, [replace(row, intent=intents[row.sequence]) for row in new])
+    for each in found:
+        await doubts.adopt(p, each)
+    made = {each.staged.from_id for each in found}
+    return [each for each in batch if each.staged.from_id not in made]
 
 
 async def unanswered(p: Pass, rows: list[Staged], intents: dict[int, Intent | None]) -> None:
