@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from isthmus_exchange.client import Announce
+from isthmus_exchange.operations import MoveItems, Operation
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.running import run_pass
 
 from tests.unit.mailbox_case import Case, copied, folder_of
+from tests.unit.mailbox_world import Crash
+
+_MADE_AND_NO_ANSWER = 5
 
 
 @pytest.fixture
@@ -75,3 +81,105 @@ def test_after_a_switch_what_both_moved_is_there_once(case: Case) -> None:
     asyncio.run(run_pass(_after_the_switch(case)))
     assert sorted(content.text for content in case.target.items.values()) == ["one", "three", "two"]
     assert not case.ledger.staged_rows
+
+
+def test_after_a_switch_what_both_edited_and_the_source_moved_is_its_owner_s(case: Case) -> None:
+    _moved_and_edited(case, "one, in the last minute")
+    theirs = next(iter(case.target.items))
+    case.target.edit(theirs, "one, answered")
+    place = case.target.items[theirs].folder
+    for _ in range(2):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    assert _texts(case) == ["one, answered", "three", "two"]
+    assert case.target.items[theirs].folder == place
+    assert not case.ledger.staged_rows
+
+
+def test_after_a_switch_what_only_the_source_moved_and_edited_comes(case: Case) -> None:
+    _moved_and_edited(case, "one, in the last minute")
+    for _ in range(2):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    assert _texts(case) == ["one, in the last minute", "three", "two"]
+
+
+def test_after_a_switch_a_straggler_s_edit_of_what_its_owner_kept_never_comes_later(case: Case) -> None:
+    moved = _moved_and_edited(case, "one, in the last minute")
+    case.target.edit(next(iter(case.target.items)), "one, answered")
+    asyncio.run(run_pass(_after_the_switch(case)))
+    case.source.edit(moved, "one, a day later")
+    asyncio.run(run_pass(_after_the_switch(case)))
+    assert _texts(case) == ["one, answered", "three", "two"]
+
+
+@pytest.mark.parametrize("also_edited", [False, True])
+def test_a_move_in_doubt_over_the_switch_keeps_what_its_owner_wrote(case: Case, also_edited: bool) -> None:
+    _move_in_doubt(case, also_edited=also_edited)
+    moved = next(item for item, content in case.target.items.items() if content.text == "one")
+    case.target.edit(moved, "one, answered")
+    for _ in range(2):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    assert _texts(case) == ["one, answered", "three", "two"]
+    assert not case.ledger.staged_rows
+
+
+def test_a_move_in_doubt_over_the_switch_brings_the_edit_that_nobody_answered(case: Case) -> None:
+    _move_in_doubt(case, also_edited=True)
+    for _ in range(2):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    assert _texts(case) == ["one, in the last minute", "three", "two"]
+
+
+def test_after_a_switch_what_its_owner_wrote_keeps_its_read_flag(case: Case) -> None:
+    (ours, also_ours, _), (theirs, *_) = case.source.items, case.target.items
+    case.target.edit(theirs, "one, kept unread")
+    before = case.target.items[theirs].is_read
+    case.source.flag(ours)
+    case.source.flag(also_ours)
+    for _ in range(2):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    flags = {content.text: content.is_read for content in case.target.items.values()}
+    assert flags["one, kept unread"] == before
+    assert flags["two"] == case.source.items[also_ours].is_read != before
+    assert not case.ledger.staged_rows
+
+
+def test_after_a_switch_what_is_adopted_keeps_its_owner_s_read_flag(case: Case) -> None:
+    ours, theirs = next(iter(case.source.items)), next(iter(case.target.items))
+    del case.ledger.item_rows[ours]
+    case.target.flag(theirs)
+    case.source.lose_states()
+    before = case.target.items[theirs].is_read
+    for _ in range(2):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    assert _texts(case) == ["one", "three", "two"]
+    assert case.target.items[theirs].is_read == before != case.source.items[ours].is_read
+    assert not case.ledger.staged_rows
+
+
+def _moved_and_edited(case: Case, text: str) -> str:
+    moved = case.source.move(next(iter(case.source.items)), folder_of(case.source, "deleteditems"))
+    case.source.edit(moved, text)
+    return moved
+
+
+def _move_in_doubt(case: Case, *, also_edited: bool) -> None:
+    """The last pass before the switch dies when it has asked for a move that is made."""
+    if also_edited:
+        _moved_and_edited(case, "one, in the last minute")
+    else:
+        case.source.move(next(iter(case.source.items)), folder_of(case.source, "deleteditems"))
+    call = case.target.call
+
+    async def dies(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, MoveItems):
+            case.world.fates = iter((_MADE_AND_NO_ANSWER,))
+        return await call(operation, announce)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Crash):
+        patched.setattr(case.target, "call", dies)
+        asyncio.run(run_pass(case.new_pass()))
+    case.world.time += 600
+
+
+def _texts(case: Case) -> list[str]:
+    return sorted(content.text for content in case.target.items.values())

@@ -43,7 +43,7 @@ async def adopt(p: Pass) -> None:
             known = await p.ledger.known([row.from_id for row in rows])
             wanted = [row for row in rows if row.from_id not in known and (row.folder, row.associated) in grown]
             found = await doubts.look(p, wanted)
-            change = _change(found)
+            change = _change(found, heal=p.heal)
             await _note_parties(p, [row.from_id for row in change.items if row.from_change_key])
             await p.write(change)
             adopted += len(found)
@@ -87,7 +87,8 @@ async def _surplus(p: Pass, told: dict[str, FolderMark]) -> dict[tuple[int, bool
     return surplus
 
 
-def _change(found: list[Found]) -> LedgerChange:
+def _change(found: list[Found], *, heal: bool) -> LedgerChange:
+    """Without `heal` a read flag that differs is its owner's."""
     change = LedgerChange()
     for each in found:
         staged, item = each.staged, each.item
@@ -95,7 +96,7 @@ def _change(found: list[Found]) -> LedgerChange:
         change.items.append(doubt.adopted(each, same=same))
         if not same:
             continue
-        if item.is_read == staged.is_read:
+        if item.is_read == staged.is_read or not heal:
             change.unstage.append(staged.from_id)
         else:
             change.stage.append(_flag(staged))

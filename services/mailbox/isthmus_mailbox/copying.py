@@ -5,25 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from isthmus_exchange.errors import EwsError, Kind
-from isthmus_exchange.operations import ExportItems, GetItemLabels, UploadItems
+from isthmus_exchange.operations import ExportItems, UploadItems
 from isthmus_exchange.stream_addresses import stream_addresses
 from isthmus_exchange.values import Upload
 from isthmus_sync.mailbox import retry, ways
-from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import LedgerChange
 from isthmus_sync.mailbox.ways import Way
 
-from isthmus_mailbox import by_properties
-from isthmus_mailbox.passing import Pass, singled_out
+from isthmus_mailbox import by_properties, owners
+from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.sending import Copy, fail, halving, make_folders_again, record, send
-
-_LOOKED_AT = 10
 
 
 async def copy(p: Pass, batch: list[Copy]) -> None:
     """Copy a batch."""
-    if not p.heal:
-        batch = await _without_their_owner_s(p, batch)
+    batch = await _without_their_owner_s(p, batch)
     if not batch:
         return
     async with p.memory.hold(sum(each.staged.size for each in batch)):
@@ -45,21 +41,13 @@ async def copy(p: Pass, batch: list[Copy]) -> None:
 
 
 async def _without_their_owner_s(p: Pass, batch: list[Copy]) -> list[Copy]:
-    """The batch without items whose copies are not as we left them: their owner works on the to side, and what they
-    wrote there stays.
-    """
-    theirs = set[str]()
-    change = LedgerChange()
-    for some in by_count(((each.staged, each.over) for each in batch if each.over is not None), _LOOKED_AT):
-        labels = await singled_out(
-            lambda part: p.to_side.call(GetItemLabels(tuple(over.to_id for _, over in part))), some
-        )
-        for (staged, over), label in zip(some, labels, strict=True):
-            if not isinstance(label, EwsError) and label.change_key != over.to_change_key != "":
-                theirs.add(staged.from_id)
-                change.items.append(replace(over, from_change_key=staged.change_key, modified=""))
-                change.unstage.append(staged.from_id)
-    await p.write(change)
+    theirs = await owners.theirs(p, [each.over for each in batch if each.over is not None])
+    change = LedgerChange(unstage=list(theirs))
+    for each in batch:
+        if each.over is not None and each.over.from_id in theirs:
+            change.items.append(owners.left_alone(each.over, each.staged))
+    if theirs:
+        await p.write(change)
     return [each for each in batch if each.staged.from_id not in theirs]
 
 

@@ -9,7 +9,7 @@ from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import FindItem
 from isthmus_exchange.values import Item
 from isthmus_sync.mailbox import batches, doubt, retry
-from isthmus_sync.mailbox.model import Action, FolderRow, LedgerChange, Outcome, Staged, Work
+from isthmus_sync.mailbox.model import Action, FolderRow, ItemRow, LedgerChange, Outcome, Staged, Work
 from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox import assembly, trees
@@ -135,7 +135,10 @@ async def adopt(p: Pass, found: doubt.Found) -> None:
     way = Way.REFUSED if staged.intent.action is Action.MAKE else Way.STREAM
     change = LedgerChange(items=[doubt.adopted(found, same=found.certain and not moved, way=way)])
     if moved:
-        # Whether the content is the same was known before the crash, and is not now: it is written once more.
+        # Whether the content is the same was known before the crash, and is not now: it is written once more, after the
+        # switch unless its owner has changed it meanwhile.
+        if not p.heal:
+            change.items = [await _with_the_key_we_left(p, found, change.items[0])]
         change.forget = [staged.intent.moved_from]
         change.unstage = [staged.intent.moved_from]
         change.stage = [replace(staged, work=Work.COPY, intent=None, sequence=0)]
@@ -148,3 +151,16 @@ async def adopt(p: Pass, found: doubt.Found) -> None:
         change.stage = [replace(staged, work=Work.COPY, intent=None, sequence=0)]
         change.count(Outcome.ADDED)
     await p.write(change)
+
+
+async def _with_the_key_we_left(p: Pass, found: doubt.Found, adopted: ItemRow) -> ItemRow:
+    """The row of a moved item. A move gives it another key that nobody told us, so by the key alone nobody can say
+    whether its owner has changed it since: it is ours when it looks as it did before, and else has its former key.
+    """
+    assert found.staged.intent is not None
+    moved_from = found.staged.intent.moved_from
+    before = (await p.ledger.known([moved_from])).get(moved_from)
+    item = found.item
+    if before is None or (item.modified, item.size) == (before.modified, before.size):
+        return adopted
+    return replace(adopted, to_change_key=before.to_change_key)

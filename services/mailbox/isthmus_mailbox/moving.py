@@ -13,7 +13,7 @@ from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import Action, Intent, LedgerChange, Outcome, Work
 from isthmus_sync.mailbox.moves import Move
 
-from isthmus_mailbox import doubts
+from isthmus_mailbox import doubts, owners
 from isthmus_mailbox.doubts import GRACE_SECONDS
 from isthmus_mailbox.passing import NOT_DONE, Pass
 from isthmus_mailbox.sending import make_folders_again
@@ -22,10 +22,20 @@ _AT_ONCE = 100
 
 
 async def move(p: Pass, found: list[Move]) -> None:
-    """Make these moves. What is not on the to side any more is staged to be copied."""
+    """Make these moves. What is not on the to side any more is staged to be copied; what its owner has changed there
+    stays where it is.
+    """
+    theirs = await owners.theirs(p, [each.row for each in found])
+    if theirs:
+        change = LedgerChange()
+        for each in found:
+            if each.row.from_id in theirs:
+                _leave(change, each)
+        await p.write(change)
     places: dict[int, list[Move]] = defaultdict(list)
     for each in found:
-        places[each.arrived.folder].append(each)
+        if each.row.from_id not in theirs:
+            places[each.arrived.folder].append(each)
     for folder, group in places.items():
         for batch in by_count(group, _AT_ONCE):
             await p.breathe()
@@ -82,6 +92,12 @@ def _intent(each: Move, until: float) -> Intent:
     return Intent(Action.MOVE, until, moved_from=each.row.from_id)
 
 
+def _leave(change: LedgerChange, each: Move) -> None:
+    change.forget.append(each.row.from_id)
+    change.unstage += each.row.from_id, each.arrived.from_id
+    change.items.append(owners.left_alone(each.row, each.arrived))
+
+
 def _record(p: Pass, change: LedgerChange, each: Move, answer: ItemId | EwsError) -> None:
     arrived, row = each.arrived, each.row
     if isinstance(answer, EwsError):
@@ -95,9 +111,7 @@ def _record(p: Pass, change: LedgerChange, each: Move, answer: ItemId | EwsError
             change.stage.append(replace(arrived, sequence=0))
         elif answer.kind is Kind.GONE:
             # Its owner works on the to side and has put it elsewhere, or removed it.
-            change.forget.append(row.from_id)
-            change.unstage += row.from_id, arrived.from_id
-            change.items.append(replace(row, from_id=arrived.from_id, folder=arrived.folder))
+            _leave(change, each)
         else:
             p.failed(change, arrived, answer)
         return

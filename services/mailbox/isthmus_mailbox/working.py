@@ -15,7 +15,7 @@ from isthmus_sync.mailbox import moves
 from isthmus_sync.mailbox.batches import by_bytes, by_count
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged, Work
 
-from isthmus_mailbox import adopting, by_properties, copying, doubts, moving, receipts, trees
+from isthmus_mailbox import adopting, by_properties, copying, doubts, moving, owners, receipts, trees
 from isthmus_mailbox.passing import BATCHES_AT_ONCE, NOT_DONE, Pass, in_parallel, singled_out
 from isthmus_mailbox.sending import Copy
 
@@ -118,6 +118,10 @@ async def _read_flags(p: Pass) -> bool:
         known = await p.ledger.known([row.from_id for row in rows])
         change = LedgerChange(unstage=[row.from_id for row in rows if row.from_id not in known])
         rows = [row for row in rows if row.from_id in known]
+        theirs = await owners.theirs(p, [known[row.from_id] for row in rows])
+        change.unstage += theirs
+        change.items += (owners.left_alone(known[row.from_id], row) for row in rows if row.from_id in theirs)
+        rows = [row for row in rows if row.from_id not in theirs]
         if rows:
             try:
                 answers = await singled_out(partial(_set_flags, p, known), rows)

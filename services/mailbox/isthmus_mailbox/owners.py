@@ -1,0 +1,42 @@
+"""Copies that their owner has changed: after the switch people work on the to side, and what they did there stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from isthmus_exchange.errors import EwsError
+from isthmus_exchange.operations import GetItemLabels
+from isthmus_sync.mailbox.batches import by_count
+from isthmus_sync.mailbox.model import ItemRow, Staged
+
+from isthmus_mailbox.passing import Pass, singled_out
+
+_LOOKED_AT = 10
+
+
+async def theirs(p: Pass, copies: Iterable[ItemRow]) -> set[str]:
+    """The from ids of those copies that are not as the ledger says we left them. Before the switch none is: there the
+    from side is what counts.
+    """
+    found = set[str]()
+    if p.heal:
+        return found
+    for some in by_count((row for row in copies if row.to_change_key), _LOOKED_AT):
+        labels = await singled_out(lambda part: p.to_side.call(GetItemLabels(tuple(row.to_id for row in part))), some)
+        for row, label in zip(some, labels, strict=True):
+            if not isinstance(label, EwsError) and label.change_key != row.to_change_key:
+                found.add(row.from_id)
+    return found
+
+
+def left_alone(row: ItemRow, staged: Staged) -> ItemRow:
+    """The ledger's row once this work is left undone. It keeps the key we left, so that it stays its owner's."""
+    return replace(
+        row,
+        from_id=staged.from_id,
+        folder=staged.folder,
+        is_read=staged.is_read,
+        from_change_key=staged.change_key or row.from_change_key,
+        modified="",
+    )
