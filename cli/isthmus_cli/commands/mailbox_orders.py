@@ -31,7 +31,8 @@ def retry(
 ) -> None:
     """Try at once what was set aside, of these people or of a collection, in a pass that comes before others.
 
-    Without it each item is tried again after 30 s, 1 min… 6 h. [bold]isthmus mailbox errors[/] shows what remains.
+    Without it each item is tried again after 30 s, 1 min… 6 h, in a pass that is made for it; in a mailbox that was
+    switched, only by an order. [bold]isthmus mailbox errors[/] shows what remains.
     """
     _order(MAILBOX_ORDER_RETRY, "tried again", addresses, collection, data, dry_run=dry_run, as_json=as_json)
 

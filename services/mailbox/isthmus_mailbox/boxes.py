@@ -14,6 +14,8 @@ from isthmus.events.v1.mailbox_pb2 import (
 )
 from isthmus_service import Connection, Pool
 
+from isthmus_mailbox.doubts import GRACE_SECONDS
+
 LEAST = 9
 """The priority of a collection that no project has."""
 
@@ -241,16 +243,51 @@ async def wake_for_filters(pool: Pool, partitions: Sequence[int], fingerprints: 
     )
 
 
-async def finished(connection: Connection, box: Box, rest_seconds: float, marks: str) -> None:
-    """A pass was made: its orders are answered, and the mailbox rests, unless it came into another collection."""
+@dataclass(frozen=True)
+class Rest:
+    """How long a mailbox rests after a pass, in seconds, when nothing is due earlier of what the pass left undone. It
+    `began` and the time is `now` by the worker's clock, in seconds since 1970.
+    """
+
+    seconds: float
+    # Though something is due.
+    shortest: float
+    # Before what failed in passing, and is not set aside, is tried again.
+    interval: float
+    began: float
+    now: float
+
+
+async def finished(connection: Connection, box: Box, rest: Rest, marks: str) -> None:
+    """A pass was made: its orders are answered, and the mailbox rests, unless it came into another collection.
+
+    It rests until the next of its work is to be tried again, and what got no answer will get none any more. What was
+    due when the pass began, and is there still, waits for something else than a time: for its folder, for the archive.
+    """
     await connection.execute(
-        "UPDATE mailbox SET passes = $2, failures = 0, marks = $5,"
-        " due = now() + CASE WHEN collection = $4 THEN $3 ELSE 0 END * interval '1 second' WHERE pair_id = $1",
+        """
+        UPDATE mailbox SET passes = $2, failures = 0, marks = $3,
+            due = now() + interval '1 second' * CASE WHEN collection <> $4 THEN 0 ELSE least($5, (
+                SELECT min(greatest($6, at - $9)) FROM (
+                    SELECT CASE WHEN reason = '' THEN not_before + $7 ELSE not_before END
+                    FROM work WHERE pair_id = $1 AND work = ANY('{1, 2, 3}') AND not_before > 0
+                    UNION ALL SELECT until + $10 FROM intent WHERE pair_id = $1
+                    UNION ALL SELECT intent_until + $10 FROM folder WHERE pair_id = $1
+                ) AS again (at)
+                WHERE at > $8
+            )) END
+        WHERE pair_id = $1
+        """,
         box.id,
         box.passes + 1,
-        rest_seconds,
-        box.pair.collection,
         marks,
+        box.pair.collection,
+        rest.seconds,
+        rest.shortest,
+        rest.interval,
+        rest.began,
+        rest.now,
+        GRACE_SECONDS,
     )
     await connection.execute(
         "DELETE FROM mailbox_order WHERE pair_id = $1 AND request_id = ANY($2::bytea[])",

@@ -77,6 +77,9 @@ _PAUSED_SECONDS = 2.0
 _SHORTEST_REST = 0.2
 """A mailbox in which something happened during its pass rests for as long as that took, and at least so long: one that
 is worked in is not looked at all the time."""
+_TOGETHER_SECONDS = 10.0
+"""What is to be tried again within so long is tried by one pass: many items that are set aside, each at its own time,
+would cause a pass each."""
 
 
 class Settings(ServiceSettings):
@@ -373,7 +376,9 @@ class Worker:
         busy_rest = max(_SHORTEST_REST, (telling.microseconds() - started_at) / 1e6)
         rest = busy_rest if self._watching.something_new(box.id) else self._rest(box, way, made.marks)
         async with self._reporter.telling(lease, telling.progress(box, counts, state, problem)) as connection:
-            await boxes.finished(connection, box, rest, made.marks.write())
+            shortest = max(busy_rest, _TOGETHER_SECONDS)
+            resting = boxes.Rest(rest, shortest, way.project.mailbox.interval_seconds, started_at / 1e6, time.time())
+            await boxes.finished(connection, box, resting, made.marks.write())
             if proof:
                 await proven.clear(connection, box.id)
             for request in requests:
@@ -411,7 +416,7 @@ class Worker:
             return None
 
     def _rest(self, box: Box, way: Way, marks: Marks) -> float:
-        """How long the mailbox rests after a pass, in seconds, unless something happens in it."""
+        """How long the mailbox rests after a pass, in seconds, unless something happens in it or is due before."""
         if not self._organisations.same_rules(way):
             return 0.0
         look_in = marks.look_in(time.time()) if self._watching.watched(box.id) else 0.0
