@@ -291,6 +291,44 @@ async def test_the_hours_of_a_collection_take_effect_at_once(running: MailboxSys
     assert await contents(anna.beta) == await contents(anna.alpha)
 
 
+async def test_a_blackout_that_begins_within_a_proof_ends_it_between_two_pages(
+    running: MailboxSystem, service: Process, database_url: str
+) -> None:
+    hanna = running.hire("hanna")
+    await put(hanna.alpha, await role(hanna.alpha, "inbox"), stream("One"))
+    sent = await role(hanna.alpha, "sentitems")
+    for _ in range(5):
+        await put(hanna.alpha, sent, *(stream("Letter", size=50) for _ in range(500)))
+    await running.say(ACCOUNT_PAIRS, hanna.id, hanna.pair())
+    await running.answer(hanna, b"")
+    await asyncio.sleep(3)  # a mark is to be believed: nothing happened within its second
+    connection = await asyncpg.connect(database_url)
+    try:
+
+        async def proven(items: int) -> bool:
+            counts = f"%[{items}, {items}]%"
+            return bool(await connection.fetchval("SELECT count(*) FROM mailbox.proven WHERE findings LIKE $1", counts))
+
+        with conditions(running.office.exchanges.alpha, delay={"call_ms": {"FindItem": 3000}}):
+            request = await running.order(hanna, MAILBOX_ORDER_PASS_AND_PROVE)
+            await eventually(lambda: proven(1))
+            await running.apply({**EVERYBODY, "schedule": {"blackout": ["00:00-24:00"]}})
+
+            async def rests() -> bool:
+                return "the pass rests: its collection is closed: blackout hours" in service.tail(10_000)
+
+            await eventually(rests)
+        rested = datetime.now(UTC)
+        assert not await proven(2500), "it did not wait for the end of the folder"
+        await running.apply(EVERYBODY)
+        answer = await running.answer(hanna, request)
+    finally:
+        await connection.close()
+    assert (answer.proof.equal, answer.proof.source_items) == (True, 2501)
+    said = opened(unpacked(answer.proof.certificate), public_key((running.secrets / PUBLIC_FILE).read_bytes()))
+    assert datetime.fromisoformat(said["began_at"]) < rested, "what it had found before held"
+
+
 _LEDGER = ("folder", "item", "work", "tree")
 
 

@@ -77,6 +77,42 @@ def test_a_proof_that_was_cut_off_is_gone_on_with(case: Case, monkeypatch: pytes
     assert found < set(asked)
 
 
+def test_a_proof_ends_within_a_large_folder_and_keeps_what_it_found_before(case: Case) -> None:
+    class Closed(Exception):  # noqa: N818 - what happens
+        pass
+
+    travel = next(folder.id for folder in case.source.folders.values() if folder.name == "Travel")
+    for number in range(20):
+        case.source.deliver(travel, f"item {number}")
+    asyncio.run(run_pass(case.new_pass()))
+    case.world.time += 60
+    asked: list[str] = []
+    real = case.source.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, FindEntries):
+            asked.append(case.source.folders[operation.folder].name)
+        return await real(operation, announce)
+
+    case.source.call = call  # type: ignore[method-assign]
+
+    async def allowed() -> None:
+        if asked.count("Travel") == 4:
+            raise Closed
+
+    first, began_at = case.new_pass(), case.world.time
+    first.allowed = allowed
+    with pytest.raises(Closed):
+        asyncio.run(prove(first))
+    assert asked.count("Travel") == 4, "of seven pages"
+    assert "Posteingang" in asked
+    asked.clear()
+    case.world.time += 60
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.equal, proof.from_items, proof.began_at) == (True, 23, began_at)
+    assert set(asked) == {"Travel"}
+
+
 def test_what_was_refused_as_a_whole_and_done_all_the_same_is_not_there_twice(case: Case) -> None:
     """HTTP 503 of a load balancer or a front end, after the server behind it had taken the items."""
     inbox = folder_of(case.source, "inbox")

@@ -132,6 +132,8 @@ class Pass:
     news: News | None = None
     # Awaited between requests; returns when the work may go on, raises when it is to end.
     breathe: Callable[[], Awaitable[None]] = _at_once
+    # The same within what would begin anew: it does not end for somebody more urgent.
+    allowed: Callable[[], Awaitable[None]] = _at_once
     memory: ByteGate = field(default_factory=ByteGate)
     backlog: Backlog = field(default_factory=Backlog)
     marks: Marks = field(default_factory=Marks)

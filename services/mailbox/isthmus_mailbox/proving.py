@@ -3,7 +3,8 @@
 Nothing of the ledger enters the counts: folders and items are those that the servers list now. The ledger only tells
 which folder is the counterpart of which, and differences apart: what was never copied, what was on the other side and
 is there no more, what Isthmus brought twice, and what the other side has of its own. A proof that was cut off is gone
-on with: folders that it found equal are not listed again while nothing happens in them (proven.py).
+on with: folders that it found equal are not listed again while nothing happens in them (proven.py). It ends between two
+pages, too; the folder in which it does begins anew, so there it gives way to nobody.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _DELETIONS = 100
 _ENTRY_BYTES = 700
 """What an entry takes in memory."""
 _WRITTEN_SECONDS = 1.0
-"""So often it is written down how far a proof is; one that ends before writes nothing."""
+"""So often it is written down how far a proof is; one that comes to its end before writes nothing."""
 
 
 class Kept(NamedTuple):
@@ -191,6 +192,7 @@ async def prove(p: Pass) -> Proof:
         place, what = piece
         # Both sides of the folder are held until they are compared.
         async with p.memory.hold(2 * sides[0].items(place.from_id) * _ENTRY_BYTES):
+            await p.allowed()  # who knows how long there was no room
             marks = sides[0].marks.get(place.from_id), sides[1].marks.get(place.to_id or "")
             findings = await _compare(p, place, marks, named.get(place.number or 0, choice.NOWHERE))
         proof.add(findings)
@@ -202,7 +204,12 @@ async def prove(p: Pass) -> Proof:
                 fresh.clear()
                 await p.proven.add(some)
 
-    await in_parallel(each(), _FOLDERS_AT_ONCE, one)
+    try:
+        await in_parallel(each(), _FOLDERS_AT_ONCE, one)
+    except Exception:
+        if p.proven and fresh:
+            await p.proven.add(fresh)
+        raise
     await _folders(p, found, rows, proof)
     if why := p.without.get(stores.ARCHIVE):
         proof.unread += 1
@@ -230,7 +237,7 @@ async def _compare(
     # Both are asked the same: what a server tells of a row may depend on what else it is asked for.
     async with asyncio.TaskGroup() as sides:
         listings = [
-            sides.create_task(_contents(side, folder, mark, traits=bool(p.filters)))
+            sides.create_task(_contents(p, side, folder, mark))
             for side, folder, mark in ((p.from_side, place.from_id, marks[0]), (p.to_side, place.to_id, marks[1]))
         ]
     from_items, to_items = (listing.result() for listing in listings)
@@ -258,9 +265,7 @@ async def _compare(
     return found
 
 
-async def _contents(
-    side: Side, folder: str | None, mark: FolderMark | None, *, traits: bool = False
-) -> list[Entry] | EwsError:
+async def _contents(p: Pass, side: Side, folder: str | None, mark: FolderMark | None) -> list[Entry] | EwsError:
     """All items of a folder, normal and associated; none of one that does not exist; or why its server does not list
     them. Those of which its `mark` says that there are none are not listed.
     """
@@ -269,8 +274,10 @@ async def _contents(
         if folder is None or told == "0":
             continue
         try:
-            async for page in pages(side, partial(FindEntries, folder, associated, traits=traits)):
+            async for page in pages(side, partial(FindEntries, folder, associated, traits=bool(p.filters))):
                 entries += [entry for entry in page.entries if staging.is_content(entry)]
+                if not page.last:
+                    await p.allowed()
         except EwsError as error:
             if error.kind is Kind.GONE:
                 return []

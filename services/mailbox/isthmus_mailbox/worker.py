@@ -287,7 +287,7 @@ class Worker:
 
         until = time.monotonic() + _TURN_SECONDS
 
-        async def breathe() -> None:
+        async def allowed() -> None:
             if lease.lost.is_set():
                 raise OwnershipLost(f"partition {lease.partition}")
             if self._service.stopping.is_set():
@@ -301,6 +301,9 @@ class Worker:
                 raise _GivenWay(f"its collection is closed: {why}")
             if box.id in self._without_place:
                 raise _GivenWay("its collection makes fewer first passes at the same time now")
+
+        async def breathe() -> None:
+            await allowed()
             waiting = self._next_in_line.get(not box.passes)
             if waiting is not None and time.monotonic() > until and waiting < self._turn(box).urgency:
                 raise _GivenWay("a more urgent mailbox waits")
@@ -320,6 +323,7 @@ class Worker:
             eager=bool(box.orders),
             news=None if box.orders else news,
             breathe=breathe,
+            allowed=allowed,
             sleep=sleep,
             memory=self._memory,
             backlog=self._backlog,
