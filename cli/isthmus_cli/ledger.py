@@ -30,9 +30,27 @@ class Ledger:
         question = json.dumps({"source": source, "target": target}).encode()
         return self._ask(f"/api/v1/mailboxes/{identity}/items", question) or {"known": [], "staged": []}
 
-    def set_aside(self, identities: Sequence[str], collection: str | None) -> dict[str, Any]:
-        """Items that cannot be copied: of these mailboxes, of a collection, or of everybody."""
-        return self._ask(f"/api/v1/setaside?{_query(identities, collection)}") or {"items": [], "left_off": 0}
+    def set_aside(self, identities: Sequence[str], collection: str | None, most: int) -> dict[str, Any]:
+        """Items that cannot be copied: of these mailboxes, of a collection, or of everybody. The first `most` of them,
+        all when that is 0, and how many were left off.
+        """
+        items: list[dict[str, Any]] = []
+        left_off = 1
+        while left_off and (not most or len(items) < most):
+            after = {"after": f"{items[-1]['mailbox']}.{items[-1]['number']}"} if items else {}
+            page = self._set_aside(_query(identities, collection, **after))
+            items += page["items"]
+            left_off = page["left_off"]
+        shown = items[:most] if most else items
+        return {"items": shown, "left_off": left_off + len(items) - len(shown)}
+
+    def one_set_aside(self, identity: str, number: int) -> dict[str, Any] | None:
+        """The item of this mailbox with this number, if it cannot be copied."""
+        found = self._set_aside(_query([identity], None, number=str(number)))["items"]
+        return found[0] if found else None
+
+    def _set_aside(self, query: str) -> dict[str, Any]:
+        return self._ask(f"/api/v1/setaside?{query}") or {"items": [], "left_off": 0}
 
     def kept_aside(self, identities: Sequence[str], collection: str | None) -> dict[str, Any]:
         """Rights, rules and settings that cannot be set on the target: of the same."""
@@ -54,6 +72,6 @@ class Ledger:
             fail(f"the mailbox worker at {self._address} does not answer: {error}; see 'isthmus ps'", Exit.UNREACHABLE)
 
 
-def _query(identities: Sequence[str], collection: str | None) -> str:
+def _query(identities: Sequence[str], collection: str | None, **more: str) -> str:
     wanted = [("mailbox", each) for each in identities] + ([("collection", collection)] if collection else [])
-    return urllib.parse.urlencode(wanted)
+    return urllib.parse.urlencode([*wanted, *more.items()])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from isthmus_exchange.client import Mailbox
-from isthmus_exchange.errors import EwsError
-from isthmus_exchange.operations import ExportItems, GetItemLabels, GetMime
+from isthmus_exchange.errors import EwsError, Kind
+from isthmus_exchange.operations import ExportItems, GetItemLabels, GetMime, Label
+from isthmus_project import ProjectError
 from isthmus_sync.mailbox.batches import by_count
 from rich.table import Table
 from rich.text import Text
@@ -17,16 +20,28 @@ from rich.text import Text
 from ..endpoints import endpoints
 from ..ledger import Ledger
 from ..output import Exit, console, fail, print_json
-from .mailbox_people import Address, Addresses, Collection, ProjectOption, ask_servers, one, people, servers_in
+from .mailbox_people import (
+    NO_ANSWER,
+    Address,
+    Addresses,
+    Collection,
+    ProjectOption,
+    ask_servers,
+    one,
+    people,
+    read_servers,
+    servers_in,
+    try_servers,
+)
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json
 
 _LABELS = 10
-_NAMED = 200
 
 
 def errors(
     addresses: Addresses = None,
     collection: Collection = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="So many items at most; 0 for all.")] = 200,
     subjects: Annotated[bool, typer.Option(help="Ask the source's server what the items are called.")] = True,
     path: ProjectOption = DEFAULT_PROJECT,
     data: DataFolder = DEFAULT_DATA,
@@ -36,15 +51,16 @@ def errors(
 
     Of these people, of a collection, or of everybody. Each has a number for [bold]isthmus mailbox fetch[/]; when the
     cause is mended, [bold]isthmus mailbox retry[/]. Exit code 1 when there are any. After them, the rights, rules and
-    settings that cannot be set on the target and are kept aside: they are tried again at every look.
+    settings that cannot be set on the target and are kept aside: they are tried again at every look. Where the server
+    does not say what an item is called, the list says why.
     """
     where = endpoints(data)
     who = people(where, addresses) if addresses else []
     ledger, identities = Ledger(where), [each["id"] for each in who]
-    found, kept = ledger.set_aside(identities, collection), ledger.kept_aside(identities, collection)
+    found, kept = ledger.set_aside(identities, collection, limit), ledger.kept_aside(identities, collection)
     items = found["items"]
     if subjects and items:
-        _name(items[:_NAMED], path, data)
+        _name(items, path, data)
     if as_json:
         print_json({**found, "kept_aside": kept["settings"], "kept_aside_left_off": kept["left_off"]})
     else:
@@ -72,8 +88,7 @@ def fetch(
     """
     where = endpoints(data)
     person = one(where, address)
-    items = Ledger(where).set_aside([person["id"]], None)["items"]
-    item = next((each for each in items if each["number"] == number), None)
+    item = Ledger(where).one_set_aside(person["id"], number)
     if item is None:
         fail(f"{address} has no item {number} set aside; see 'isthmus mailbox errors {address}'", Exit.WRONG_INPUT)
     file = output or Path(f"{number}.{'fts' if stream else 'eml'}")
@@ -99,21 +114,50 @@ def fetch(
 
 
 def _name(items: list[dict[str, Any]], path: Path, data: Path) -> None:
-    """Give each item its subject and class, as the source's server tells them; none for what it cannot open."""
-    servers = servers_in(path, data)
+    """Give each item its subject and class, as the source's server tells them; else `subject_unknown`: why it does not.
+
+    What goes wrong between us and the server is not asked of it for each mailbox anew.
+    """
     of_mailbox: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         of_mailbox.setdefault(item["mailbox"], []).append(item)
-    for group in of_mailbox.values():
+    try:
+        servers = read_servers(path, data)
+        for group in of_mailbox.values():
 
-        async def ask(source: Mailbox, _target: Mailbox, group: list[dict[str, Any]] = group) -> None:
-            for some in by_count(group, _LABELS):
-                labels = await source.call(GetItemLabels(tuple(item["source_id"] for item in some)))
-                for item, label in zip(some, labels, strict=True):
-                    if not isinstance(label, EwsError):
-                        item["subject"], item["item_class"] = label.subject, label.item_class
+            async def ask(source: Mailbox, _target: Mailbox, group: list[dict[str, Any]] = group) -> None:
+                for some in by_count(group, _LABELS):
+                    labels = await _labels(source, [item["source_id"] for item in some])
+                    for item, label in zip(some, labels, strict=True):
+                        if isinstance(label, EwsError):
+                            item["subject_unknown"] = str(label)
+                        else:
+                            item["subject"], item["item_class"] = label.subject, label.item_class
 
-        ask_servers(servers, group[0], ask)
+            try:
+                try_servers(servers, group[0], ask)
+            except EwsError as error:
+                _leave_unnamed(group, error)
+    except (ProjectError, *NO_ANSWER) as error:
+        _leave_unnamed(items, error)
+
+
+async def _labels(source: Mailbox, ids: Sequence[str]) -> Sequence[Label | EwsError]:
+    """What the items are called. One of which the server refuses the whole request takes no other its name."""
+    try:
+        return await source.call(GetItemLabels(tuple(ids)))
+    except EwsError as error:
+        if error.kind not in (Kind.PERMANENT, Kind.GONE):
+            raise
+        if len(ids) == 1:
+            return [error]
+    return [label for each in ids for label in await _labels(source, [each])]
+
+
+def _leave_unnamed(items: list[dict[str, Any]], error: Exception) -> None:
+    for item in items:
+        if "subject" not in item:
+            item.setdefault("subject_unknown", str(error))
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -135,7 +179,10 @@ def _print(found: dict[str, Any]) -> None:
         )
     console.print(table)
     if found["left_off"]:
-        console.print(f"[dim]… and {found['left_off']} more; name an address or a --collection[/]")
+        console.print(f"[dim]… and {found['left_off']} more; --limit shows more, an address or a --collection fewer[/]")
+    unknown = Counter(item["subject_unknown"] for item in found["items"] if "subject_unknown" in item)
+    for why, count in unknown.items():
+        console.print(Text(f"{count} without their subject: {why}", "yellow"))
 
 
 def _print_kept(kept: dict[str, Any]) -> None:

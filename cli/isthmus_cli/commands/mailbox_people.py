@@ -11,16 +11,19 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import typer
 from isthmus_exchange.client import Client, Mailbox
 from isthmus_exchange.errors import AccessError, EwsError, TransientError
-from isthmus_project import Project
+from isthmus_project import Project, ProjectError, load_project
 from isthmus_service import Security
 
 from ..endpoints import Endpoints, known_endpoints
 from ..output import Exit, fail
 from ..people import chosen
 from ..portal import PortalError, portal_or_fail
-from .options import DEFAULT_PROJECT, read_project, secrets_folder
+from .options import project_file, secrets_folder
 
 T = TypeVar("T")
+
+NO_ANSWER = (LookupError, AccessError, TransientError, EwsError)
+"""A server is not known well enough, takes nobody in, is away, or refuses."""
 
 Address = Annotated[str, typer.Argument(help="An SMTP address of the person, on either side.")]
 Addresses = Annotated[list[str] | None, typer.Argument(help="SMTP addresses of the people, on either side.")]
@@ -51,16 +54,22 @@ class Servers(NamedTuple):
     security: Security
 
 
+def read_servers(path: Path, data: Path) -> Servers:
+    """The servers of a project file (options.project_file). Raises ProjectError."""
+    path, where = project_file(path, data), known_endpoints(data)
+    return Servers(load_project(path), secrets_folder(path), where.security if where else Security())
+
+
 def servers_in(path: Path, data: Path) -> Servers:
-    """The servers of a project file. Without a file, of the one that ``isthmus up --lab`` wrote."""
-    if path == DEFAULT_PROJECT and not path.exists() and (data / path).exists():
-        path = data / path
-    where = known_endpoints(data)
-    return Servers(read_project(path), secrets_folder(path), where.security if where else Security())
+    """The same; ends the program with what is wrong in the file."""
+    try:
+        return read_servers(path, data)
+    except ProjectError as error:
+        fail(str(error), Exit.WRONG_INPUT)
 
 
-def ask_servers(servers: Servers, person: dict[str, Any], ask: Callable[[Mailbox, Mailbox], Awaitable[T]]) -> T:
-    """``ask(source, target)`` with the person's mailboxes; ends the program when a server does not answer."""
+def try_servers(servers: Servers, person: dict[str, Any], ask: Callable[[Mailbox, Mailbox], Awaitable[T]]) -> T:
+    """``ask(source, target)`` with the person's mailboxes. Raises NO_ANSWER."""
 
     async def run() -> T:
         async with AsyncExitStack() as stack:
@@ -70,7 +79,12 @@ def ask_servers(servers: Servers, person: dict[str, Any], ask: Callable[[Mailbox
             ]
             return await ask(source.mailbox(person["source_address"]), target.mailbox(person["target_address"]))
 
+    return asyncio.run(run())
+
+
+def ask_servers(servers: Servers, person: dict[str, Any], ask: Callable[[Mailbox, Mailbox], Awaitable[T]]) -> T:
+    """The same; ends the program when a server does not answer."""
     try:
-        return asyncio.run(run())
-    except (LookupError, AccessError, TransientError, EwsError) as error:
+        return try_servers(servers, person, ask)
+    except NO_ANSWER as error:
         fail(str(error), Exit.UNREACHABLE)

@@ -23,6 +23,11 @@ DEFAULT_PROJECT = Path("project.yaml")
 DEFAULT_DATA = default_data_folder()
 
 
+def project_file(path: Path, data: Path) -> Path:
+    """The project file that is meant: the one that ``isthmus up --lab`` wrote, when none was named and none is here."""
+    return data / path if path == DEFAULT_PROJECT and not path.exists() and (data / path).exists() else path
+
+
 def read_project(path: Path) -> Project:
     """The project in ``path``; ends the program with every problem, its line and its remedy when it is wrong."""
     try:

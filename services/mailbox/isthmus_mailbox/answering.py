@@ -5,6 +5,9 @@ POST /api/v1/mailboxes/{id}/items   {"source": [item idâ€¦], "target": [item idâ
 GET  /api/v1/setaside               items that cannot be copied; ?mailbox=ID (repeatable), or ?collection=NAME
 GET  /api/v1/keptaside              rights, rules and settings that cannot be set on the target; asked in the same way
 
+Of the last two, 1,000 at most and how many were left off. Of items that are set aside the next ones follow with
+?after=MAILBOX.NUMBER of the last; ?number=N is one of them.
+
 The ledger holds ids, sizes and places, no content, and so do these answers. Every worker answers for all mailboxes.
 """
 
@@ -26,6 +29,8 @@ from isthmus_mailbox.ids import pack, unpack
 from isthmus_mailbox.organisations import Organisations
 
 _MOST_ITEMS = 1000
+_DIGITS = 18
+"""So many a number may have in the database."""
 _FOLDER_COUNTS = """
     SELECT folder.number, items, bytes, by_properties, copies, copy_bytes, flags, deletions, aside, doubts, left_out,
            left_out_bytes
@@ -145,8 +150,7 @@ class Answers:
         )
 
     async def _set_aside(self, request: web.Request) -> web.Response:
-        wanted = [_id(each) for each in request.query.getall("mailbox", [])]
-        collection = request.query.get("collection")
+        mailbox, _, number = request.query.get("after", ".0").partition(".")
         rows = await self._pool.fetch(
             """
             SELECT work.*, action, mailbox.pair, mailbox.collection, count(*) OVER () AS of_all
@@ -154,10 +158,14 @@ class Answers:
             LEFT JOIN intent ON intent.pair_id = work.pair_id AND sequence <@ sequences
             WHERE reason <> '' AND work <> 4
                   AND ($1::bytea[] = '{}' OR work.pair_id = ANY($1)) AND ($2::text IS NULL OR collection = $2)
-            ORDER BY work.pair_id, sequence LIMIT $3
+                  AND ($3::bigint IS NULL OR sequence = $3) AND (work.pair_id, sequence) > ($4::bytea, $5::bigint)
+            ORDER BY work.pair_id, sequence LIMIT $6
             """,
-            wanted,
-            collection,
+            [_id(each) for each in request.query.getall("mailbox", [])],
+            request.query.get("collection"),
+            _number(request.query["number"]) if "number" in request.query else None,
+            _id(mailbox),
+            _number(number),
             _MOST_ITEMS,
         )
         paths: dict[bytes, dict[int, str]] = {}
@@ -198,6 +206,12 @@ def _id(text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise web.HTTPBadRequest(text=f"{text!r} is no pair id in hexadecimal") from None
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise web.HTTPBadRequest(text=f"{text!r} is no number of an item")
+    return int(text)
 
 
 def _who(row: Record) -> dict[str, Any]:
