@@ -13,12 +13,20 @@ def chosen(mailboxes: list[dict[str, Any]], addresses: list[str], collection: st
         found = [mailbox for mailbox in mailboxes if mailbox["collection"] == collection]
         if not found:
             known = ", ".join(sorted({mailbox["collection"] for mailbox in mailboxes})) or "none"
-            fail(f"no mailbox is in a collection {collection!r}; there are: {known}", Exit.WRONG_INPUT)
+            fail(
+                f"no mailbox is in a collection {collection!r} that is in force; there are: {known}. "
+                "'isthmus plan' says who is in those of the project file, 'isthmus apply' puts them in force",
+                Exit.WRONG_INPUT,
+            )
         return found
     by_address = {
         mailbox[field].lower(): mailbox for mailbox in mailboxes for field in ("source_address", "target_address")
     }
     unknown = [address for address in addresses if address.lower() not in by_address]
     if unknown:
-        fail(f"no migrated mailbox has the address {', '.join(unknown)}; see 'isthmus status'", Exit.WRONG_INPUT)
+        fail(
+            f"no mailbox in a collection has the address {', '.join(unknown)}: 'isthmus status' lists all that are, "
+            "'isthmus plan' says what would come of the project file",
+            Exit.WRONG_INPUT,
+        )
     return list({mailbox["id"]: mailbox for address in addresses if (mailbox := by_address[address.lower()])}.values())

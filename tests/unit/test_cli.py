@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from isthmus_cli.commands.mailbox_show import place
 from isthmus_cli.commands.mailbox_trace import _Place, explain
 from isthmus_cli.commands.status import view
 from isthmus_cli.main import build
@@ -48,6 +50,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "bytes_per_second": 3_000_000,
         "forecast": {"state": "expected", "expected": 10.0, "latest": 15.0},
         "limited_by": [],
+        "project": {"name": "merge"},
         "directory": None,
         "attention": 0,
     } | changes
@@ -105,6 +108,18 @@ def test_a_trace_says_when_in_words_for_people() -> None:
     row = {"source_id": "1", "target_id": "2", "agreed_at": "2026-11-27T03:52:17.4Z", "way": "stream"}
     [trace] = explain([_Place(hit, "Inbox")], [_Place(hit._replace(id="2"), "Inbox")], {"known": [row], "staged": []})
     assert (trace.why, trace.well) == ("copied 2026-11-27 03:52:17 UTC", True)
+
+
+def test_status_says_what_to_do_while_no_project_is_in_force() -> None:
+    assert "isthmus apply" in shown(summary(project=None), [])
+    assert "isthmus apply" not in shown(summary(), [])
+
+
+def test_folders_are_shown_as_a_mail_program_has_them() -> None:
+    paths = ["/", "Inbox", "archive", "Inbox/b", "archive/2019", "/Archive", "/Archive/Inbox"]
+    folders = [{"path": path} for path in random.Random(1).sample(paths, len(paths))]
+    wanted = ["/", "archive", "archive/2019", "Inbox", "Inbox/b", "/Archive", "/Archive/Inbox"]
+    assert [folder["path"] for folder in sorted(folders, key=place)] == wanted
 
 
 def test_status_names_what_is_limiting() -> None:

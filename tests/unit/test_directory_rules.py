@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from isthmus_project import AttributeRule, ldap_filter
+from isthmus_project import AttributeRule, Collection, ldap_filter
 from isthmus_project.rules import as_rule, contradiction
-from isthmus_sync.directory import Side, left_out
+from isthmus_sync.directory import Side, left_out, strangers
 from isthmus_sync.directory.objects import as_values
 from isthmus_sync.directory.transforming import transformed
 from pydantic import ValidationError
@@ -225,3 +225,17 @@ def test_whatever_rules_are_accepted_come_to_rest(rules: dict[str, Any], histori
                 assert taker.raw(name) == made or not made
             elif rule is not None and rule.owner == "newest":
                 assert source.raw(name) == target.raw(name)
+
+
+def test_what_a_collection_names_and_no_mailbox_answers_to_is_told() -> None:
+    anna, card = mailbox("alpha", "anna"), recipient("alpha", "card", "contact")
+    slips = {"name": "pilot", "mailboxes": ["ANNA@x.test", "card@x.test", "anan@x.test"]}
+    empty = {"name": "staff", "ou": "OU=Staf,DC=alpha,DC=test"}
+    full = {"name": "rest", "ou": "OU=Staff,DC=alpha,DC=test"}
+    collections = [Collection.model_validate(each) for each in (slips, empty, full)]
+    found = strangers(project().model_copy(update={"collections": collections}), [anna, card])
+    assert [text.split(";")[0] for text in found] == [
+        "collection pilot: no mailbox of alpha has the address card@x.test",
+        "collection pilot: no mailbox of alpha has the address anan@x.test",
+        "collection staff: no mailbox of alpha is below OU=Staf,DC=alpha,DC=test",
+    ]

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from aiokafka.errors import KafkaError
+from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_ORDER_PASS_AND_PROVE,
     MAILBOX_STATE_PAUSED,
@@ -21,7 +22,7 @@ from isthmus.events.v1.mailbox_pb2 import (
 )
 from isthmus.events.v1.project_pb2 import ProjectApplied
 from isthmus_events.direct import read_all, send
-from isthmus_events.topics import MAILBOX_CERTIFICATES, MAILBOX_ORDERS, MAILBOX_PROGRESS, PROJECTS
+from isthmus_events.topics import ACCOUNT_PAIRS, MAILBOX_CERTIFICATES, MAILBOX_ORDERS, MAILBOX_PROGRESS, PROJECTS
 from isthmus_project import Project, closing
 from isthmus_sync.mailbox.certificate import unpacked
 from pydantic import ValidationError
@@ -50,7 +51,8 @@ def certificate_of(
     """
     kafka = endpoints(data).kafka
     try:
-        issued = asyncio.run(_issued(kafka, address.lower(), new=new, seconds=wait))
+        with console.status(f"waiting until both sides of {address} are compared" if new else "reading certificates"):
+            issued = asyncio.run(_issued(kafka, address.lower(), new=new, seconds=wait))
     except (KafkaError, OSError) as error:
         fail(f"Kafka at {kafka} does not answer: {error}; is the system up ('isthmus ps')?", Exit.UNREACHABLE)
     file = unpacked(issued.certificate)
@@ -103,10 +105,17 @@ async def _order(kafka: str, address: str, seconds: float) -> bytes:
     said = [event.data for event in (await read_all(kafka, MAILBOX_PROGRESS)).values()]
     found = [each for each in said if isinstance(each, MailboxProgress) and address in _addresses(each)]
     if not found:
-        fail(f"no migrated mailbox has the address {address}; see 'isthmus status'", Exit.WRONG_INPUT)
+        fail(f"no mailbox in a collection has the address {address}; see 'isthmus status'", Exit.WRONG_INPUT)
+    mine = (await read_all(kafka, ACCOUNT_PAIRS)).get(found[0].pair_id)
+    if mine is None or not (isinstance(mine.data, Pair) and mine.data.collection):
+        fail(
+            f"{address} is in no collection any more, so nothing compares it: put it into one in the project file, and "
+            "'isthmus apply'",
+            Exit.WRONG_INPUT,
+        )
     if found[0].state == MAILBOX_STATE_PAUSED:
         fail(f"{address} is paused; 'isthmus mailbox resume {address}' lets it be compared")
-    await _tell_hours(kafka, address, found[0].collection, seconds)
+    await _tell_hours(kafka, address, mine.data.collection, seconds)
     pair, request = found[0].pair_id, uuid.uuid4().bytes
     order = MailboxOrdered(pair_id=pair, order=MAILBOX_ORDER_PASS_AND_PROVE, request_id=request)
     await send(kafka, "isthmus", MAILBOX_ORDERS, pair, order)

@@ -56,7 +56,7 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
     table.add_column("folder", overflow="fold")
     for column in ("items", "size", "to copy", "size", "flags", "to delete", "set aside", "left out"):
         table.add_column(column, justify="right", no_wrap=True)
-    for folder in [*found["folders"], _sum(found["folders"])]:
+    for folder in [*sorted(found["folders"], key=place), _sum(found["folders"])]:
         table.add_row(
             Text(folder["path"] + (" (gone)" if folder["gone"] else ""), "" if folder["on_target"] else "dim"),
             f"{folder['items']:,}".replace(",", " "),
@@ -92,6 +92,12 @@ def _next(found: dict[str, Any]) -> str:
     return (
         f"next pass: in {seconds:.0f} s, or when something changes" if seconds > 1 else "next pass: due, or under way"
     )
+
+
+def place(folder: dict[str, Any]) -> tuple[bool, list[str]]:
+    """As a mail program shows them: what is in a folder stands below it, other trees come last."""
+    path: str = folder["path"]
+    return path.startswith("/") and path != "/", path.strip("/").casefold().split("/")
 
 
 def _sum(folders: list[dict[str, Any]]) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def _show(found: DirectoryPlan, *, every: bool) -> None:
     if len(changing) > limit:
         console.print(f"[dim]… and {len(changing) - limit} more objects; --all shows them[/]")
     console.print(_counts(found))
-    mailboxes = Counter(thing.collection for thing in found.objects if thing.mailbox and thing.collection)
+    mailboxes = Counter(thing.collection for thing in found.objects if thing.collection)
     for collection, count in mailboxes.items():
         console.print(f"Collection [bold]{plain(collection)}[/]: {count} mailboxes")
     for reason, count in found.left_out.items():

@@ -108,6 +108,10 @@ def totals(summary: dict[str, Any]) -> Text:
     finish = _finish(summary["forecast"])
     if finish:
         line.append(f"; {finish}")
+    if summary["project"] is None:
+        line.append(
+            "\nno project is in force: 'isthmus plan' looks at the project file, 'isthmus apply' begins", "yellow"
+        )
     for one in summary["limited_by"]:
         line.append(f"\nlimited by {_limited(one)}", "yellow")
     if summary["directory"] and summary["directory"]["problem"]:

@@ -15,6 +15,7 @@ from isthmus_sync.directory import (
     attributes_to_read,
     compare,
     newest_owned,
+    strangers,
 )
 
 from isthmus_directory.connection import Forest
@@ -78,4 +79,4 @@ async def survey(source: Forest, target: Forest, project: Project, known: Sequen
     sources, targets = await asyncio.gather(read_forest(source, project), read_forest(target, project))
     # It takes a second for a thousand objects, and others want answers meanwhile.
     comparison = await asyncio.to_thread(compare, sources, targets, known, project, facts)
-    return Survey(comparison, facts, members, problems)
+    return Survey(comparison, facts, members, [*problems, *strangers(project, sources)])

@@ -15,7 +15,7 @@ from isthmus_sync.directory.merging import handed_over, succeeded, unaddressed
 from isthmus_sync.directory.objects import DirectoryObject, Kind, Link, Side
 from isthmus_sync.directory.pairs import Agreed, Pair, Twins, pair_id
 from isthmus_sync.directory.recipients import ExchangeFacts
-from isthmus_sync.directory.scope import collection_of, left_out
+from isthmus_sync.directory.scope import collection_of, left_out, strangers
 
 __all__ = [
     "Agreed",
@@ -57,6 +57,7 @@ __all__ = [
     "once_made",
     "pair_id",
     "remember",
+    "strangers",
     "succeeded",
     "together",
     "unaddressed",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from isthmus_project import ldap_filter
@@ -57,3 +57,23 @@ def collection_of(project: Project, source: DirectoryObject, members: Mapping[st
         if addresses.intersection(collection.mailboxes):
             return collection.name
     return ""
+
+
+def strangers(project: Project, sources: Iterable[DirectoryObject]) -> list[str]:
+    """What collections name that no mailbox of the source answers to: addresses, and OUs below which there is none.
+
+    A slip of the pen in either leaves people out, and nothing else would tell of it.
+    """
+    mailboxes = [each for each in sources if not each.deleted and each.kind.is_account and each.has_mailbox]
+    known = {address.lower() for each in mailboxes for address in smtp_addresses(each)}
+    found: list[str] = []
+    for collection in project.collections:
+        where = f"collection {collection.name}: no mailbox of {project.source.name}"
+        if collection.ou and not any(names.is_below(each.dn, collection.ou) for each in mailboxes):
+            found.append(f"{where} is below {collection.ou}; correct the ou, or remove it")
+        found += [
+            f"{where} has the address {address}; correct it, or remove it from its mailboxes"
+            for address in collection.mailboxes
+            if address.lower() not in known
+        ]
+    return found
