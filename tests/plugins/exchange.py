@@ -132,7 +132,7 @@ class Exchange:
             connection: Any = untyped  # ldap3's methods have no types
             connection.add(dn, ["contact"], values)
 
-    def change(self, dn: str, **attributes: list[str]) -> None:
+    def change(self, dn: str, **attributes: list[str] | list[bytes]) -> None:
         """Replaces attributes of a directory object; an empty list clears one."""
         with self.forest.connect() as untyped:
             connection: Any = untyped  # ldap3's methods have no types

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from isthmus_cli.commands.mailbox_restart import refusal
 from isthmus_cli.commands.mailbox_show import place
 from isthmus_cli.commands.mailbox_trace import _Place, explain
 from isthmus_cli.commands.status import view
@@ -75,6 +76,13 @@ def test_somebody_who_is_switched_and_whose_mailbox_is_paused_is_told_as_both() 
     anna = mailbox("Anna", status="paused", active_side="target")
     assert {"paused", "switched"} <= set(shown(summary(), [anna]).splitlines()[1].split())
     assert "switched" not in shown(summary(), [mailbox("Ben", status="paused")])
+
+
+def test_a_mailbox_is_begun_again_only_before_the_switch() -> None:
+    told = {"switched": False, "wanted": True, "paused": False, "folders": []}
+    assert refusal(told) == ""
+    assert "isthmus switch --undo" in refusal({**told, "switched": True})
+    assert "in no collection" in refusal({**told, "wanted": False})
 
 
 def test_a_terminal_of_eighty_columns_shows_how_a_mailbox_stands() -> None:

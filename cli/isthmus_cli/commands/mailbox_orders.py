@@ -74,16 +74,21 @@ def _order(
     where = endpoints(data)
     found = people(where, addresses or [], collection)
     if not dry_run:
-        try:
-            asyncio.run(_send(where.kafka, [each["id"] for each in found], what))
-        except (KafkaError, OSError) as error:
-            fail(f"Kafka at {where.kafka} does not answer: {error}; is the system up ('isthmus ps')?", Exit.UNREACHABLE)
+        send_orders(where.kafka, [each["id"] for each in found], what)
     if as_json:
         print_json([each["source_address"] for each in found])
         return
     for each in found:
         rests = ", once somebody resumes it" if what == MAILBOX_ORDER_RETRY and each["status"] == "paused" else ""
         console.print(f"{each['name']} ({each['status']}) {'would be' if dry_run else 'is'} {words}{rests}.")
+
+
+def send_orders(kafka: str, pairs: list[str], what: MailboxOrder.ValueType) -> None:
+    """Order it of the mailboxes with these pair ids; ends the program when Kafka does not answer."""
+    try:
+        asyncio.run(_send(kafka, pairs, what))
+    except (KafkaError, OSError) as error:
+        fail(f"Kafka at {kafka} does not answer: {error}; is the system up ('isthmus ps')?", Exit.UNREACHABLE)
 
 
 async def _send(kafka: str, pairs: list[str], what: MailboxOrder.ValueType) -> None:

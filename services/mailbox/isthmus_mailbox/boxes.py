@@ -9,6 +9,7 @@ from asyncpg import Record
 from isthmus.accounts.v1.accounts_pb2 import RECIPIENT_KIND_CONTACT, RECIPIENT_KIND_GROUP, SIDE_TARGET, Pair
 from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_ORDER_PAUSE,
+    MAILBOX_ORDER_RESTART,
     MAILBOX_ORDER_RESUME,
     MailboxOrdered,
 )
@@ -89,6 +90,9 @@ async def take_order(connection: Connection, order: MailboxOrdered) -> Box | Non
         order.request_id,
         order.order,
     )
+    if order.order == MAILBOX_ORDER_RESTART:
+        # A mailbox that is blocked, as one is that was made anew, waits no longer.
+        await connection.execute("UPDATE mailbox SET due = now() WHERE pair_id = $1", order.pair_id)
     return None
 
 

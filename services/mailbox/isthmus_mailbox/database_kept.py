@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from isthmus.events.v1.mailbox_pb2 import KeptAside as KeptAsideEvent
 from isthmus_events import Lease, publish_all
 from isthmus_events.topics import MAILBOX_KEPT_ASIDE
-from isthmus_service import Pool
+from isthmus_service import Connection, Pool
 from isthmus_sync.mailbox.folder_settings import KeptAside
 
 _FORGET_AGREED = "DELETE FROM surrounding WHERE pair_id = $1 AND kind = $2 AND place = ANY($3::text[])"
@@ -95,12 +95,21 @@ class DatabaseKept:
                 await publish_all(connection, MAILBOX_KEPT_ASIDE, {self._pair: event})
 
     def _event(self, kind: str, path: str, each: KeptAside, *, settled: bool = False) -> KeptAsideEvent:
-        return KeptAsideEvent(
-            pair_id=self._pair,
-            kind=kind,
-            place=path,
-            who=each.who,
-            what=each.what,
-            reason=each.reason,
-            settled=settled,
-        )
+        return _event(self._pair, kind, path, each, settled=settled)
+
+
+async def forget_all(connection: Connection, pair_id: bytes, *, but: str) -> None:
+    """Forget everything of a mailbox except what is of the kind `but`."""
+    await connection.execute("DELETE FROM surrounding WHERE pair_id = $1 AND kind <> $2", pair_id, but)
+    gone = await connection.fetch(
+        "DELETE FROM kept_aside WHERE pair_id = $1 AND kind <> $2 RETURNING kind, path, who, what, reason", pair_id, but
+    )
+    for kind, path, *what in gone:
+        event = _event(pair_id, kind, path, KeptAside(*what), settled=True)
+        await publish_all(connection, MAILBOX_KEPT_ASIDE, {pair_id: event})
+
+
+def _event(pair_id: bytes, kind: str, path: str, each: KeptAside, *, settled: bool) -> KeptAsideEvent:
+    return KeptAsideEvent(
+        pair_id=pair_id, kind=kind, place=path, who=each.who, what=each.what, reason=each.reason, settled=settled
+    )

@@ -89,7 +89,7 @@ async def _follow(p: Pass, top: str) -> None:
     roles: dict[str, Folder] = {}
     if state is None:
         roles = await trees.tops(p.from_side, (top,))
-        rows = _rooted(rows, top, roles[top], change)
+        rows = _rooted(p, rows, top, roles[top], change)
     changed: list[Folder] = []
     deleted: list[str] = []
     complete = state is None
@@ -101,7 +101,7 @@ async def _follow(p: Pass, top: str) -> None:
                 raise
             p.log.warning("the state of the folder tree was lost; it is compared anew", reason=str(error))
             roles = await trees.tops(p.from_side, (top,))
-            rows = _rooted(rows, top, roles[top], change)
+            rows = _rooted(p, rows, top, roles[top], change)
             state, complete, changed, deleted = None, True, [], []
             continue
         changed += answer.changed
@@ -126,7 +126,7 @@ def _new_top(rows: list[FolderRow], top: str, folder: Folder) -> FolderRow:
     return FolderRow(number, None, trees.TREES[top].name or folder.name, folder.folder_class, top, folder.id, None)
 
 
-def _rooted(rows: list[FolderRow], top: str, folder: Folder, change: LedgerChange) -> list[FolderRow]:
+def _rooted(p: Pass, rows: list[FolderRow], top: str, folder: Folder, change: LedgerChange) -> list[FolderRow]:
     """The rows with the tree's top among them. Raises MailboxBlocked when it is another mailbox's."""
     known = next((row for row in rows if row.role == top and row.parent is None), None)
     if known is None:
@@ -137,7 +137,8 @@ def _rooted(rows: list[FolderRow], top: str, folder: Folder, change: LedgerChang
         raise MailboxBlocked(
             "The mailbox that is copied from is not the one it was: its folders have other ids. Nothing is copied, "
             "as what the former one had would be deleted on the other side. Connect the former one again "
-            "(Connect-Mailbox).",
+            "(Connect-Mailbox), or, when this is the right one, begin it again: "
+            f"isthmus mailbox restart {p.from_side.address}",
             known.number,
         )
     else:

@@ -41,7 +41,7 @@ from isthmus_sync.mailbox.model import Outcome
 from isthmus_sync.mailbox.turns import Turn, Urgency, choose
 from pydantic import Field
 
-from isthmus_mailbox import boxes, certifying, first_passes, metrics, proven, telling
+from isthmus_mailbox import boxes, certifying, first_passes, metrics, proven, restarting, telling
 from isthmus_mailbox.boxes import Box
 from isthmus_mailbox.correspondents import Correspondents
 from isthmus_mailbox.database_kept import DatabaseKept
@@ -255,7 +255,7 @@ class Worker:
         metrics.RUNNING.set(len(self._running))
         log = self._service.log.bind(mailbox=box.pair.source.primary_smtp_address, number=box.passes + 1)
         try:
-            await self._pass(box, lease)
+            await (self._restart(box, lease) if restarting.is_ordered(box) else self._pass(box, lease))
         except OwnershipLost:
             log.info("the mailbox has a newer owner")
         except _GivenWay as way:
@@ -276,6 +276,27 @@ class Worker:
             if not box.passes and self._organisations.concurrency():
                 with contextlib.suppress(*DATABASE_AWAY):
                     await first_passes.leave(self._pool, lease, box.id)
+
+    async def _restart(self, box: Box, lease: Lease) -> None:
+        """Carry out the order to begin the mailbox again; a first pass is due then."""
+        log = self._service.log.bind(mailbox=box.pair.source.primary_smtp_address)
+        if box.switched:
+            log.warning("the mailbox is not begun again", reason=restarting.SWITCHED)
+            counts = await boxes.counts(self._pool, box.id)
+            progress = telling.progress(box, counts, MAILBOX_STATE_SWITCHED, restarting.SWITCHED)
+            async with self._reporter.telling(lease, progress) as connection:
+                await restarting.refuse(connection, box.id)
+            return
+        while (remaining := await restarting.last_write(self._pool, box.id) - time.time()) > 0:
+            if lease.lost.is_set() or self._service.stopping.is_set():
+                raise _GivenWay("it waits for a write without an answer before it is begun again")
+            await asyncio.sleep(min(remaining, _LOOK_SECONDS))
+        async with self._pool.acquire() as connection, connection.transaction():
+            await lease.hold(connection)
+            if not await restarting.restart(connection, box.id):
+                raise _GivenWay("its owner is switched meanwhile")
+        self._marks.pop(box.id, None)
+        log.info("the mailbox is begun again")
 
     async def _pass(self, box: Box, lease: Lease) -> None:
         try:

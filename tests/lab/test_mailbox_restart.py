@@ -1,0 +1,244 @@
+"""A mailbox that was made anew is begun again when somebody orders it, and nothing comes twice."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from isthmus.accounts.v1.accounts_pb2 import SIDE_TARGET
+from isthmus.events.v1.mailbox_pb2 import (
+    MAILBOX_ORDER_PASS,
+    MAILBOX_ORDER_PASS_AND_PROVE,
+    MAILBOX_ORDER_RESTART,
+    MAILBOX_STATE_BLOCKED,
+    MAILBOX_STATE_SWITCHED,
+)
+from isthmus_events.topics import ACCOUNT_PAIRS
+from isthmus_exchange.client import Mailbox
+from isthmus_exchange.operations import (
+    CreateFolder,
+    CreateSearchFolder,
+    DeleteFolder,
+    DeleteItems,
+    FolderUpdate,
+    UpdateInboxRules,
+)
+from isthmus_exchange.values import Disposal
+from isthmus_mailbox import restarting
+
+from tests.conftest import Broker
+from tests.lab.copying import Contents, contents, listing, put, role, stream
+from tests.lab.mailbox_system import PROGRAM, MailboxSystem, Mover, mailbox_system
+from tests.lab.surrounded import Surrounded, change, levels
+from tests.lab.test_mailbox_searches import parameters, searches
+from tests.lab.test_mailbox_surroundings import entry, moving, rules_of
+from tests.lab.test_mailbox_trees import subjects, top
+from tests.plugins.conditions import conditions, injected
+from tests.plugins.exchange import Exchange, Office, Person
+from tests.processes import Process
+from tests.waiting import eventually
+
+_ARCHIVE, _RECOVERABLE = "archivemsgfolderroot", "recoverableitemsdeletions"
+
+
+@pytest.fixture
+async def running(broker: Broker, office: Office, database_url: str, tmp_path: Path) -> AsyncIterator[MailboxSystem]:
+    async with mailbox_system(office, broker.bootstrap, database_url, tmp_path) as system:
+        yield system
+
+
+@pytest.fixture
+def service(running: MailboxSystem, start: Callable[..., Process]) -> Iterator[Process]:
+    service = start("mailbox", PROGRAM, **running.settings)
+    yield service
+    print(service.tail(60))
+
+
+async def _made_anew(exchange: Exchange, person: Person, mailbox: Mailbox) -> None:
+    """The mailbox and its archive are disabled, and new ones enabled."""
+    before = await role(mailbox, "inbox")
+    new = {name: [uuid.uuid4().bytes_le] for name in ("msExchMailboxGuid", "msExchArchiveGUID")}
+    exchange.change(person.dn, **new)
+
+    async def empty() -> bool:
+        return await role(mailbox, "inbox") != before
+
+    await eventually(empty)
+
+
+async def _in_archive(mailbox: Mailbox) -> list[str]:
+    return await subjects(mailbox, await top(mailbox, _ARCHIVE))
+
+
+def _together(one: Contents, other: Contents) -> Contents:
+    """What either has, once."""
+    return {path: one.get(path, Counter()) | other.get(path, Counter()) for path in one.keys() | other.keys()}
+
+
+async def _blocked(mover: Mover) -> str:
+    """What is said of it then."""
+
+    async def blocked() -> bool:
+        return bool(mover.progress) and mover.progress[-1].state == MAILBOX_STATE_BLOCKED
+
+    await eventually(blocked, 60)
+    return mover.progress[-1].problem
+
+
+async def test_a_source_that_was_made_anew_is_begun_again(running: MailboxSystem, service: Process) -> None:
+    anna = running.hire("anna", archives=True)
+    alpha, beta = anna.alpha, anna.beta
+    inbox = await role(alpha, "inbox")
+    both, old, travel = stream("Both"), stream("Old"), stream("To Rome")
+    archived, also_archived = stream("Archived"), stream("Archived, restored")
+    await put(alpha, inbox, both, old)
+    await put(alpha, await alpha.call(CreateFolder(inbox, "Travel", "IPF.Note")), travel)
+    await put(alpha, await top(alpha, _ARCHIVE), archived, also_archived)
+    await running.say(ACCOUNT_PAIRS, anna.id, anna.pair())
+    await running.answer(anna, b"")
+    before = await contents(beta)
+
+    # Some of it is restored into the new mailbox, and mail came meanwhile.
+    await _made_anew(running.office.exchanges.alpha, anna.source, alpha)
+    inbox = await role(alpha, "inbox")
+    await put(alpha, inbox, both, stream("New"))
+    await put(alpha, await alpha.call(CreateFolder(inbox, "Travel", "IPF.Note")), travel, stream("To Oslo"))
+    await put(alpha, await top(alpha, _ARCHIVE), also_archived)
+    await running.order(anna, MAILBOX_ORDER_PASS)
+    assert f"isthmus mailbox restart {alpha.address}" in await _blocked(anna)
+    assert await contents(beta) == before
+
+    answer = await running.answer(anna, await running.order(anna, MAILBOX_ORDER_RESTART))
+    assert (answer.added, answer.deleted, answer.moved) == (2, 0, 0)
+    assert await contents(beta) == _together(before, await contents(alpha))
+    assert await _in_archive(beta) == ["Archived", "Archived, restored"]
+    # What the former mailbox had is surplus that the target has of its own, so the mailbox may be switched.
+    answer = await running.answer(anna, await running.order(anna, MAILBOX_ORDER_PASS_AND_PROVE))
+    assert (answer.proof.equal, answer.proof.surplus, answer.deleted) == (True, 2, 0)
+
+
+async def test_a_healthy_mailbox_that_is_begun_again_gets_nothing_twice(
+    running: MailboxSystem, service: Process
+) -> None:
+    bert = running.hire("bert", archives=True)
+    alpha, beta = bert.alpha, bert.beta
+    inbox = await role(alpha, "inbox")
+    letters = await put(alpha, inbox, *(stream(f"Letter {number}") for number in range(5)))
+    await put(alpha, inbox, stream("View"), associated=True)
+    await put(alpha, await alpha.call(CreateFolder(inbox, "Travel", "IPF.Note")), stream("To Rome"))
+    await put(alpha, await top(alpha, _ARCHIVE), stream("Archived"))
+    await alpha.call(DeleteItems((letters[0],), Disposal.SOFT_DELETE))
+    await running.say(ACCOUNT_PAIRS, bert.id, bert.pair())
+    await running.answer(bert, b"")
+    own = await put(beta, await role(beta, "inbox"), stream("The target's own"))
+    for _ in range(2):
+        await running.answer(bert, await running.order(bert, MAILBOX_ORDER_RESTART))
+        answer = await running.answer(bert, await running.order(bert, MAILBOX_ORDER_PASS_AND_PROVE))
+        assert (answer.proof.equal, answer.proof.surplus) == (True, 1)
+        assert not any((answer.added, answer.updated, answer.moved, answer.deleted))
+    assert sum(each.added for each in bert.passes) == 8
+    assert sum(each.deleted for each in bert.passes) == 0
+    await beta.call(DeleteItems(tuple(own)))
+    assert await contents(beta) == await contents(alpha)
+    assert await _in_archive(beta) == ["Archived"]
+    assert await subjects(beta, await top(beta, _RECOVERABLE)) == ["Letter 0"]
+
+
+async def test_what_may_still_come_is_waited_for(running: MailboxSystem, service: Process) -> None:
+    cora = running.hire("cora")
+    await put(cora.alpha, await role(cora.alpha, "inbox"), stream("Late"))
+    beta = running.office.exchanges.beta
+    late = {"fault": "slow", "seconds": 5, "operations": ["UploadItems"], "mailboxes": [cora.target.smtp], "times": 1}
+    with conditions(beta, faults={"rules": [late]}):
+        await running.say(ACCOUNT_PAIRS, cora.id, cora.pair())
+
+        async def sent() -> bool:
+            return sum(injected(beta).values()) == 1
+
+        await eventually(sent)
+        service.kill()
+        service.start()
+        await running.answer(cora, await running.order(cora, MAILBOX_ORDER_RESTART))
+    answer = await running.answer(cora, await running.order(cora, MAILBOX_ORDER_PASS_AND_PROVE))
+    assert (answer.proof.equal, answer.proof.surplus, answer.deleted) == (True, 0, 0)
+    assert sum(each.added for each in cora.passes) == 0, "it was there when it was looked for"
+    assert len(await listing(cora.beta, await role(cora.beta, "inbox"))) == 1
+
+
+async def test_nobody_who_is_switched_is_begun_again(running: MailboxSystem, service: Process) -> None:
+    dora = running.hire("dora")
+    await put(dora.alpha, await role(dora.alpha, "inbox"), stream("One"), stream("Two"))
+    await running.say(ACCOUNT_PAIRS, dora.id, dora.pair())
+    await running.answer(dora, b"")
+    there = await role(dora.beta, "inbox")
+    await running.say(ACCOUNT_PAIRS, dora.id, dora.pair(SIDE_TARGET))
+    await dora.beta.call(DeleteItems(tuple((await listing(dora.beta, there))[:1])))
+    await running.order(dora, MAILBOX_ORDER_RESTART)
+
+    async def refused() -> bool:
+        last = dora.progress[-1]
+        return (last.state, last.problem) == (MAILBOX_STATE_SWITCHED, restarting.SWITCHED)
+
+    await eventually(refused)
+    answer = await running.answer(dora, await running.order(dora, MAILBOX_ORDER_PASS_AND_PROVE))
+    assert (answer.added, answer.proof.removed_on_target) == (0, 1), "the ledger still knows what its owner deleted"
+    assert len(await listing(dora.beta, there)) == 1
+    assert dora.progress[-1].problem == ""
+
+
+async def test_a_target_that_was_made_anew_is_filled_again(running: MailboxSystem, service: Process) -> None:
+    emil = running.hire("emil", archives=True)
+    alpha, beta = emil.alpha, emil.beta
+    inbox = await role(alpha, "inbox")
+    travel = await alpha.call(CreateFolder(inbox, "Travel", "IPF.Note"))
+    await put(alpha, inbox, stream("One"), stream("Two"))
+    await put(alpha, travel, stream("To Rome"))
+    await put(alpha, await top(alpha, _ARCHIVE), stream("Archived"))
+    assert await alpha.call(UpdateInboxRules((), (moving("Travel", travel),))) == {}
+    await running.say(ACCOUNT_PAIRS, emil.id, emil.pair())
+    await running.answer(emil, b"")
+    await _made_anew(running.office.exchanges.beta, emil.target, beta)
+    await running.answer(emil, await running.order(emil, MAILBOX_ORDER_RESTART))
+    answer = await running.answer(emil, await running.order(emil, MAILBOX_ORDER_PASS_AND_PROVE))
+    assert (answer.proof.equal, answer.proof.surplus) == (True, 0)
+    assert await subjects(beta, await role(beta, "inbox")) == ["One", "Two"]
+    assert await _in_archive(beta) == ["Archived"]
+    assert [each.name for each in await rules_of(beta)] == ["Travel"]
+
+
+async def test_what_surrounds_the_mail_is_not_set_twice(around: Surrounded) -> None:
+    box = around.box
+    alpha, beta = box.alpha, box.beta
+    (bert, _), (lost, _) = around.hire("bert"), around.hire("lost", there=False)
+    inbox = await role(alpha, "inbox")
+    travel = await alpha.call(CreateFolder(inbox, "Travel", "IPF.Note"))
+    await change(alpha, FolderUpdate(inbox, "Folder", [entry(each, "Reviewer") for each in (bert, lost)]))
+    assert await alpha.call(UpdateInboxRules((), (moving("Travel", travel),))) == {}
+    await alpha.call(CreateSearchFolder(None, "Unread", parameters(inbox)))
+    await around.look()
+
+    async def there() -> tuple[list[str], object, dict[str, str]]:
+        rules = [each.id for each in await rules_of(beta)]
+        return rules, await searches(beta), await levels(beta, await role(beta, "inbox"))
+
+    before, aside = await there(), await around.aside()
+    assert len(aside) == 1
+
+    async with box.pool.acquire() as connection, connection.transaction():
+        assert await restarting.restart(connection, box.pair)
+    assert await around.aside() == set()
+    await around.look()
+    assert await there() == before
+    assert await around.aside() == aside
+
+    # What the mailbox that is begun again does not have any more stays on the target.
+    async with box.pool.acquire() as connection, connection.transaction():
+        assert await restarting.restart(connection, box.pair)
+    assert await alpha.call(UpdateInboxRules(tuple(each.id for each in await rules_of(alpha)), ())) == {}
+    (search,) = (await searches(alpha)).values()
+    await alpha.call(DeleteFolder(search.id))
+    await around.look()
+    assert await there() == before
