@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 import structlog
 from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
@@ -29,6 +30,9 @@ from tests.unit.memory_ledger import MemoryLedger
 _SOURCE_ROLES = {"inbox": "Posteingang", "deleteditems": "Gelöschte Elemente", "notes": "Notizen"}
 _TARGET_ROLES = {"inbox": "Inbox", "deleteditems": "Deleted Items", "notes": "Notes"}
 _NAMES = ("Travel", "travel", "Inbox", "Notes", "Project", "Archive")
+
+Policy = Literal["mirror", "recoverable", "keep"]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 _SILENT = structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
 
@@ -89,6 +93,8 @@ class Case:
         # That of other mailboxes, too; without, as if they had enough to copy for all.
         self.backlog: Backlog | None = None
         self.shelf = MemoryShelf()
+        # What becomes of copies whose originals are gone.
+        self.policy: Policy = "mirror"
         # The last pass came to its end, so that notices tell what happened since.
         self.in_step = False
         self.people = People(self.source)
@@ -105,6 +111,7 @@ class Case:
         self.last_filters = next(self.filters, self.last_filters)
         return Pass(
             news=news,
+            deletions=self.policy,
             filters=self.last_filters,
             ledger=self.ledger,
             from_side=self.source,
@@ -211,6 +218,33 @@ def assert_same(case: Case) -> None:
     assert {_folded(path): held for path, held in source.items()} == {
         _folded(path): held for path, held in unnumbered.items()
     }
+
+
+def assert_as_promised(case: Case) -> None:
+    """The target is what the policy for deletions says: the same, or with what was deleted where that policy has it."""
+    if case.policy == "keep":
+        assert_all_there(case)
+    else:
+        assert_same(case)
+    held = case.target.contents().values()
+    if case.policy != "mirror":
+        there = {content[0] for contents in held for content in contents}
+        there |= {content.key for content in case.target.recoverable}
+        assert case.target.held == there, "something is gone for good"
+    for contents in held:
+        keys = Counter(content[0] for content in contents.elements())
+        assert keys <= case.source.made, "something is in a folder more often than it ever was on the source"
+
+
+def assert_all_there(case: Case) -> None:
+    """Everything of the source is in its place on the target, whatever else is there."""
+    target = Counter[tuple[tuple[str, ...], Any]]()
+    for path, held in case.target.contents().items():
+        place = _folded(tuple(name.rpartition(" (")[0] or name for name in path))
+        target.update({(place, content): count for content, count in held.items()})
+    for path, held in case.source.contents().items():
+        wanted = Counter({(_folded(path), content): count for content, count in held.items()})
+        assert wanted <= target, wanted - target
 
 
 def _folded(path: tuple[str, ...]) -> tuple[str, ...]:

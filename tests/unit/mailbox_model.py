@@ -53,6 +53,7 @@ from isthmus_exchange.streaming import UNKNOWN, News
 from isthmus_exchange.values import (
     Attached,
     Attachment,
+    Disposal,
     Entry,
     EntryPage,
     Exported,
@@ -106,6 +107,11 @@ class ModelMailbox:
         self._states: dict[str, Any] = {}
         self._committed: dict[str, float] = {}
         self._deleted = Counter[str]()
+        # So many items its people made of each search key, and the keys of all that ever was in its tree.
+        self.made = Counter[bytes]()
+        self.held = set[bytes]()
+        # What was deleted so that people can recover it.
+        self.recoverable: list[Content] = []
         self.uploads = 0
         # What a subscription would have told.
         self.news = News()
@@ -123,6 +129,7 @@ class ModelMailbox:
         number = next(self._numbers)
         content = Content(folder, f"{self.name}{number}".encode(), text, associated, False, self.world.time, number)
         content.parts = tuple(f"{text}, page {page}" for page in range(number % 5 % 3))
+        self.made[content.key] += 1
         return self._add_item(content)
 
     def edit(self, item: str, text: str) -> None:
@@ -141,6 +148,7 @@ class ModelMailbox:
         return self._add_item(replace(self._take(item), folder=folder, version=next(self._numbers)))
 
     def copy(self, item: str, folder: str) -> str:
+        self.made[self.items[item].key] += 1
         return self._add_item(replace(self.items[item], folder=folder, version=next(self._numbers)))
 
     def delete(self, item: str) -> None:
@@ -307,9 +315,17 @@ class ModelMailbox:
                 return [self._id(self.move(each, folder)) if each in self.items else _gone() for each in ids]
             case SetReadFlags(flags):
                 return [self._set_read(*each) for each in flags]
-            case DeleteItems(ids):
-                return [None if each in self.items and self._take(each) else _gone() for each in ids]
+            case DeleteItems(ids, disposal):
+                return [self._dispose(each, disposal) for each in ids]
         raise AssertionError(operation)
+
+    def _dispose(self, item: str, disposal: Disposal) -> EwsError | None:
+        if item not in self.items:
+            return _gone()
+        content = self._take(item)
+        if disposal is Disposal.SOFT_DELETE:
+            self.recoverable.append(content)
+        return None
 
     def _label(self, item: str) -> Label:
         return Label(self.items[item].text, "IPM.Note", self._id(item).change_key)
@@ -437,6 +453,8 @@ class ModelMailbox:
     def _add_item(self, content: Content) -> str:
         item = f"{self.name} item {next(self._numbers)}"
         self.items[item] = content
+        if self.folders[content.folder].parent != self.store:
+            self.held.add(content.key)
         self._commit(content.folder)
         self._tell(content.folder)
         return item

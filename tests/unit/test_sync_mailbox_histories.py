@@ -11,7 +11,7 @@ from isthmus_mailbox.proving import Proof
 from isthmus_project.filters import Filter
 from isthmus_sync.mailbox.model import Work
 
-from tests.unit.mailbox_case import Case, Streams, assert_same
+from tests.unit.mailbox_case import POLICIES, Case, Policy, Streams, assert_as_promised
 
 _FATES = st.lists(st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]), max_size=40)
 _DEEDS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 10**6)), max_size=12)
@@ -26,11 +26,12 @@ _STEPS = st.lists(
 
 
 @settings(max_examples=250)
-@given(_STEPS, st.sampled_from(Streams), st.booleans())
-def test_any_history_with_any_failures_ends_equal(
-    steps: list[tuple[str, Any]], streams: Streams, takes_turns: bool
+@given(_STEPS, st.sampled_from(Streams), st.booleans(), st.sampled_from(POLICIES))
+def test_any_history_with_any_failures_ends_as_the_policy_says(
+    steps: list[tuple[str, Any]], streams: Streams, takes_turns: bool, policy: Policy
 ) -> None:
     case = Case()
+    case.policy = policy
     case.world.takes_turns = takes_turns
     streams.arrange(case)
 
@@ -39,7 +40,7 @@ def test_any_history_with_any_failures_ends_equal(
         return await case.come_to_rest()
 
     proof = asyncio.run(run())
-    assert_same(case)
+    assert_as_promised(case)
     assert proof.equal, proof.differences
     assert not proof.healed
     assert not case.ledger.staged_rows
@@ -56,11 +57,12 @@ _FILTERS = st.sampled_from(_RULES).map(lambda rules: [Filter.model_validate(rule
 
 
 @settings(max_examples=100)
-@given(_STEPS, st.lists(_FILTERS, min_size=1, max_size=6))
+@given(_STEPS, st.lists(_FILTERS, min_size=1, max_size=6), st.sampled_from(POLICIES))
 def test_any_filters_in_between_leave_everything_equal_without_them(
-    steps: list[tuple[str, Any]], filters: list[list[Filter]]
+    steps: list[tuple[str, Any]], filters: list[list[Filter]], policy: Policy
 ) -> None:
     case = Case()
+    case.policy = policy
     case.filters = iter(filters)
 
     async def run() -> tuple[Proof, Proof]:
@@ -76,4 +78,4 @@ def test_any_filters_in_between_leave_everything_equal_without_them(
     assert filtered.equal, filtered.differences
     assert whole.equal, whole.differences
     assert not case.ledger.staged_rows
-    assert_same(case)
+    assert_as_promised(case)

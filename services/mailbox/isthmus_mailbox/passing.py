@@ -5,8 +5,10 @@
     3. listing    what changed in each folder is written down as work, in one transaction with the sync state
     4. working    the work is done in batches; each takes its rows off the list in one transaction with the ledger's
                   of a mailbox of which the ledger has nothing most of it is done while it is listed (ahead.py)
-    5. tree       folders that the from side has no more are deleted on the to side
-    6. around     what surrounds the mail: rules, delegates, rights and properties of folders
+    5. deleting   what the from side has no more is deleted, or let go, as the policy for deletions has it; unless that
+                  is to be the same on both sides, 2 to 4 come once more before, as it may have come elsewhere
+    6. tree       folders that the from side has no more are deleted on the to side
+    7. around     what surrounds the mail: rules, delegates, rights and properties of folders
 
 Where the server told what happened, that comes before everything, and as a rule is everything (news.py).
 

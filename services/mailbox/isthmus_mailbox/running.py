@@ -15,6 +15,20 @@ async def _run(p: Pass) -> None:
     if p.news is not None and await news.bring(p, p.news):
         return
     await tree.see(p)
+    await _bring(p)
+    departed = await working.departed(p)
+    if departed and p.deletions != "mirror":
+        # What leaves one folder while others are listed may have come to one that was listed before. It is deleted, or
+        # is the to side's own, for good, so all folders are looked at once more, for where it has come to.
+        await _bring(p)
+    await working.delete(p, departed)
+    await tree.remove(p)
+    if stores.OWN not in p.without:
+        await around.follow(p)
+
+
+async def _bring(p: Pass) -> None:
+    """Bring over what the from side tells now, but for deletions."""
     await doubts.settle_folders(p)
     await doubts.settle_items(p)
     await tree.follow(p)
@@ -22,6 +36,3 @@ async def _run(p: Pass) -> None:
     await choosing.follow(p)
     await listing.follow(p)
     await working.work_off(p)
-    await tree.remove(p)
-    if stores.OWN not in p.without:
-        await around.follow(p)

@@ -348,6 +348,8 @@ async def remove(p: Pass) -> None:
     if p.without or not any(row.gone for row in rows):
         return
     await p.breathe()
+    if p.deletions != "mirror" and any([await p.ledger.count_in(row.number) for row in rows if row.gone]):
+        return  # what is not moved out of them yet, or not deleted so that it can be recovered, is not to go with them
     if p.deletions == "keep":
         await p.write(LedgerChange(removed_folders=[row.number for row in rows if row.gone]))
         return

@@ -25,19 +25,17 @@ _DELETIONS = 100
 
 
 async def work_off(p: Pass) -> None:
-    """Do all work that is due, each row once. What fails stays staged, with the reason."""
+    """Do all work that is due but deletions, each row once. What fails stays staged, with the reason."""
     if p.doubt:  # of what was copied while the mailbox was listed
         await doubts.settle_items(p)
     await adopting.adopt(p)
     if p.eager:
         await by_properties.try_streams_again(p)
     await bring(p)
-    if not (p.without or p.untold):  # or it is there that what is gone has come to
-        await _deletions(p)
 
 
 async def bring(p: Pass) -> None:
-    """Do all work that is due but deletions."""
+    """As `work_off`, where nothing is in doubt, and nothing there that the ledger does not know."""
     await _moves_of_left_out(p)
     reached = 0
     while True:
@@ -166,12 +164,23 @@ def _flagged(before: ItemRow, row: Staged, change_key: str) -> ItemRow:
     )
 
 
-async def _deletions(p: Pass) -> None:
-    """Delete what the from side has no more, as the collection's policy has it."""
-    kept = await kept_places(p)
+async def departed(p: Pass) -> int:
+    """The sequence of the last deletion that is due; 0: there is none."""
     reached = 0
     while rows := await p.ledger.next_work(Work.DELETE, reached, p.due, _CHUNK):
         reached = rows[-1].sequence
+    return reached
+
+
+async def delete(p: Pass, last: int) -> None:
+    """Delete what the from side has no more, as the collection's policy has it, up to this sequence."""
+    if p.without or p.untold:
+        return  # it may be there that what is gone has come to
+    kept = await kept_places(p)
+    reached = 0
+    while reached < last and (rows := await p.ledger.next_work(Work.DELETE, reached, p.due, _CHUNK)):
+        reached = rows[-1].sequence
+        rows = [row for row in rows if row.sequence <= last]
         # What could not be moved, or copied, to where it has come stays where it was until then.
         arriving = await p.ledger.arriving({row.search_key for row in rows if row.search_key})
         rows = [row for row in rows if row.search_key not in arriving]
