@@ -24,8 +24,9 @@ def chosen(mailboxes: list[dict[str, Any]], addresses: list[str], collection: st
     }
     unknown = [address for address in addresses if address.lower() not in by_address]
     if unknown:
+        names = ", ".join(map(repr, unknown))
         fail(
-            f"no mailbox in a collection has the address {', '.join(unknown)}: 'isthmus status' lists all that are, "
+            f"no mailbox in a collection has the address {names}: 'isthmus status' lists all that are, "
             "'isthmus plan' says what would come of the project file",
             Exit.WRONG_INPUT,
         )

@@ -44,7 +44,15 @@ async def test_what_was_written_is_in_the_journal_and_can_be_put_back(system: Sy
     created = [each["action"] for each in _journal(system, "--object", guest)]
     assert created[-1] == "create"
     assert _journal(system, "--until", "1h") == []
-    assert "-Boss" in system.isthmus("directory", "journal", "-o", f"anna@{alpha.domain}", "--all")
+    told = system.isthmus("directory", "journal", "-o", f"anna@{alpha.domain}", "--all")
+    assert "-Boss" in told
+    assert f"change target {twin} by dirsync, revision 1" in told
+    for name in (f"anna@{alpha.domain}", twin, entry["pair"]):
+        told = system.isthmus("directory", "journal", "-o", name, "--until", "1h")
+        assert told.strip() == "Nothing was written to it."
+    for name in ("nobody@nowhere.example", "00" * 16):
+        told = system.isthmus("directory", "journal", "-o", name, exit_code=2)
+        assert f"no such entries as of '{name}'" in told
 
     # Put back: first only said, then done; what somebody changed since and what the rules demand is left.
     alpha.change(anna, department="Toys")

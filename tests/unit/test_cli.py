@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from isthmus_cli.commands.mailbox_restart import refusal
 from isthmus_cli.commands.mailbox_show import place
 from isthmus_cli.commands.mailbox_trace import _Place, explain
 from isthmus_cli.commands.status import view
 from isthmus_cli.main import build
+from isthmus_cli.people import chosen
 from isthmus_exchange.operations import Hit
 from isthmus_project import TEMPLATE
 from rich.console import Console
@@ -193,6 +195,31 @@ def test_a_demo_in_the_folder_of_isthmus_data_removes_no_system_that_is_not_a_de
     assert result.exit_code == 2
     assert f"no demo made what is in {tmp_path}" in result.stderr
     assert (tmp_path / "system.json").exists()
+
+
+@pytest.mark.parametrize("command", [["plan"], ["directory", "conflicts"], ["directory", "pair", "anna", "berg"]])
+def test_without_a_project_file_the_one_beside_the_system_counts(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "data"
+    data.mkdir()
+    nowhere = isthmus(*command, "--data", str(data))
+    assert nowhere.exit_code == 2
+    assert "project.yaml:1: cannot be read" in nowhere.stderr
+    assert "name the one that you have" in nowhere.stderr
+    (data / "project.yaml").write_text(TEMPLATE.replace("connections: 10", "connections: many", 1))
+    there = isthmus(*command, "--data", str(data))
+    assert there.exit_code == 2
+    assert f"{data / 'project.yaml'}:" in there.stderr
+    assert "source.exchange.connections" in there.stderr
+
+
+def test_who_is_unknown_is_named_in_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+    known = mailbox("Anna", source_address="anna@alpha.example", target_address="anna@beta.example")
+    with pytest.raises(typer.Exit):
+        chosen([known], ["anna@alpha.example", "", "nobody@x"], None)
+    assert "has the address '', 'nobody@x':" in capsys.readouterr().err
 
 
 def test_an_unreachable_portal_is_exit_code_3(tmp_path: Path) -> None:

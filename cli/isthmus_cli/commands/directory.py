@@ -12,7 +12,7 @@ from isthmus_project import NamedPair, ProjectError, add_pair, load_project, nam
 from ..output import Exit, console, fail, print_json
 from .addresses import addresses
 from .journal import allow, journal, revert
-from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, DryRun, Json, ProjectFile, read_project
+from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, DryRun, Json, ProjectFile, project_file, read_project
 from .plan import plain, planned
 
 directory = typer.Typer(no_args_is_help=True, help="Who belongs to whom, and what was written to the forests.")
@@ -32,6 +32,7 @@ def conflicts(path: ProjectFile = DEFAULT_PROJECT, data: DataFolder = DEFAULT_DA
     Both forests are read; nothing is written. Who is meant is said with [bold]isthmus directory pair[/]; for anything
     else the line says what to mend. Exit code 1 when there are any.
     """
+    path = project_file(path, data)
     objects = planned(read_project(path), path, data).objects
     found = [thing for thing in objects if thing.action == "refused"]
     found += [thing for thing in objects if thing.action in ("create", "change", "in step") and thing.problems]
@@ -73,6 +74,7 @@ def pair(
     """
     if (target is None) != create:
         fail("say who it is in the target, or --create", Exit.WRONG_INPUT)
+    path = project_file(path, data)
     project = read_project(path)
     file = named_pairs_file(path)
     if file is None:

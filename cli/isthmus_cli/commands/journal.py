@@ -63,7 +63,7 @@ def journal(
     for entry in entries:
         console.print(_tree(entry, every=every))
     if not entries:
-        console.print("Nothing was written.")
+        console.print("Nothing was written to it." if wanted else "Nothing was written.")
     elif limit and len(entries) == limit:
         console.print(f"[dim]the newest {limit}; --limit shows more[/]")
 
@@ -174,7 +174,7 @@ def _title(entry: JournalEntry) -> str:
     side = "source" if entry.side == SIDE_SOURCE else "target"
     return (
         f"[bold]{entry.number}[/] {at} [{_COLOURS[action]}]{action}[/] {side} {plain(entry.distinguished_name)}"
-        f"{outcome}{undone} [dim]{plain(entry.by)}[/]"
+        f"{outcome}{undone} [dim]by {plain(entry.by)}[/]"
     )
 
 

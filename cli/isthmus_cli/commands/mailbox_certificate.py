@@ -105,7 +105,7 @@ async def _order(kafka: str, address: str, seconds: float) -> bytes:
     said = [event.data for event in (await read_all(kafka, MAILBOX_PROGRESS)).values()]
     found = [each for each in said if isinstance(each, MailboxProgress) and address in _addresses(each)]
     if not found:
-        fail(f"no mailbox in a collection has the address {address}; see 'isthmus status'", Exit.WRONG_INPUT)
+        fail(f"no mailbox in a collection has the address {address!r}; see 'isthmus status'", Exit.WRONG_INPUT)
     mine = (await read_all(kafka, ACCOUNT_PAIRS)).get(found[0].pair_id)
     if mine is None or not (isinstance(mine.data, Pair) and mine.data.collection):
         fail(

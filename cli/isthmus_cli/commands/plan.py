@@ -18,7 +18,16 @@ from rich.tree import Tree
 from ..directory_service import directory_service
 from ..endpoints import known_endpoints
 from ..output import Exit, console, fail, print_json
-from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json, ProjectFile, read_project, secrets_folder
+from .options import (
+    DEFAULT_DATA,
+    DEFAULT_PROJECT,
+    DataFolder,
+    Json,
+    ProjectFile,
+    project_file,
+    read_project,
+    secrets_folder,
+)
 
 _SHOWN = 30
 _COLOURS = {"create": "green", "change": "yellow", "delete": "red", "refused": "red", "gone": "red"}
@@ -36,6 +45,7 @@ def plan(
     last, so that the plan is what it would do. Whoever matches nobody or two is listed with the reason. Exit code 1
     when something stands in the way.
     """
+    path = project_file(path, data)
     found = planned(read_project(path), path, data)
     if as_json:
         print_json(found.to_dict())

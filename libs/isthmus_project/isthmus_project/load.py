@@ -46,7 +46,7 @@ def load_project(path: Path) -> Project:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         remedies: dict[type[OSError], str] = {
-            FileNotFoundError: "write one with 'isthmus init'",
+            FileNotFoundError: "name the one that you have, or write one with 'isthmus init'",
             IsADirectoryError: "name the file in it",
         }
         remedy = remedies.get(type(error), "check its permissions")

@@ -43,6 +43,16 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: ReadJournalRequest, context: _Context
     ) -> AsyncIterator[ReadJournalResponse]:
         project = await self._project(request.filter.project, context)
+        if name := request.filter.object:
+            async with self._pool.acquire() as connection:
+                known = await journal.knows(connection, project, name)
+            if not known:
+                words = (
+                    "it is neither an address that a pair has or had, nor a DN, objectGUID or pair id in the journal"
+                )
+                await _abort(
+                    context, grpc.StatusCode.NOT_FOUND, f"the journal has no such entries as of {name!r}: {words}"
+                )
         sent, before = 0, None
         while not request.limit or sent < request.limit:
             portion = min(_PORTION, request.limit - sent) if request.limit else _PORTION

@@ -200,6 +200,22 @@ async def read(
     return [Entry.of(row) for row in rows]
 
 
+async def knows(connection: Connection, project: str, name: str) -> bool:
+    """Whether an object of a pair goes by this name, or ever did, as far as dirsync noticed."""
+    pair_ids, guid, _ = await _meant(connection, project, name)
+    found = await connection.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM address WHERE project = $1 AND pair_id = ANY($2))
+            OR EXISTS (SELECT FROM journal WHERE project = $1 AND pair_id = ANY($2))
+            OR EXISTS (SELECT FROM pair WHERE project = $1 AND (id = ANY($2) OR source_guid = $3 OR target_guid = $3))
+        """,
+        project,
+        pair_ids,
+        guid,
+    )
+    return bool(found)
+
+
 async def revertible(connection: Connection, project: str, wanted: JournalFilter) -> list[Entry]:
     """Entries that can be put back, newest first: what was put back already, and what put something back, only when it
     is asked for by number."""
