@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from isthmus_exchange.client import Announce
-from isthmus_exchange.operations import MoveItems, Operation
+from isthmus_exchange.operations import MoveItems, Operation, UploadItems
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.running import run_pass
 
@@ -156,6 +156,32 @@ def test_after_a_switch_what_is_adopted_keeps_its_owner_s_read_flag(case: Case) 
     assert not case.ledger.staged_rows
 
 
+def test_after_a_switch_what_is_adopted_and_not_the_same_is_its_owner_s(case: Case) -> None:
+    ours, theirs = next(iter(case.source.items)), next(iter(case.target.items))
+    del case.ledger.item_rows[ours]
+    case.target.edit(theirs, "one, answered")
+    case.source.lose_states()
+    for text in ("one, touched by the server", "one, a day later"):
+        case.source.edit(ours, text)
+        for _ in range(2):
+            asyncio.run(run_pass(_after_the_switch(case)))
+    assert _texts(case) == ["one, answered", "three", "two"]
+    assert not case.ledger.staged_rows
+
+
+def test_a_new_item_in_doubt_over_the_switch_is_not_written_over_what_its_owner_made_of_it(case: Case) -> None:
+    """Its owner has a copy of it, too, and nobody can say which is the one that got no answer."""
+    case.source.deliver(folder_of(case.source, "inbox"), "four")
+    _dies_of(case, UploadItems)
+    (made,) = (item for item, content in case.target.items.items() if content.text == "four")
+    case.target.edit(case.target.copy(made, case.target.items[made].folder), "four, answered")
+    case.target.edit(made, "four, forwarded")
+    for _ in range(2):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    assert _texts(case) == ["four, answered", "four, forwarded", "one", "three", "two"]
+    assert not case.ledger.staged_rows
+
+
 def _moved_and_edited(case: Case, text: str) -> str:
     moved = case.source.move(next(iter(case.source.items)), folder_of(case.source, "deleteditems"))
     case.source.edit(moved, text)
@@ -168,10 +194,15 @@ def _move_in_doubt(case: Case, *, also_edited: bool) -> None:
         _moved_and_edited(case, "one, in the last minute")
     else:
         case.source.move(next(iter(case.source.items)), folder_of(case.source, "deleteditems"))
+    _dies_of(case, MoveItems)
+
+
+def _dies_of(case: Case, kind: type[Operation[Any]]) -> None:
+    """A pass dies when it has asked for such a write, which is made."""
     call = case.target.call
 
     async def dies(operation: Operation[Any], announce: Announce | None = None) -> Any:
-        if isinstance(operation, MoveItems):
+        if isinstance(operation, kind):
             case.world.fates = iter((_MADE_AND_NO_ANSWER,))
         return await call(operation, announce)
 

@@ -19,7 +19,7 @@ from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.doubt import Found
 from isthmus_sync.mailbox.model import LedgerChange, Staged, Work
 
-from isthmus_mailbox import doubts, trees
+from isthmus_mailbox import doubts, owners, trees
 from isthmus_mailbox.passing import Pass, singled_out
 
 _CHUNK = 1000
@@ -43,7 +43,7 @@ async def adopt(p: Pass) -> None:
             known = await p.ledger.known([row.from_id for row in rows])
             wanted = [row for row in rows if row.from_id not in known and (row.folder, row.associated) in grown]
             found = await doubts.look(p, wanted)
-            change = _change(found, heal=p.heal)
+            change = _change(p, found)
             await _note_parties(p, [row.from_id for row in change.items if row.from_change_key])
             await p.write(change)
             adopted += len(found)
@@ -87,19 +87,17 @@ async def _surplus(p: Pass, told: dict[str, FolderMark]) -> dict[tuple[int, bool
     return surplus
 
 
-def _change(found: list[Found], *, heal: bool) -> LedgerChange:
-    """Without `heal` a read flag that differs is its owner's."""
+def _change(p: Pass, found: list[Found]) -> LedgerChange:
+    """After the switch a copy that is not the same is its owner's, and so is a read flag that differs."""
     change = LedgerChange()
     for each in found:
         staged, item = each.staged, each.item
-        same = each.certain and bool(staged.modified) and (item.modified, item.size) == (staged.modified, staged.size)
-        change.items.append(doubt.adopted(each, same=same))
-        if not same:
-            continue
-        if item.is_read == staged.is_read or not heal:
-            change.unstage.append(staged.from_id)
-        else:
+        same = doubt.looks_the_same(each)
+        change.items.append(doubt.adopted(each, same=same) if same or p.heal else owners.unlike(p, each))
+        if same and p.heal and item.is_read != staged.is_read:
             change.stage.append(_flag(staged))
+        elif same or not p.heal:
+            change.unstage.append(staged.from_id)
     return change
 
 

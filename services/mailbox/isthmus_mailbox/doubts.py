@@ -12,7 +12,7 @@ from isthmus_sync.mailbox import batches, doubt, retry
 from isthmus_sync.mailbox.model import Action, FolderRow, ItemRow, LedgerChange, Outcome, Staged, Work
 from isthmus_sync.mailbox.ways import Way
 
-from isthmus_mailbox import assembly, trees
+from isthmus_mailbox import assembly, owners, trees
 from isthmus_mailbox.passing import Pass, pages
 
 GRACE_SECONDS = 3.0
@@ -147,9 +147,12 @@ async def adopt(p: Pass, found: doubt.Found) -> None:
         change.unstage = [staged.from_id]
         change.bytes_copied = staged.size
         change.count(Outcome.ADDED)
-    else:
+    elif p.heal:
         change.stage = [replace(staged, work=Work.COPY, intent=None, sequence=0)]
         change.count(Outcome.ADDED)
+    else:
+        change.items = [owners.unlike(p, found)]
+        change.unstage = [staged.from_id]
     await p.write(change)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import GetItemLabels
+from isthmus_sync.mailbox import doubt
 from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import ItemRow, Staged
 
@@ -16,13 +17,18 @@ _LOOKED_AT = 10
 
 
 async def theirs(p: Pass, copies: Iterable[ItemRow]) -> set[str]:
-    """The from ids of those copies that are not as the ledger says we left them. Before the switch none is: there the
-    from side is what counts.
+    """The from ids of those copies that are not as the ledger says we left them, or that we never left as they are
+    (`unlike`). Before the switch none is: there the from side is what counts.
     """
-    found = set[str]()
     if p.heal:
-        return found
-    for some in by_count((row for row in copies if row.to_change_key), _LOOKED_AT):
+        return set()
+    left, found = list[ItemRow](), set[str]()
+    for row in copies:
+        if row.to_change_key:
+            left.append(row)
+        else:
+            found.add(row.from_id)
+    for some in by_count(left, _LOOKED_AT):
         labels = await singled_out(lambda part: p.to_side.call(GetItemLabels(tuple(row.to_id for row in part))), some)
         for row, label in zip(some, labels, strict=True):
             if not isinstance(label, EwsError) and label.change_key != row.to_change_key:
@@ -40,3 +46,15 @@ def left_alone(row: ItemRow, staged: Staged) -> ItemRow:
         from_change_key=staged.change_key or row.from_change_key,
         modified="",
     )
+
+
+def unlike(p: Pass, found: doubt.Found) -> ItemRow:
+    """The ledger's row of an item that was there, and after the switch is left as it is, for it may not be the same as
+    what was to be copied. It has no key of ours, so that it stays its owner's.
+    """
+    p.log.warning(
+        "an item was there already with other content; it is its owner's now, and stays as it is",
+        folder=found.staged.folder,
+        search_key=found.staged.search_key.hex(),
+    )
+    return replace(doubt.adopted(found, same=True), to_change_key="", modified="")

@@ -50,6 +50,12 @@ def match(doubtful: Iterable[Staged], items: Iterable[Item], claimed: Collection
     return found
 
 
+def looks_the_same(found: Found) -> bool:
+    """Whether the item surely holds what is staged: no other one has its key, and nobody has touched it."""
+    staged, item = found.staged, found.item
+    return found.certain and bool(staged.modified) and (item.modified, item.size) == (staged.modified, staged.size)
+
+
 def adopted(found: Found, *, same: bool, way: Way = Way.STREAM) -> ItemRow:
     """The ledger's row of an item that is there already. Not the `same`: its content may be another one, so nothing is
     agreed, and it is copied over.
