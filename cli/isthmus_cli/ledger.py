@@ -25,10 +25,15 @@ class Ledger:
         """A mailbox by the pair's id in hexadecimal, with its folders; None when the service does not know it."""
         return self._ask(f"/api/v1/mailboxes/{identity}")
 
-    def items(self, identity: str, source: Sequence[str], target: Sequence[str]) -> dict[str, Any]:
-        """What is known of the items with these ids of the source's and of the target's servers."""
-        question = json.dumps({"source": source, "target": target}).encode()
-        return self._ask(f"/api/v1/mailboxes/{identity}/items", question) or {"known": [], "staged": []}
+    def items(
+        self, identity: str, source: Sequence[str], target: Sequence[str], search_keys: Sequence[str]
+    ) -> dict[str, Any]:
+        """What is known of the items with these ids of the source's and of the target's servers, and of uploads that
+        were made a second time, with these search keys in hexadecimal.
+        """
+        question = json.dumps({"source": source, "target": target, "search_keys": search_keys}).encode()
+        nothing: dict[str, Any] = {"known": [], "staged": [], "resent": []}
+        return self._ask(f"/api/v1/mailboxes/{identity}/items", question) or nothing
 
     def set_aside(self, identities: Sequence[str], collection: str | None, most: int) -> dict[str, Any]:
         """Items that cannot be copied: of these mailboxes, of a collection, or of everybody. The first `most` of them,

@@ -102,9 +102,11 @@ class MailboxSystem:
         applied = ProjectApplied(project="merge", revision=1, document=project.model_dump_json().encode())
         await self.say(PROJECTS, b"merge", applied)
 
-    def hire(self, name: str, *, archives: bool = False) -> Mover:
-        """Somebody with a mailbox on both sides, with an archive perhaps, of whom the service has not heard yet."""
-        here, there = ({"msExchArchiveGUID": uuid.uuid4().bytes_le} if archives else {} for _ in range(2))
+    def hire(self, name: str, archives: tuple[bool, bool] = (False, False)) -> Mover:
+        """Somebody with a mailbox on both sides, of whom the service has not heard yet. `archives`: whether they have
+        one in alpha, in beta.
+        """
+        here, there = ({"msExchArchiveGUID": uuid.uuid4().bytes_le} if each else {} for each in archives)
         source, target = self.office.alpha(name, **here), self.office.beta(name, **there)
         alpha, beta = self.clients
         mover = Mover(source, target, alpha.mailbox(source.smtp), beta.mailbox(target.smtp))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from exchangelib import Account, CalendarItem, EWSDateTime, EWSTimeZone, Message
+from exchangelib import UTC, Account, CalendarItem, EWSDateTime, EWSTimeZone, ExtendedProperty, Message
 from exchangelib.errors import (
     ErrorDeleteDistinguishedFolder,
     ErrorFolderNotFound,
@@ -28,8 +29,25 @@ def subjects(folder: BaseFolder) -> list[str]:
     return sorted(folder.all().values_list("subject", flat=True))
 
 
+class DeletedOn(ExtendedProperty):  # type: ignore[misc]
+    """PidTagDeletedOn."""
+
+    property_tag = 0x668F
+    property_type = "SystemTime"
+
+
+@pytest.fixture
+def deleted_on() -> Iterator[None]:
+    """A field of that name."""
+    Message.register("deleted_on", DeletedOn)
+    yield
+    Message.deregister("deleted_on")
+
+
+@pytest.mark.usefixtures("deleted_on")
 def test_items_are_deleted_in_three_ways(exchanges: Exchanges, office: Office) -> None:
     account = account_of(exchanges.alpha, office.alpha("anna"))
+    began = EWSDateTime.now(UTC)
     for item, how in zip(
         put(account.inbox, "moved", "soft", "hard"), (MOVE_TO_DELETED_ITEMS, SOFT_DELETE, HARD_DELETE), strict=True
     ):
@@ -37,12 +55,17 @@ def test_items_are_deleted_in_three_ways(exchanges: Exchanges, office: Office) -
     assert subjects(account.inbox) == []
     assert subjects(account.trash) == ["moved"]
     assert subjects(account.recoverable_items_deletions) == ["soft"]
+    # Since when, PidTagDeletedOn says; it is of the place, and none of what is in the item.
+    (there,) = account.recoverable_items_deletions.all().only("deleted_on")
+    assert began <= there.deleted_on <= EWSDateTime.now(UTC)
+    assert [each.deleted_on for each in account.trash.all().only("deleted_on")] == [None]
     # From Deleted Items the next stop is the dumpster, from there nowhere.
     account.bulk_delete(list(account.trash.all()), delete_type=MOVE_TO_DELETED_ITEMS)
     assert subjects(account.recoverable_items_deletions) == ["moved", "soft"]
     (soft,) = [each for each in account.recoverable_items_deletions.all() if each.subject == "soft"]
     soft.move(account.inbox)
     assert subjects(account.inbox) == ["soft"]
+    assert [each.deleted_on for each in account.inbox.all().only("deleted_on")] == [None]
     account.bulk_delete(list(account.recoverable_items_deletions.all()), delete_type=SOFT_DELETE)
     assert subjects(account.recoverable_items_deletions) == []
 

@@ -89,7 +89,7 @@ async def _blocked(mover: Mover) -> str:
 
 
 async def test_a_source_that_was_made_anew_is_begun_again(running: MailboxSystem, service: Process) -> None:
-    anna = running.hire("anna", archives=True)
+    anna = running.hire("anna", archives=(True, True))
     alpha, beta = anna.alpha, anna.beta
     inbox = await role(alpha, "inbox")
     both, old, travel = stream("Both"), stream("Old"), stream("To Rome")
@@ -123,7 +123,7 @@ async def test_a_source_that_was_made_anew_is_begun_again(running: MailboxSystem
 async def test_a_healthy_mailbox_that_is_begun_again_gets_nothing_twice(
     running: MailboxSystem, service: Process
 ) -> None:
-    bert = running.hire("bert", archives=True)
+    bert = running.hire("bert", archives=(True, True))
     alpha, beta = bert.alpha, bert.beta
     inbox = await role(alpha, "inbox")
     letters = await put(alpha, inbox, *(stream(f"Letter {number}") for number in range(5)))
@@ -190,7 +190,7 @@ async def test_nobody_who_is_switched_is_begun_again(running: MailboxSystem, ser
 
 
 async def test_a_target_that_was_made_anew_is_filled_again(running: MailboxSystem, service: Process) -> None:
-    emil = running.hire("emil", archives=True)
+    emil = running.hire("emil", archives=(True, True))
     alpha, beta = emil.alpha, emil.beta
     inbox = await role(alpha, "inbox")
     travel = await alpha.call(CreateFolder(inbox, "Travel", "IPF.Note"))

@@ -14,11 +14,9 @@ import pytest
 import typer
 from isthmus_cli.commands.mailbox_restart import refusal
 from isthmus_cli.commands.mailbox_show import place
-from isthmus_cli.commands.mailbox_trace import _Place, explain
 from isthmus_cli.commands.status import view
 from isthmus_cli.main import build
 from isthmus_cli.people import chosen
-from isthmus_exchange.operations import Hit
 from isthmus_project import TEMPLATE
 from rich.console import Console
 from typer.testing import CliRunner
@@ -111,13 +109,6 @@ def test_the_logs_of_all_workers_are_shown_by_the_name_of_their_service(
     assert {"of mailbox-1", "of mailbox-2"} <= set(said := capfd.readouterr().out.splitlines())
     assert "of stats" not in said
     assert isthmus("logs", "nobody", "--data", str(tmp_path)).exit_code == 2
-
-
-def test_a_trace_says_when_in_words_for_people() -> None:
-    hit = Hit("1", "inbox", b"key", 10, "Hello", "IPM.Note", "2026-11-26T08:15:00Z")
-    row = {"source_id": "1", "target_id": "2", "agreed_at": "2026-11-27T03:52:17.4Z", "way": "stream"}
-    [trace] = explain([_Place(hit, "Inbox")], [_Place(hit._replace(id="2"), "Inbox")], {"known": [row], "staged": []})
-    assert (trace.why, trace.well) == ("copied 2026-11-27 03:52:17 UTC", True)
 
 
 def test_status_says_what_to_do_while_no_project_is_in_force() -> None:

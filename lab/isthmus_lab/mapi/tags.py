@@ -241,6 +241,7 @@ PidTagContainerClass = 0x3613001F
 PidTagContentCount = 0x36020003
 PidTagContentUnreadCount = 0x36030003
 PidTagLocalCommitTimeMax = 0x670A0040
+PidTagDeletedOn = 0x668F0040
 PidTagDeletedCountTotal = 0x670B0003
 PidTagAssociatedContentCount = 0x36170003
 PidTagSubfolders = 0x360A000B

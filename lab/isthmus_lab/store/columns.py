@@ -9,7 +9,7 @@ from isthmus_lab.store.model import Row
 VALUES = (
     "item_class, subject, sender, sender_address, display_to, display_cc, received, sent, created, modified, size, "
     "message_flags, importance, sensitivity, flag_status, search_key, message_id, in_reply_to, conversation_index, "
-    'conversation_topic, start, "end", clip_end, categories, file_as, due, has_attachments, recurring'
+    'conversation_topic, start, "end", clip_end, categories, file_as, due, deleted, has_attachments, recurring'
 )
 VALUE_COUNT = VALUES.count(",") + 1
 
@@ -47,6 +47,7 @@ COLUMNS: dict[PropertyKey, str] = {
     tags.PidLidRecurring: "recurring",
     tags.PidLidFileUnder: "file_as",
     tags.PidLidTaskDueDate: "due",
+    tags.PidTagDeletedOn: "deleted",
 }
 
 # What the server alone knows; never kept in the content of an item that is saved property by property.
@@ -59,6 +60,7 @@ COMPUTED: frozenset[PropertyKey] = frozenset(
         tags.PidTagParentSourceKey,
         tags.PidTagChangeKey,
         tags.PidTagInternetArticleNumber,
+        tags.PidTagDeletedOn,
         tags.PidTagMessageSize,
         tags.PidTagMessageSizeExtended,
         tags.PidTagHasAttachments,
@@ -145,6 +147,7 @@ def values(bag: Bag, size: int) -> tuple[object, ...]:
         _text("\n".join(get(tags.PidNameKeywords, ()))),
         _text(get(tags.PidLidFileUnder, "")),
         _time(get(tags.PidLidTaskDueDate, 0)),
+        0,  # no item comes as a deleted one
         any(is_visible(attachment) for attachment in bag.attachments),
         bool(get(tags.PidLidRecurring, False) or get(tags.PidLidTaskFRecurring, False)),
     )

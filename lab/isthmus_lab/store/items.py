@@ -25,7 +25,7 @@ _INSERT = (
 )
 _COPY = (
     f"INSERT INTO item (number, change, content_change, content, folder, associated, {columns.VALUES})"
-    f" SELECT ?, ?, ?, ?, ?, associated, {columns.VALUES} FROM item WHERE number = ?"
+    f" SELECT ?, ?, ?, ?, ?, associated, {columns.VALUES.replace('deleted', '0')} FROM item WHERE number = ?"
 )
 _UPDATE = (
     f"UPDATE item SET (change, content_change, content, {columns.VALUES})"
@@ -292,14 +292,14 @@ class Items:
         self._tell(EventKind.MODIFIED, changed)
         return changed
 
-    def _move(self, row: Row, target: int) -> Row:
+    def _move(self, row: Row, target: int, *, deleted: int = 0) -> Row:
         number = self._mailbox.next_number()
         self._bury(row)
         self._mailbox.sql(
-            "UPDATE item SET number = ?, change = ?, content_change = ?, folder = ? WHERE number = ?",
-            (number, number, number, target, row.number),
+            "UPDATE item SET number = ?, change = ?, content_change = ?, folder = ?, deleted = ? WHERE number = ?",
+            (number, number, number, target, deleted, row.number),
         )
-        moved = self._elsewhere(row, target, number)
+        moved = self._elsewhere(row._replace(deleted=deleted), target, number)
         self._tell(EventKind.MOVED, moved, row)
         return moved
 
@@ -307,7 +307,7 @@ class Items:
         number = self._mailbox.next_number()
         self._mailbox.contents.add(number, (self._mailbox.contents.get(self._content(row)),))
         self._mailbox.sql(_COPY, (number, number, number, number, target, row.number))
-        copied = self._elsewhere(row, target, number)
+        copied = self._elsewhere(row._replace(deleted=0), target, number)
         self._tell(EventKind.COPIED, copied, row)
         return copied
 
@@ -336,7 +336,8 @@ class Items:
 
     def _delete(self, row: Row, place: int | None) -> Row | None:
         if place is not None:
-            return self._move(row, place)
+            recoverable = self._mailbox.folders.is_below(place, self._role("recoverableitemsroot"))
+            return self._move(row, place, deleted=now() if recoverable else 0)
         self._bury(row)
         self._mailbox.contents.delete(self._content(row))
         self._mailbox.sql("DELETE FROM item WHERE number = ?", (row.number,))

@@ -78,6 +78,7 @@ class Row(NamedTuple):
     categories: str  # joined by "\n"
     file_as: str  # contacts
     due: int  # tasks
+    deleted: int  # PidTagDeletedOn: when it came into the recoverable items
     has_attachments: bool  # attachments that a person sees: not inline, not hidden
     recurring: bool
 

@@ -75,6 +75,7 @@ CREATE TABLE item (
     categories TEXT NOT NULL,
     file_as TEXT NOT NULL,
     due INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
     has_attachments INTEGER NOT NULL,
     recurring INTEGER NOT NULL,
     content_change INTEGER NOT NULL, -- the last change other than of the read flag

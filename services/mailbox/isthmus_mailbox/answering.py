@@ -1,7 +1,8 @@
 """What the ledger knows, for whoever asks over HTTP. Read-only: no question changes anything.
 
 GET  /api/v1/mailboxes/{id}         a mailbox (pair id in hexadecimal) and its folders: counts, bytes, what is staged
-POST /api/v1/mailboxes/{id}/items   {"source": [item id…], "target": [item id…]}: what is known of these items
+POST /api/v1/mailboxes/{id}/items   {"source": [item id…], "target": [item id…], "search_keys": [hexadecimal…]}: what is
+                                    known of these items, and which uploads with such keys were made a second time
 GET  /api/v1/setaside               items that cannot be copied; ?mailbox=ID (repeatable), or ?collection=NAME
 GET  /api/v1/keptaside              rights, rules and settings that cannot be set on the target; asked in the same way
 
@@ -24,9 +25,12 @@ from isthmus_sync.mailbox import hierarchy
 from isthmus_sync.mailbox.model import Action, Work
 from isthmus_sync.mailbox.ways import Way
 
+from isthmus_mailbox.boxes import unwanted
 from isthmus_mailbox.database_ledger import read_folders
 from isthmus_mailbox.ids import pack, unpack
+from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.organisations import Organisations
+from isthmus_mailbox.surroundings import trees
 
 _MOST_ITEMS = 1000
 _DIGITS = 18
@@ -82,11 +86,13 @@ class Answers:
         paths = hierarchy.paths(folders)
         counts = {each["number"]: each for each in await self._pool.fetch(_FOLDER_COUNTS, pair_id)}
         orders = await self._pool.fetchval("SELECT count(*) FROM mailbox_order WHERE pair_id = $1", pair_id)
+        marks = Marks.read(row["marks"])
         hours = self._organisations.hours(row["collection"], datetime.now(UTC), ordered=orders > 0)
         return web.json_response(
             {
                 **_who(row),
-                "wanted": row["wanted"],
+                # Why the mailbox is not copied at all; empty when it is.
+                "unwanted": unwanted(Pair.FromString(row["pair"])),
                 "switched": row["switched"],
                 "paused": row["paused"],
                 "passes": row["passes"],
@@ -97,6 +103,11 @@ class Answers:
                 "closed": hours.why,
                 "opens": _time(hours.until) if hours.until else None,
                 "bytes_copied": row["bytes_done"],
+                **self._rules(row),
+                # The trees that both sides had at the last pass, by the roles of their tops; None before the first.
+                "trees": marks.trees,
+                # Why passes go on without the archive; empty when they do not.
+                "archive_rests": marks.resting.why if marks.resting else "",
                 "folders": [
                     _folder(counts[each.number])
                     | {
@@ -111,15 +122,33 @@ class Answers:
             }
         )
 
+    def _rules(self, row: Record) -> dict[str, Any]:
+        """What becomes of copies whose originals are deleted, and the trees that are to be brought, by the roles of
+        their tops; None and nothing when no project has the collection.
+        """
+        found = self._organisations.surroundings(row["collection"])
+        if found is None:
+            return {"deletions": None, "wanted_trees": []}
+        surroundings, deletions = found
+        return {
+            "deletions": "keep" if row["switched"] else deletions,
+            "wanted_trees": trees(surroundings, deletions),
+        }
+
     async def _items(self, request: web.Request) -> web.Response:
         pair_id = _id(request.match_info["id"])
         try:
             asked = await request.json()
             source, target = ([pack(str(each)) for each in asked.get(side, [])] for side in ("source", "target"))
+            keys = [bytes.fromhex(each) for each in asked.get("search_keys", [])]
         except (ValueError, AttributeError, TypeError) as error:
-            words = f'{{"source": [item id…], "target": [item id…]}} is expected: {error}'
+            words = (
+                f'{{"source": [item id…], "target": [item id…], "search_keys": [hexadecimal…]}} is expected: {error}'
+            )
             raise web.HTTPBadRequest(text=words) from None
-        paths = hierarchy.paths(await read_folders(self._pool, pair_id))
+        folders = await read_folders(self._pool, pair_id)
+        paths = hierarchy.paths(folders)
+        targets = {each.number: each.to_id or "" for each in folders}
         known = await self._pool.fetch(
             "SELECT * FROM item WHERE pair_id = $1 AND (source_id = ANY($2::bytea[]) OR target_id = ANY($3::bytea[]))",
             pair_id,
@@ -131,6 +160,9 @@ class Answers:
             " WHERE work.pair_id = $1 AND source_id = ANY($2::bytea[])",
             pair_id,
             [*source, *(row["source_id"] for row in known)],
+        )
+        resent = await self._pool.fetch(
+            "SELECT folder, search_key FROM resent WHERE pair_id = $1 AND search_key = ANY($2::bytea[])", pair_id, keys
         )
         return web.json_response(
             {
@@ -146,6 +178,10 @@ class Answers:
                     for row in known
                 ],
                 "staged": [_staged(row, paths) for row in work],
+                # Taken for lost and made again, by the id of the target's folder: the first one may come, too.
+                "resent": [
+                    {"folder": targets.get(row["folder"], ""), "search_key": row["search_key"].hex()} for row in resent
+                ],
             }
         )
 

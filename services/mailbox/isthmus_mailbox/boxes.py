@@ -50,13 +50,6 @@ class Box:
 
 async def keep(connection: Connection, pair: Pair, partition: int) -> None:
     """Take over what the account map says of a pair."""
-    wanted = (
-        not pair.removed
-        and bool(pair.collection)
-        and pair.kind not in (RECIPIENT_KIND_GROUP, RECIPIENT_KIND_CONTACT)
-        and bool(pair.source.mailbox_guid)
-        and bool(pair.target.mailbox_guid)
-    )
     await connection.execute(
         """
         INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched) VALUES ($1, $2, $3, $4, $5, $6)
@@ -69,9 +62,21 @@ async def keep(connection: Connection, pair: Pair, partition: int) -> None:
         partition,
         pair.SerializeToString(),
         pair.collection,
-        wanted,
+        not unwanted(pair),
         pair.active_side == SIDE_TARGET,
     )
+
+
+def unwanted(pair: Pair) -> str:
+    """Why a pair is nobody whose mailbox is copied, in words; empty when it is."""
+    if pair.removed:
+        return "the account map has removed the pair"
+    if pair.kind in (RECIPIENT_KIND_GROUP, RECIPIENT_KIND_CONTACT):
+        return "a group or a contact has no mailbox"
+    for account, side in ((pair.source, "source"), (pair.target, "target")):
+        if not account.mailbox_guid:
+            return f"there is no mailbox on the {side}"
+    return "" if pair.collection else "it is in no collection"
 
 
 async def take_order(connection: Connection, order: MailboxOrdered) -> Box | None:

@@ -13,7 +13,7 @@ from isthmus_exchange.bandwidth import Bandwidth
 from isthmus_exchange.client import Client, read_secrets
 from isthmus_exchange.governor import Governed
 from isthmus_exchange.limiting import Limit
-from isthmus_project import Collection, Filter, LineLimits, Organisation, Project, closing
+from isthmus_project import Collection, Filter, LineLimits, Organisation, Project, Surroundings, closing
 from isthmus_service import Security
 from isthmus_sync.mailbox import choice
 from pydantic import ValidationError
@@ -83,6 +83,13 @@ class Organisations:
         """Of the collection; none when no project has it."""
         found = self._find(collection)
         return found[1].filters if found else ()
+
+    def surroundings(self, collection: str) -> tuple[Surroundings, str] | None:
+        """What a collection's mailboxes bring beside their mail, and its policy for deletions; None when no project has
+        it.
+        """
+        found = self._find(collection)
+        return (found[0].mailbox.surroundings, found[1].deletions) if found else None
 
     def same_rules(self, way: Way) -> bool:
         """Whether what is copied, and what becomes of deletions, is still as it was when the way was found."""

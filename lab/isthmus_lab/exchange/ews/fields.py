@@ -47,6 +47,7 @@ ROW: Final[dict[PropertyKey, str]] = {
     tags.PidTagConversationIndex: "conversation_index",
     tags.PidTagConversationTopic: "conversation_topic",
     tags.PidTagFlagStatus: "flag_status",
+    tags.PidTagDeletedOn: "deleted",
     tags.PidTagAssociated: "associated",
     tags.PidTagSentRepresentingName: "sender",
     tags.PidTagSentRepresentingSmtpAddress: "sender_address",

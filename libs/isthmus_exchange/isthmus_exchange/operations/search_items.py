@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..errors import EwsError
 from ..names import SEARCH_KEY, M, T
-from ..shapes import folder_id, read_item
+from ..shapes import folder_id, read_extended, read_item
 from ..soap import Element, attribute, check
 from .operation import Operation
 
@@ -17,6 +17,7 @@ FOLDERS = 50
 """Folders that a request should name, at most."""
 
 _MOST = 100
+_DELETED_ON = 0x668F
 _MESSAGE_ID = '<t:ExtendedFieldURI PropertyTag="0x1035" PropertyType="String"/>'
 """PidTagInternetMessageId ([MS-OXOMSG] 2.2.1.12): items of every class may have it, message:InternetMessageId is for
 messages alone."""
@@ -24,17 +25,18 @@ _SHAPE = (
     f"<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{SEARCH_KEY}"
     '<t:ExtendedFieldURI PropertyTag="0x0E08" PropertyType="Integer"/>'
     '<t:ExtendedFieldURI PropertyTag="0x0E07" PropertyType="Integer"/>'
+    '<t:ExtendedFieldURI PropertyTag="0x668F" PropertyType="SystemTime"/>'
     '<t:FieldURI FieldURI="item:Subject"/><t:FieldURI FieldURI="item:ItemClass"/>'
     '<t:FieldURI FieldURI="item:DateTimeReceived"/></t:AdditionalProperties></m:ItemShape>'
 )
 
 
 class Sought(NamedTuple):
-    """What is looked for: exactly this Message-ID, a part of the subject in any case, exactly this search key."""
+    """What is looked for: exactly this Message-ID, a part of the subject in any case, one of these search keys."""
 
     message_id: str = ""
     subject: str = ""
-    search_key: bytes = b""
+    search_keys: tuple[bytes, ...] = ()
 
 
 class Hit(NamedTuple):
@@ -48,6 +50,8 @@ class Hit(NamedTuple):
     item_class: str
     # As the server writes it, in UTC; empty when it was never received.
     received: str
+    # The same for when it was deleted, where it may be recovered and the server tells (PidTagDeletedOn, [MS-OXPROPS]).
+    deleted: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,9 @@ class SearchItems(Operation["list[Hit]"]):
 
 
 def _test(sought: Sought) -> str:
-    if sought.search_key:
-        return _equal(SEARCH_KEY, base64.b64encode(sought.search_key).decode())
+    if sought.search_keys:
+        tests = "".join(_equal(SEARCH_KEY, base64.b64encode(key).decode()) for key in sought.search_keys)
+        return tests if len(sought.search_keys) == 1 else f"<t:Or>{tests}</t:Or>"
     if sought.message_id:
         return _equal(_MESSAGE_ID, sought.message_id)
     if not sought.subject:
@@ -96,7 +101,8 @@ def _equal(field: str, value: str) -> str:
 
 
 def _hit(element: Element, folder: str) -> Hit:
-    item = read_item(element)
+    told = read_extended(element)
+    item = read_item(element, told)
     return Hit(
         item.id,
         folder,
@@ -105,4 +111,5 @@ def _hit(element: Element, folder: str) -> Hit:
         (element.findtext(f"{T}Subject") or ""),
         (element.findtext(f"{T}ItemClass") or ""),
         (element.findtext(f"{T}DateTimeReceived") or ""),
+        told.get(_DELETED_ON, ""),
     )
