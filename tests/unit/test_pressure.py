@@ -206,6 +206,26 @@ async def test_less_content_goes_while_small_requests_are_slow() -> None:
         assert int(budget.content_limit) == 2, "one is answered, one is on its way"
 
 
+async def test_what_a_server_takes_is_found_fast_until_it_was_crowded_once() -> None:
+    budget = Budget(20)
+    for _ in range(20):
+        budget.went_well("GetFolder", 0.01)
+    assert budget.room == 20
+    answers = {"before": 0, "after": 0}
+    async with AsyncExitStack() as stack:
+        for which in answers:
+            while budget.content_limit < 6:
+                while budget._content_running < int(budget.content_limit):
+                    await stack.enter_async_context(budget.turn(content=True))
+                budget.went_well("UploadItems", 2.0, content=True)
+                answers[which] += 1
+            if which == "before":
+                budget.went_well("GetFolder", 5.0)
+                budget._crowded_until, budget.content_limit = 0.0, 2.0
+    assert answers["before"] == 4, "one more for each answer"
+    assert answers["after"] > 12, "one more for each round of answers"
+
+
 async def test_content_that_waits_for_its_own_limit_does_not_wait_for_connections() -> None:
     budget = Budget(10)
     budget.limit = 10.0

@@ -1,9 +1,9 @@
 """How much a server may be asked at the same time: a limit that finds itself.
 
-Servers do not say what they allow. So the limit rises by one for each round of answers that went well and is halved
-when the server says that it is busy; the pause that it asks for stops everything of this budget, because a request
-during the pause prolongs it (BackOffMilliseconds, "EWS throttling in Exchange"). In business hours the limit may be
-held down from outside.
+Servers do not say what they allow. So the limit rises by one for each answer that went well until the server was
+crowded for the first time, then by one for each round of answers, and is halved when the server says that it is busy;
+the pause that it asks for stops everything of this budget, because a request during the pause prolongs it
+(BackOffMilliseconds, "EWS throttling in Exchange"). In business hours the limit may be held down from outside.
 
 Requests that carry content have a limit of their own within it. How long small requests take shows what people feel who
 work on the server: when it is much longer than it can be, less content goes at a time. A small request never waits for
@@ -50,6 +50,8 @@ class Budget:
         self._small_waiting = 0
         self._shortest: dict[str, float] = {}
         self._crowded_until = 0.0
+        # What the server takes is known about, as it was crowded once.
+        self._found = False
         self._changed = asyncio.Condition()
 
     @contextlib.asynccontextmanager
@@ -109,12 +111,15 @@ class Budget:
     def went_well(self, operation: str, seconds: float, *, content: bool = False, size: int = 0) -> None:
         """An answer of ``size`` bytes came after so long: a little more is possible, as far as it was tried."""
         if self.limit < self.held_to:
-            self.limit = min(float(self.held_to), self.limit + 1 / self.limit)
+            self.limit = min(float(self.held_to), self.limit + self._step(self.limit))
         if not content:
             if size <= _SMALL_BYTES:
                 self._felt(operation, seconds)
         elif self._content_running >= int(self.content_limit) < self.room and time.monotonic() > self._crowded_until:
-            self.content_limit += 1 / self.content_limit
+            self.content_limit += self._step(self.content_limit)
+
+    def _step(self, limit: float) -> float:
+        return 1 / limit if self._found else 1
 
     def _felt(self, operation: str, seconds: float) -> None:
         """What a small request says of the crowd on the server."""
@@ -124,9 +129,11 @@ class Budget:
         if seconds > max(_SLOWER * shortest, shortest + _SLOWER_SECONDS) and now > self._crowded_until:
             self.content_limit = max(_LEAST_CONTENT, self.content_limit * 0.7)
             self._crowded_until = now + _ONE_CROWD_SECONDS
+            self._found = True
 
     def busy(self, back_off: float, code: str = "") -> None:
         """The server said that it is busy: half as much, after a pause of ``back_off`` seconds."""
+        self._found = True
         if self.rest <= 0:  # the requests that were under way say it once more; that is still the same crowd
             self.limit = max(1.0, min(self.limit, self.held_to) / 2)
         self.resting_until = max(self.resting_until, time.monotonic() + back_off)
