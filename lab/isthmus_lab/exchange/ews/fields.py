@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -64,6 +66,14 @@ _DEFAULTS: Final[dict[PropertyKey, int]] = {tags.PidTagImportance: 1, tags.PidTa
 _ONLY_ROW: Final = COMPUTED | {tags.PidTagMessageFlags}
 
 
+@cache
+def stored(key: PropertyKey) -> Callable[[Row], Any]:
+    """What gives the value of a property in ROW, None for a row that does not have it."""
+    name = ROW[key]
+    found = attrgetter(name)
+    return found if name in _ALWAYS_THERE else lambda row: found(row) or None
+
+
 class View:
     """An item as a request sees it: its row, and its bag once something needs it. ``row`` is None for an attached item.
 
@@ -113,10 +123,8 @@ class View:
         if key in self.instead:
             return self.instead[key]
         if self.row is not None and (self._bag is None or key in _ONLY_ROW):
-            name = ROW.get(key)
-            if name is not None:
-                found = getattr(self.row, name)
-                return found if found or name in _ALWAYS_THERE else None
+            if key in ROW:
+                return stored(key)(self.row)
             if key in COMPUTED:
                 return computed_properties(self.row)[key]
         return self.bag.get(key, _DEFAULTS.get(key))

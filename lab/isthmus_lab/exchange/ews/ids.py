@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import binascii
 import struct
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from isthmus_lab.store import PUBLIC, Folder, Row
-from isthmus_lab.store.ids import is_public, public_folder_of
+from isthmus_lab.store.ids import ITEM_ID_LENGTH, is_public, public_folder_of
 
 from .errors import EwsError
 from .kinds import kind_of
@@ -101,6 +102,14 @@ class ObjectId(NamedTuple):
     def is_folder(self) -> bool:
         """Whether this is a folder's id: they are shorter than those of items."""
         return len(self.entry) == 46
+
+
+def ids_of(mailbox: UUID) -> Callable[[bytes], str]:
+    """What writes the ids of a mailbox's items by their entry ids: they differ in these only."""
+    if mailbox == PUBLIC:
+        return lambda entry: str(ObjectId(mailbox, entry))
+    head = _HEAD.pack(0, 3, 36, _letters(mailbox), 0, ITEM_ID_LENGTH)
+    return lambda entry: binascii.b2a_base64(head + entry, newline=False).decode()
 
 
 def _path(rest: bytes) -> tuple[int, ...]:

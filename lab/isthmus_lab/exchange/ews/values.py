@@ -44,7 +44,7 @@ def _parse_boolean(text: str) -> bool:
 
 def show_time(ticks: int) -> str:
     """A FILETIME as xs:dateTime in UTC, whole seconds, as Exchange writes times."""
-    return from_filetime(ticks).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{from_filetime(ticks).isoformat(timespec='seconds')[:19]}Z"
 
 
 _TIME = re.compile(r"(\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,7})\d*)?(Z|[+-]\d\d:\d\d)?")

@@ -12,20 +12,19 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from isthmus_lab.mapi import tags
-from isthmus_lab.mapi.bag import Bag
 from isthmus_lab.store import ChangeKind, ItemChange, Mailbox, Rights
 
 from ..call import Call, not_public, reading
 from ..errors import EwsError
-from ..fields import ROW, View
-from ..ids import ObjectId, item_change_key
+from ..fields import ROW, stored
+from ..ids import ObjectId, ids_of, item_change_key
 from ..kinds import kind_of
 from ..names import MESSAGES, TYPES, Element, child, clean, m, t, text
 from ..rights import PRIVATE
 from ..shapes import Shape, item_id, show
 from ..soap import Answer
 from ..syncstate import pack, synced_folder, unpack
-from ..values import text_of
+from ..values import TEXT, text_of
 
 _MOST = 512
 _NAMES = {ChangeKind.CREATE: "Create", ChangeKind.UPDATE: "Update"}
@@ -89,10 +88,10 @@ def _change(call: Call, mailbox: Mailbox, shape: Shape, change: ItemChange) -> E
 
 
 class _Writer:
-    """Writes changes as text; the ids of one mailbox differ in their last part only."""
+    """Writes changes as text; what all of them have alike is looked up once."""
 
     def __init__(self, mailbox: Mailbox, shape: Shape) -> None:
-        self._mailbox = mailbox.guid
+        self._id = ids_of(mailbox.guid)
         self._properties = []
         for path, key in shape.properties:
             # The element as the general way writes it, cut where the value goes.
@@ -100,28 +99,24 @@ class _Writer:
             probe[0].attrib.update(path.attrib)
             probe.append(t("Value", "\ue000"))
             before, _, after = _bare(probe).partition("\ue000")
-            self._properties.append((before, after, key, text_of(tags.property_type(key)).show))
-
-    def id(self, entry: bytes) -> str:
-        return str(ObjectId(self._mailbox, entry))
+            kind = text_of(tags.property_type(key))
+            self._properties.append((before, after, stored(key), kind.show, kind is TEXT))
 
     def change(self, change: ItemChange) -> bytes:
         row = change.row
         if row is None:
-            return f'<t:Delete><t:ItemId Id="{self.id(change.id)}"/></t:Delete>'.encode()
-        named = f'<t:ItemId Id="{self.id(row.id)}" ChangeKey="{item_change_key(row)}"/>'
+            return f'<t:Delete><t:ItemId Id="{self._id(change.id)}"/></t:Delete>'.encode()
+        written = f'<t:ItemId Id="{self._id(row.id)}" ChangeKey="{item_change_key(row)}"/>'
         if change.kind is ChangeKind.READ_FLAG:
             read = "true" if change.is_read else "false"
-            return f"<t:ReadFlagChange>{named}<t:IsRead>{read}</t:IsRead></t:ReadFlagChange>".encode()
+            return f"<t:ReadFlagChange>{written}<t:IsRead>{read}</t:IsRead></t:ReadFlagChange>".encode()
+        for before, after, value_of, show_value, is_text in self._properties:
+            value = value_of(row)
+            if value is not None:
+                shown = show_value(value)
+                written += f"{before}{escape(clean(shown)) if is_text else shown}{after}"
         element, name = kind_of(row.item_class).element, _NAMES[change.kind]
-        shown = ""
-        if self._properties:
-            view = View(row, Bag)
-            for before, after, key, show_value in self._properties:
-                value = view.value(key)
-                if value is not None:
-                    shown += f"{before}{escape(clean(show_value(value)))}{after}"
-        return f"<t:{name}><t:{element}>{named}{shown}</t:{element}></t:{name}>".encode()
+        return f"<t:{name}><t:{element}>{written}</t:{element}></t:{name}>".encode()
 
 
 def _bare(node: Element) -> str:
