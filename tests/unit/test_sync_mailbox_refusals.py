@@ -14,6 +14,7 @@ from isthmus_exchange.operations import (
     DeleteItems,
     DescribeItems,
     FindEntries,
+    FindItem,
     GetParties,
     MoveItems,
     Operation,
@@ -167,6 +168,71 @@ def _damaged(side: ModelMailbox, folder: str) -> None:
         return await real(operation, announce)
 
     side.call = call  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_doubt_about_a_folder_that_cannot_be_looked_into_holds_no_other_folder_up(case: Case, *, lost: bool) -> None:
+    inbox, notes = folder_of(case.source, "inbox"), folder_of(case.source, "notes")
+    case.source.deliver(notes, "in doubt")
+    real = case.target.call
+
+    async def unanswered(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, FindItem) and operation.folder == folder_of(case.target, "notes"):
+            raise EwsError("ErrorInternalServerError", "the folder is damaged")
+        if isinstance(operation, UploadItems) and "in doubt" in str(operation.items[0].data):
+            if announce:
+                await announce(case.world.time + 30)
+            if not lost:
+                await real(operation)
+            raise InDoubtError("no answer")
+        return await real(operation, announce)
+
+    case.target.call = unanswered  # type: ignore[method-assign]
+    with pytest.raises(EwsError):
+        asyncio.run(run_pass(case.new_pass()))
+    case.source.deliver(inbox, "five")
+    case.source.deliver(notes, "six")
+    case.source.delete(next(item for item, content in case.source.items.items() if content.text == "one"))
+    for _ in range(2):
+        case.world.time += 600
+        this = case.new_pass(eager=True)
+        asyncio.run(run_pass(this))
+        assert this.problems == [
+            "The other side does not tell what is in the folder 'Notizen', and nothing is copied to it until it does: "
+            "ErrorInternalServerError: the folder is damaged"
+        ]
+    texts = sorted(content.text for content in case.target.items.values())
+    assert texts == ["five", *(["in doubt"] if not lost else []), "one", "three", "two"]
+    case.target.call = real  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass()))
+    assert_same(case)
+    assert not case.ledger.staged_rows
+
+
+def test_a_folder_that_cannot_be_searched_for_what_is_there_holds_no_other_one_up(case: Case) -> None:
+    """The ledger was lost, and of one folder the server does not tell what is in it."""
+    case.source.deliver(folder_of(case.source, "notes"), "four")
+    asyncio.run(run_pass(case.new_pass()))
+    case.ledger, case.marks = MemoryLedger(case.world), Marks()
+    real = case.target.call
+
+    async def refused(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, FindItem) and operation.folder == folder_of(case.target, "notes"):
+            raise EwsError("ErrorInternalServerError", "the folder is damaged")
+        return await real(operation, announce)
+
+    case.target.call = refused  # type: ignore[method-assign]
+    case.source.deliver(folder_of(case.source, "inbox"), "five")
+    for _ in range(2):
+        case.world.time += 60
+        asyncio.run(run_pass(case.new_pass()))
+    texts = ["five", "four", "one", "three", "two"]
+    assert sorted(content.text for content in case.target.items.values()) == texts
+    assert [row.work for row in case.ledger.staged_rows.values()] == [Work.COPY]
+    case.target.call = real  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass()))
+    assert_same(case)
+    assert not case.ledger.staged_rows
 
 
 @pytest.mark.parametrize("code", ["ErrorMoveCopyFailed", "ErrorInternalServerError"])

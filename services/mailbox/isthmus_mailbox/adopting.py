@@ -42,7 +42,7 @@ async def adopt(p: Pass) -> None:
             await p.breathe()
             known = await p.ledger.known([row.from_id for row in rows])
             wanted = [row for row in rows if row.from_id not in known and (row.folder, row.associated) in grown]
-            found = await doubts.look(p, wanted)
+            found = await doubts.look(p, wanted, hold=True)
             change = _change(p, found)
             await _note_parties(p, [row.from_id for row in change.items if row.from_change_key])
             await p.write(change)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import FindItem
 from isthmus_exchange.values import Item
-from isthmus_sync.mailbox import batches, doubt, retry
+from isthmus_sync.mailbox import batches, doubt, hierarchy, retry
 from isthmus_sync.mailbox.model import Action, FolderRow, ItemRow, LedgerChange, Outcome, Staged, Work
 from isthmus_sync.mailbox.ways import Way
 
@@ -49,19 +49,22 @@ async def settle_folders(p: Pass) -> None:
             await p.sleep(min(max(remaining, 0.0), _LOOK_AGAIN_SECONDS))
 
 
-async def settle_items(p: Pass) -> None:
-    """Return when no write of an item is in doubt. Waits for the deadlines of those that do not show."""
+async def settle_items(p: Pass, *, hold: bool = False) -> None:
+    """Return when no write of an item is in doubt. Waits for the deadlines of those that do not show. `hold`: as of
+    `look`; what is in doubt in the folders that are held stays so.
+    """
     while rows := await _in_doubt(p):
         remaining = doubt.latest(rows) + GRACE_SECONDS - p.clock()
         # In this order: what shows after the deadline is all that there will ever be.
-        found = await look(p, [row for row in rows if doubt.needs_look(row)])
+        found = await look(p, [row for row in rows if doubt.needs_look(row)], hold=hold)
         before = await p.ledger.known([each.staged.from_id for each in found])
         for each in found:
             earlier = before.get(each.staged.from_id)
             if earlier is not None:
                 await assembly.replace(p, each.staged, earlier.to_id)
             await adopt(p, each)
-        lost = [row for row in rows if row.from_id not in {each.staged.from_id for each in found}]
+        settled = {each.staged.from_id for each in found}
+        lost = [row for row in rows if row.from_id not in settled and row.folder not in p.held]
         if remaining > 0 and lost:
             p.log.info("waiting for writes without an answer", writes=len(lost), seconds=round(remaining, 1))
             await p.sleep(min(remaining, _LOOK_AGAIN_SECONDS))
@@ -71,7 +74,7 @@ async def settle_items(p: Pass) -> None:
 
 
 async def _in_doubt(p: Pass) -> list[Staged]:
-    rows = await p.ledger.in_doubt()
+    rows = [row for row in await p.ledger.in_doubt() if row.folder not in p.held]
     if rows and p.without:
         followed = {row.number for row in await p.folders()}
         rows = [row for row in rows if row.folder in followed]
@@ -98,9 +101,12 @@ def _lost(p: Pass, rows: list[Staged]) -> LedgerChange:
     return change
 
 
-async def look(p: Pass, rows: list[Staged]) -> list[doubt.Found]:
-    """Which of these rows' items are on the to side without being in the ledger."""
-    folders = {row.number: row.to_id for row in await p.ledger.folders()} if rows else {}
+async def look(p: Pass, rows: list[Staged], *, hold: bool = False) -> list[doubt.Found]:
+    """Which of these rows' items are on the to side without being in the ledger. `hold`: a folder of which the to side
+    does not tell that is left out of this pass, so that the others go on. To be held while no write is under way.
+    """
+    known = await p.ledger.folders() if rows else []
+    folders = {row.number: row.to_id for row in known}
     places: dict[tuple[int, bool], list[Staged]] = defaultdict(list)
     for row in rows:
         places[row.folder, row.associated].append(row)
@@ -109,11 +115,25 @@ async def look(p: Pass, rows: list[Staged]) -> list[doubt.Found]:
         to_id = folders.get(folder)
         keys = sorted({row.search_key for row in group if row.search_key})
         items: list[Item] = []
-        for some in batches.by_count(keys, _KEYS) if to_id else ():
-            items += await _find(p, to_id or "", associated, tuple(some))
+        try:
+            for some in batches.by_count(keys, _KEYS) if to_id else ():
+                items += await _find(p, to_id or "", associated, tuple(some))
+        except EwsError as error:
+            if not hold or error.kind is not Kind.PERMANENT:
+                raise
+            _hold(p, folder, hierarchy.path(known, folder), error)
+            continue
         claimed = await p.ledger.claimed([item.id for item in items])
         found += doubt.match(group, items, claimed)
     return found
+
+
+def _hold(p: Pass, folder: int, path: str, error: EwsError) -> None:
+    p.held.add(folder)
+    p.to_folders.pop(folder, None)
+    words = f"The other side does not tell what is in the folder {path!r}, and nothing is copied to it until it does: "
+    if words + str(error) not in p.problems:
+        p.problems.append(words + str(error))
 
 
 async def _find(p: Pass, folder: str, associated: bool, keys: tuple[bytes, ...]) -> list[Item]:

@@ -25,7 +25,7 @@ _ABSENT = 20_000
 async def follow(p: Pass) -> None:
     """Ask every folder of the from side that changed since the last pass what changed in it."""
     told_at = p.from_side.now()
-    followed = [row for row in await p.folders() if row.from_id and not row.gone]
+    followed = [row for row in await p.folders() if row.from_id and not row.gone and row.number not in p.held]
     tops = [row.from_id or "" for row in followed if row.parent is None]
     told = await trees.marks(p.from_side, p.trees, tops)
     p.marks.sweep(p.clock(), wanted=p.eager)
@@ -55,7 +55,7 @@ async def follow(p: Pass) -> None:
 
     async with ahead(p) if new else nullcontext() as copies:
         await in_parallel(each(), _FOLDERS_AT_ONCE, one)
-    p.untold = bool(refused)
+    p.untold = bool(refused or p.held)
     p.marks.asked(p.clock(), refused=p.untold)
 
 

@@ -21,10 +21,10 @@ async def bring(p: Pass, news: News) -> bool:
         return False
     p.trees = stores.present(p, p.marks.trees)
     await doubts.settle_folders(p)
-    await doubts.settle_items(p)
+    await doubts.settle_items(p, hold=True)
     anew = await choosing.follow(p)
     rows = await p.folders()
-    placed = {row.from_id: row for row in rows if row.to_id and not row.gone}
+    placed = {row.from_id: row for row in rows if row.to_id and not row.gone and row.number not in p.held}
     named = [placed[folder] for folder in news.folders if folder in placed]
     p.to_folders = {row.number: row.to_id for row in placed.values() if row.to_id}
     unlisted = {row.number for row in named if row.sync_state is None}

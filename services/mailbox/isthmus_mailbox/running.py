@@ -12,6 +12,7 @@ async def run_pass(p: Pass) -> None:
 
 
 async def _run(p: Pass) -> None:
+    p.held.clear()
     if p.news is not None and await news.bring(p, p.news):
         return
     await tree.see(p)
@@ -30,7 +31,7 @@ async def _run(p: Pass) -> None:
 async def _bring(p: Pass) -> None:
     """Bring over what the from side tells now, but for deletions."""
     await doubts.settle_folders(p)
-    await doubts.settle_items(p)
+    await doubts.settle_items(p, hold=True)
     await tree.follow(p)
     await tree.settle(p)
     await choosing.follow(p)

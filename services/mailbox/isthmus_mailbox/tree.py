@@ -164,7 +164,7 @@ async def settle(p: Pass) -> None:
     else:
         p.problems.append("The folder tree of the other side changes faster than it can be followed; see the log.")
         rows = await p.folders()
-    p.to_folders = {row.number: row.to_id for row in rows if row.to_id and not row.gone}
+    p.to_folders = {row.number: row.to_id for row in rows if row.to_id and not row.gone and row.number not in p.held}
 
 
 def _together(actions: Iterable[FolderAction]) -> Iterator[list[FolderAction]]:
