@@ -79,10 +79,10 @@ def test_somebody_who_is_switched_and_whose_mailbox_is_paused_is_told_as_both() 
 
 
 def test_a_mailbox_is_begun_again_only_before_the_switch() -> None:
-    told = {"switched": False, "wanted": True, "paused": False, "folders": []}
+    told = {"switched": False, "unwanted": "", "paused": False, "folders": []}
     assert refusal(told) == ""
     assert "isthmus switch --undo" in refusal({**told, "switched": True})
-    assert "in no collection" in refusal({**told, "wanted": False})
+    assert "in no collection" in refusal({**told, "unwanted": "it is in no collection"})
 
 
 def test_a_terminal_of_eighty_columns_shows_how_a_mailbox_stands() -> None:

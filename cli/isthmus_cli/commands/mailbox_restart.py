@@ -56,6 +56,6 @@ def refusal(found: dict[str, Any]) -> str:
             "is switched; what they have changed on the target since would be written over, and what they have deleted "
             "brought back. 'isthmus switch --undo' leads back to the source; there the mailbox can be begun again"
         )
-    if not found["wanted"]:
-        return "no pass is made: the mailbox is in no collection, or there is none on one side"
+    if found["unwanted"]:
+        return f"no pass is made: {found['unwanted']}"
     return ""

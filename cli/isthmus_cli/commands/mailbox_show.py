@@ -81,6 +81,8 @@ def _standing(found: dict[str, Any], person: dict[str, Any]) -> str:
 
 
 def _next(found: dict[str, Any]) -> str:
+    if found["unwanted"]:
+        return f"next pass: none, for {found['unwanted']}"
     if found["paused"]:
         return "next pass: not before 'isthmus mailbox resume'"
     if found["switched"] and not found["orders"]:
