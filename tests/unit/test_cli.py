@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 import typer
+from isthmus_cli.commands.mailbox_plan import Sorted, Sum, idle
 from isthmus_cli.commands.mailbox_restart import refusal
-from isthmus_cli.commands.mailbox_show import place
+from isthmus_cli.commands.mailbox_show import next_pass, place
 from isthmus_cli.commands.status import view
 from isthmus_cli.main import build
 from isthmus_cli.people import chosen
-from isthmus_project import TEMPLATE
+from isthmus_project import TEMPLATE, Collection
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -121,6 +122,29 @@ def test_folders_are_shown_as_a_mail_program_has_them() -> None:
     folders = [{"path": path} for path in random.Random(1).sample(paths, len(paths))]
     wanted = ["/", "archive", "archive/2019", "Inbox", "Inbox/b", "/Archive", "/Archive/Inbox"]
     assert [folder["path"] for folder in sorted(folders, key=place)] == wanted
+
+
+def test_a_filter_that_leaves_nothing_out_is_told_when_it_is_planned() -> None:
+    filters = [{"include": {"folders": "inbox"}}, {"exclude": {"folders": "Traval"}}, {"exclude": {"classes": "*.X"}}]
+    staff = Collection.model_validate({"name": "staff", "mailboxes": ["anna@x.test"], "filters": filters})
+    words = [each.words for each in staff.filters]
+    anna = Sorted("anna@x.test", "staff", left_out={("Inbox", words[2]): Sum(1, 10)})
+    assert idle([anna], [staff, staff]) == [words[1]]
+    assert "Traval" in words[1]
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        ("blackout hours of the servers of beta", "waits for its hour: blackout hours of the servers of beta, until "),
+        ("not before 2999-01-15 18:00 UTC", "waits for its hour: not before 2999-01-15 18:00 UTC"),
+    ],
+)
+def test_show_says_which_hour_a_mailbox_waits_for(why: str, words: str) -> None:
+    opens = "2999-01-15T18:00:00+00:00"
+    said = next_pass({"unwanted": "", "paused": False, "switched": False, "orders": 0, "closed": why, "opens": opens})
+    assert said.startswith(f"next pass: {words}")
+    assert said.count("2999") == 1
 
 
 def test_status_names_what_is_limiting() -> None:

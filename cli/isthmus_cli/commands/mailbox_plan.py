@@ -51,6 +51,8 @@ def plan(
         print_json([each.to_dict() for each in found])
     else:
         _print(found)
+        for words in idle(found, [chosen for _, chosen in wanted]):
+            console.print(Text(f"the filter {words!r} leaves nothing out of them; is it spelled right?", "yellow"))
 
 
 def _wanted(project: Project, data: Path, addresses: list[str], collection: str | None) -> Iterator[tuple[str, Chosen]]:
@@ -182,6 +184,13 @@ async def _folders(mailbox: Mailbox, surroundings: Surroundings) -> list[FolderR
         for each in hierarchy.with_roles(tree, roles)
         if not each.search
     ]
+
+
+def idle(found: Iterable[Sorted], collections: Iterable[Chosen]) -> list[str]:
+    """The words of filters that leave nothing out of any of these mailboxes."""
+    at_work = {words for mailbox in found for _, words in mailbox.left_out}
+    every = dict.fromkeys(each.words for chosen in collections for each in chosen.filters if each.exclude is not None)
+    return [words for words in every if words not in at_work]
 
 
 def _print(found: list[Sorted]) -> None:

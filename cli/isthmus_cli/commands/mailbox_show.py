@@ -51,7 +51,7 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
         at = datetime.fromtimestamp(last["finished_at"] / 1e6, UTC)
         kind = "that did something" if did else "that somebody ordered"
         console.print(Text(f"last pass {kind}: {at:%Y-%m-%d %H:%M:%S} UTC, {did or 'nothing to do'}"))
-    console.print(Text(_next(found)))
+    console.print(Text(next_pass(found)))
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("folder", overflow="fold")
     for column in ("items", "size", "to copy", "size", "flags", "to delete", "set aside", "left out"):
@@ -80,7 +80,8 @@ def _standing(found: dict[str, Any], person: dict[str, Any]) -> str:
     return f"{person['status']}{also}"
 
 
-def _next(found: dict[str, Any]) -> str:
+def next_pass(found: dict[str, Any]) -> str:
+    """When the mailbox is looked at again, and what it waits for."""
     if found["unwanted"]:
         return f"next pass: none, for {found['unwanted']}"
     if found["paused"]:
@@ -89,7 +90,9 @@ def _next(found: dict[str, Any]) -> str:
         return "next pass: when somebody orders one, for the person is switched"
     if found["closed"]:
         opens = datetime.fromisoformat(found["opens"]) if found["opens"] else None
-        return f"next pass: the schedule of its collection keeps it, {found['closed']}, {until(opens)}"
+        # "not before …" says until when already.
+        end = "" if found["closed"].startswith("not before") else f", {until(opens)}"
+        return f"next pass: waits for its hour: {found['closed']}{end}"
     seconds = (datetime.fromisoformat(found["due"]) - datetime.now(UTC)).total_seconds()
     return (
         f"next pass: in {seconds:.0f} s, or when something changes" if seconds > 1 else "next pass: due, or under way"
