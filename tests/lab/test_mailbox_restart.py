@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from isthmus.accounts.v1.accounts_pb2 import SIDE_TARGET
 from isthmus.events.v1.mailbox_pb2 import (
@@ -15,6 +16,7 @@ from isthmus.events.v1.mailbox_pb2 import (
     MAILBOX_ORDER_RESTART,
     MAILBOX_STATE_BLOCKED,
     MAILBOX_STATE_SWITCHED,
+    MailboxOrder,
 )
 from isthmus_events.topics import ACCOUNT_PAIRS
 from isthmus_exchange.client import Mailbox
@@ -57,14 +59,14 @@ def service(running: MailboxSystem, start: Callable[..., Process]) -> Iterator[P
     print(service.tail(60))
 
 
-async def _made_anew(exchange: Exchange, person: Person, mailbox: Mailbox) -> None:
+async def _made_anew(exchange: Exchange, person: Person, mailbox: Mailbox, *, only_archive: bool = False) -> None:
     """The mailbox and its archive are disabled, and new ones enabled."""
-    before = await role(mailbox, "inbox")
-    new = {name: [uuid.uuid4().bytes_le] for name in ("msExchMailboxGuid", "msExchArchiveGUID")}
-    exchange.change(person.dn, **new)
+    before = await top(mailbox, _ARCHIVE)
+    names = ("msExchArchiveGUID",) if only_archive else ("msExchArchiveGUID", "msExchMailboxGuid")
+    exchange.change(person.dn, **{name: [uuid.uuid4().bytes_le] for name in names})
 
     async def empty() -> bool:
-        return await role(mailbox, "inbox") != before
+        return await top(mailbox, _ARCHIVE) != before
 
     await eventually(empty)
 
@@ -118,6 +120,26 @@ async def test_a_source_that_was_made_anew_is_begun_again(running: MailboxSystem
     # What the former mailbox had is surplus that the target has of its own, so the mailbox may be switched.
     answer = await running.answer(anna, await running.order(anna, MAILBOX_ORDER_PASS_AND_PROVE))
     assert (answer.proof.equal, answer.proof.surplus, answer.deleted) == (True, 2, 0)
+
+
+async def test_an_archive_that_was_made_anew_is_begun_again(running: MailboxSystem, service: Process) -> None:
+    fritz = running.hire("fritz", archives=(True, True))
+    alpha, beta = fritz.alpha, fritz.beta
+    both, only_former = stream("Both"), stream("Former")
+    await put(alpha, await role(alpha, "inbox"), stream("One"))
+    await put(alpha, await top(alpha, _ARCHIVE), both, only_former)
+    await running.say(ACCOUNT_PAIRS, fritz.id, fritz.pair())
+    await running.answer(fritz, b"")
+    await _made_anew(running.office.exchanges.alpha, fritz.source, alpha, only_archive=True)
+    await put(alpha, await top(alpha, _ARCHIVE), both, stream("New"))
+    await put(alpha, await role(alpha, "inbox"), stream("Two"))
+    await running.answer(fritz, await running.order(fritz, MAILBOX_ORDER_PASS))
+    assert f"isthmus mailbox restart {alpha.address}" in fritz.progress[-1].problem
+    assert await subjects(beta, await role(beta, "inbox")) == ["One", "Two"], "the mailbox goes on"
+    assert await _in_archive(beta) == ["Both", "Former"]
+    assert (await running.answer(fritz, await running.order(fritz, MAILBOX_ORDER_RESTART))).added == 1
+    assert await subjects(beta, await role(beta, "inbox")) == ["One", "Two"]
+    assert await _in_archive(beta) == ["Both", "Former", "New"]
 
 
 async def test_a_healthy_mailbox_that_is_begun_again_gets_nothing_twice(
@@ -189,7 +211,10 @@ async def test_nobody_who_is_switched_is_begun_again(running: MailboxSystem, ser
     assert dora.progress[-1].problem == ""
 
 
-async def test_a_target_that_was_made_anew_is_filled_again(running: MailboxSystem, service: Process) -> None:
+@pytest.mark.parametrize("order", [MAILBOX_ORDER_RESTART, MAILBOX_ORDER_PASS_AND_PROVE], ids=["begun again", "proven"])
+async def test_a_target_that_was_made_anew_is_filled_again(
+    running: MailboxSystem, service: Process, database_url: str, order: MailboxOrder.ValueType
+) -> None:
     emil = running.hire("emil", archives=(True, True))
     alpha, beta = emil.alpha, emil.beta
     inbox = await role(alpha, "inbox")
@@ -201,10 +226,26 @@ async def test_a_target_that_was_made_anew_is_filled_again(running: MailboxSyste
     await running.say(ACCOUNT_PAIRS, emil.id, emil.pair())
     await running.answer(emil, b"")
     await _made_anew(running.office.exchanges.beta, emil.target, beta)
-    await running.answer(emil, await running.order(emil, MAILBOX_ORDER_RESTART))
+
+    # A pass alone finds out only that there is no folder for what is new.
+    await put(alpha, inbox, stream("Three"))
+
+    async def set_aside() -> bool:
+        answer = await running.answer(emil, await running.order(emil, MAILBOX_ORDER_PASS))
+        return (answer.added, answer.set_aside) == (0, 1)
+
+    await eventually(set_aside, 60)
+    connection = await asyncpg.connect(database_url)
+    try:
+        reason = await connection.fetchval("SELECT reason FROM mailbox.work WHERE reason <> ''")
+    finally:
+        await connection.close()
+    assert "ErrorItemNotFound" in reason
+
+    await running.answer(emil, await running.order(emil, order))
     answer = await running.answer(emil, await running.order(emil, MAILBOX_ORDER_PASS_AND_PROVE))
-    assert (answer.proof.equal, answer.proof.surplus) == (True, 0)
-    assert await subjects(beta, await role(beta, "inbox")) == ["One", "Two"]
+    assert (answer.proof.equal, answer.proof.surplus, answer.set_aside) == (True, 0, 0)
+    assert await subjects(beta, await role(beta, "inbox")) == ["One", "Three", "Two"]
     assert await _in_archive(beta) == ["Archived"]
     assert [each.name for each in await rules_of(beta)] == ["Travel"]
 
