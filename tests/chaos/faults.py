@@ -5,6 +5,8 @@
 One run is one mailbox. Its seed draws the faults of both servers, what its owner does meanwhile, and when workers die
 or are taken for dead while they work on. Then the faults end, and both sides must hold the same: every property of
 every item, byte for byte as both servers export them and the lab's own FastTransfer reader reads them, nothing twice.
+With every third seed deletions are mirrored, made so that people can recover them, or not made at all: then what is
+gone on the source must be where that policy has it.
 """
 
 from __future__ import annotations
@@ -20,17 +22,17 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import structlog
 from isthmus_events import OwnershipLost
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, TransientError
 from isthmus_exchange.operations import CreateFolder, DeleteFolder, DeleteItems, MoveFolder, MoveItems, SetReadFlags
-from isthmus_lab.mapi import fasttransfer
+from isthmus_lab.mapi import fasttransfer, tags
 from isthmus_lab.organisation import ALPHA, BETA
 from isthmus_mailbox.memory import ByteGate
 from isthmus_mailbox.passing import MailboxBlocked, Pass
@@ -39,11 +41,15 @@ from isthmus_mailbox.running import run_pass
 from isthmus_service import Pool
 
 from tests.bench.bench_mailbox import ledgers, organisations
-from tests.lab.copying import Copying, client, contents, listing, put, rewrite, role, stream
+from tests.lab.copying import Copying, client, contents, listing, put, rewrite, role, stream, streams_in
+from tests.lab.test_mailbox_trees import top
 from tests.plugins.conditions import control
 from tests.plugins.exchange import Exchange, Exchanges, Person
 
 Rule = dict[str, Any]
+Policy = Literal["mirror", "recoverable", "keep"]
+
+_POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 _READS = ("GetFolder", "FindFolder", "FindItem", "Sync*", "ExportItems")
 _WRITES = (
@@ -120,15 +126,22 @@ class Run:
 
     seed: int
     faults: tuple[list[str], list[str]]
+    # Search keys of what was seen on the target between the passes.
+    held: set[bytes] = field(default_factory=set)
     passes: int = 0
     kills: int = 0
     usurped: int = 0
     failed: Counter[str] = field(default_factory=Counter)
 
     @property
+    def policy(self) -> Policy:
+        """What becomes of copies whose originals are gone."""
+        return _POLICIES[self.seed % len(_POLICIES)]
+
+    @property
     def words(self) -> str:
         ours, theirs = (", ".join(each) or "none" for each in self.faults)
-        return f"seed {self.seed}: source [{ours}], target [{theirs}]"
+        return f"seed {self.seed}: source [{ours}], target [{theirs}], deletions {self.policy}"
 
 
 def draw(seed: int, only: str | None = None) -> Run:
@@ -165,7 +178,7 @@ async def survive(exchanges: Exchanges, weather: Weather, pool: Pool, run: Run, 
         client(exchanges.alpha, answer_seconds=60) as calm_alpha,
         client(exchanges.beta, answer_seconds=60) as calm_beta,
     ):
-        owner = calm_alpha.mailbox(source.smtp)
+        owner, copy = calm_alpha.mailbox(source.smtp), calm_beta.mailbox(target.smtp)
         await _furnish(owner, luck)
         for _ in range(3):
             for side, (person, names) in enumerate(zip(people, run.faults, strict=True)):
@@ -173,9 +186,10 @@ async def survive(exchanges: Exchanges, weather: Weather, pool: Pool, run: Run, 
             await _passes(box, run, luck)
             for side, person in enumerate(people):
                 await weather.set(side, person, [], run.seed)
+            run.held |= _keys(each for items in (await contents(copy)).values() for each in items.elements()).keys()
             await _work(owner, luck)
         await _come_to_rest(box, run)
-        await same(owner, calm_beta.mailbox(target.smtp))
+        await as_promised(owner, copy, run)
 
 
 async def _passes(box: Copying, run: Run, luck: random.Random) -> None:
@@ -184,7 +198,8 @@ async def _passes(box: Copying, run: Run, luck: random.Random) -> None:
     for _ in range(luck.randint(1, 3)):
         run.passes += 1
         memory = ByteGate(luck.choice((4_000, 30_000, 10**6)))
-        task = asyncio.create_task(_one(await box.new_pass(memory=memory, eager=luck.random() < 0.3), run))
+        this = await box.new_pass(memory=memory, eager=luck.random() < 0.3, deletions=run.policy)
+        task = asyncio.create_task(_one(this, run))
         how = luck.random()
         if how < 0.5:
             await asyncio.wait({task}, timeout=luck.uniform(0.05, 2.5))
@@ -218,27 +233,42 @@ async def _one(p: Pass, run: Run) -> None:
 async def _come_to_rest(box: Copying, run: Run) -> None:
     """Passes and proofs without faults, as the worker makes them, until nothing is left to do."""
     for _ in range(6):
-        p = await box.new_pass(eager=True)
+        p = await box.new_pass(eager=True, deletions=run.policy)
         await run_pass(p)
         proof = await prove(p)
         if not proof.healed and not proof.flags:
             assert proof.equal, proof.differences
-            assert proof.surplus == 0, proof
-            assert proof.digest == proof.to_digest
+            if run.policy != "keep":
+                assert proof.surplus == 0, proof
+                assert proof.digest == proof.to_digest
             return
     raise AssertionError(f"it does not come to rest: {proof.differences}")
 
 
-async def same(source: Any, target: Any) -> None:
-    """Both mailboxes hold the same. Raises AssertionError with the properties that differ."""
+async def as_promised(source: Any, target: Any, run: Run) -> None:
+    """Both mailboxes hold the same, or the target what its policy has it keep, too. Raises AssertionError with the
+    properties that differ.
+    """
     ours, theirs = await contents(source), await contents(target)
-    assert ours.keys() == theirs.keys(), ours.keys() ^ theirs.keys()
+    kept = run.policy == "keep"
+    assert ours.keys() == theirs.keys() or (kept and ours.keys() < theirs.keys()), ours.keys() ^ theirs.keys()
     for folder, items in ours.items():
-        if items != theirs[folder]:
-            lost, more = items - theirs[folder], theirs[folder] - items
+        lost, more = items - theirs[folder], theirs[folder] - items
+        if lost or (more and not kept):
             raise AssertionError(f"{folder}: only source {_read(lost)}; only target {_read(more)}")
-        for _, data in items:
-            fasttransfer.decode(base64.b64decode(data))
+        copies = _keys(theirs[folder].elements())
+        twice = [key.hex() for key in _keys(items.elements()) if copies[key] > 1]
+        assert not twice, f"{folder}: there twice: {twice}"
+    there = _keys(each for items in theirs.values() for each in items.elements())
+    if run.policy == "recoverable":
+        there |= _keys(await streams_in(target, await top(target, "recoverableitemsdeletions")))
+    if run.policy != "mirror":
+        assert run.held <= there.keys(), f"{len(run.held - there.keys())} items are gone for good"
+
+
+def _keys(items: Iterable[tuple[bool, str]]) -> Counter[bytes]:
+    """How often each search key is there. All streams are read to their end."""
+    return Counter(fasttransfer.decode(base64.b64decode(data))[tags.PidTagSearchKey] for _, data in items)
 
 
 def _read(items: Counter[tuple[bool, str]]) -> list[str]:

@@ -108,13 +108,18 @@ async def contents(mailbox: Mailbox) -> Contents:
 
     found: Contents = {}
     for folder in {**by_id, roles["msgfolderroot"].id: roles["msgfolderroot"]}:
-        streams: Counter[tuple[bool, str]] = Counter()
-        for associated in (False, True):
-            for some in by_count(await listing(mailbox, folder, associated=associated), 100):
-                for exported in await mailbox.call(ExportItems(tuple(some))):
-                    assert not isinstance(exported, EwsError)
-                    streams[associated, bytes(Body(exported.data)).decode()] += 1
-        found[path(folder)] = streams
+        found[path(folder)] = Counter(await streams_in(mailbox, folder))
+    return found
+
+
+async def streams_in(mailbox: Mailbox, folder: str) -> list[tuple[bool, str]]:
+    """Whole streams of a folder's items, and whether they are associated."""
+    found = []
+    for associated in (False, True):
+        for some in by_count(await listing(mailbox, folder, associated=associated), 100):
+            for exported in await mailbox.call(ExportItems(tuple(some))):
+                assert not isinstance(exported, EwsError)
+                found.append((associated, bytes(Body(exported.data)).decode()))
     return found
 
 

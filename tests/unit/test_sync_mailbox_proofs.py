@@ -13,7 +13,7 @@ from isthmus_mailbox import proving
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
 
-from tests.unit.mailbox_case import Case, assert_same, copied, folder_of
+from tests.unit.mailbox_case import Case, Policy, assert_same, copied, folder_of
 from tests.unit.mailbox_world import Crash
 
 
@@ -197,6 +197,22 @@ def test_what_is_there_once_more_than_on_the_source_is_there_twice_whoever_broug
     case.target.move(third, folder_of(case.target, "notes"))
     proof = asyncio.run(prove(case.new_pass()))
     assert (proof.equal, proof.surplus, proof.own) == (True, 1, 1)
+
+
+@pytest.mark.parametrize("policy", ["mirror", "recoverable"])
+def test_a_second_upload_is_deleted_though_its_original_is_gone_meanwhile(case: Case, policy: Policy) -> None:
+    case.policy = policy
+    one = next(item for item, content in case.source.items.items() if content.text == "one")
+    row = case.ledger.item_rows[one]
+    case.ledger.resent_keys.add((row.folder, row.search_key))
+    case.target.copy(row.to_id, folder_of(case.target, "inbox"))
+    case.source.delete(one)
+    asyncio.run(run_pass(case.new_pass()))
+    proof = asyncio.run(prove(case.new_pass()))
+    assert (proof.surplus, proof.twice, proof.healed) == (1, 1, True)
+    assert asyncio.run(prove(case.new_pass())).equal
+    assert_same(case)
+    assert len(case.target.recoverable) == (policy == "recoverable")
 
 
 def test_what_a_policy_keeps_is_the_target_s_own_even_beside_its_double(case: Case) -> None:

@@ -359,7 +359,7 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
             for item in extra:
                 if item.id in claimed:
                     proof.keep(Kept(place.path, "surplus", item, on_from_side=False))
-                elif item.search_key in resent and (each.from_items or p.deletions == "mirror"):
+                elif item.search_key in resent and (each.from_items or not kept):
                     proof.twice += 1
                     proof.keep(_twice(place, item, each, claimed))
                     twice.append(item)
