@@ -209,6 +209,14 @@ def test_what_cannot_be_copied_is_found_fetched_and_tried_again(user: User, tmp_
     assert trace["why"].startswith("copied 20")
     user.run("mailbox", "trace", address, "--subject", "no such thing", *options, exit_code=1)
 
+    # Begun again, it has the same items on the other side, each once.
+    items = user.mailbox(address)["items"]["done"]
+    forgotten = json.loads(user.run("mailbox", "restart", address, "--dry-run", "--json"))["forgotten"]
+    assert (forgotten["items"], forgotten["set_aside"]) == (items, 0)
+    user.run("mailbox", "restart", address)
+    said = json.loads(user.run("mailbox", "certificate", address, "--new", "--json"))
+    assert said["source"]["items"] == said["target"]["items"] == user.mailbox(address)["items"]["done"] == items
+
     # Nothing is proven of a mailbox that rests, and nobody waits for it.
     user.run("mailbox", "pause", address)
     until(lambda: user.mailbox(address)["status"] == "paused")
