@@ -106,6 +106,16 @@ def test_too_little_history_and_a_standstill_are_said() -> None:
     assert forecast([mailbox(state="in step")], history([])).state == "done"
 
 
+def test_nothing_is_promised_while_nobody_can_go_on() -> None:
+    steady = history([10.0] * 60)
+    stuck = [mailbox(1, state="blocked", items_done=400, items_total=1000), mailbox(2, state="paused")]
+    assert (forecast(stuck, steady).state, forecast(stuck, steady).items_left) == ("stalled", 600)
+    assert forecast([mailbox(3, state="blocked")], history([])).state == "stalled", "before anything was counted, too"
+    assert forecast([*stuck, mailbox(4, state="in step", items_done=9, items_total=9)], steady).state == "stalled"
+    assert forecast([*stuck, copying(5, 0, 1000)], steady).state == "expected"
+    assert forecast([mailbox(6, state="blocked", items_done=9, items_total=9)], steady).state == "done"
+
+
 def test_mailboxes_that_are_not_counted_widen_it() -> None:
     known = [copying(number, 500, 1000) for number in range(4)] + [copying(9, 0, 3000)]
     steady = history([10.0] * 60)

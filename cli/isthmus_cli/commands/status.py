@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -29,6 +30,9 @@ COLOURS = {
 }
 _TALLEST = 60
 _BAR = 12
+_NAMED = 3
+_NOTE_LINES = 2
+"""What a note takes of a screen."""
 
 
 def status(
@@ -62,15 +66,21 @@ def _follow(portal: Portal) -> dict[str, Any]:
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
         try:
             while True:
-                summary = portal.summary()
-                live.update(view(summary, list(portal.mailboxes()), most=console.height - 6), refresh=True)
+                summary, mailboxes = portal.summary(), list(portal.mailboxes())
+                most = console.height - 6 - _NOTE_LINES * len(_shared(mailboxes))
+                live.update(view(summary, mailboxes, most), refresh=True)
                 time.sleep(0.5)
         except KeyboardInterrupt:
             return summary
 
 
 def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _TALLEST) -> RenderableType:
-    """The table of mailboxes, those that move or need attention first when there are more than ``most``, and totals."""
+    """The table of mailboxes, those that move or need attention first when there are more than ``most``, and totals.
+
+    What is wrong with several in the same words stands once, below the table.
+    """
+    shared = _shared(mailboxes)
+    noted = {problem: f"({number})" for number, (problem, _) in enumerate(shared, 1)}
     table = Table(box=None, header_style="bold", pad_edge=False, expand=False)
     table.add_column("mailbox", overflow="fold")
     for column in ("collection", "status"):
@@ -81,7 +91,7 @@ def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _
     table.add_column("", overflow="fold")
     shown = mailboxes
     if len(mailboxes) > most:
-        shown = sorted(mailboxes, key=_interest)[: max(most, 1)]
+        shown = sorted(mailboxes, key=lambda mailbox: _interest(mailbox, noted))[: max(most, 1)]
     for mailbox in shown:
         table.add_row(
             mailbox["name"],
@@ -90,12 +100,27 @@ def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _
             ProgressBar(total=100, completed=mailbox["percent"], width=_BAR),
             _items(mailbox["items"]),
             str(mailbox["pass"] or ""),
-            _remark(mailbox),
+            _remark(mailbox, noted),
         )
     parts: list[RenderableType] = [table]
     if len(shown) < len(mailboxes):
         parts.append(Text(f"… and {len(mailboxes) - len(shown)} more", "dim"))
+    parts += [Text(f"{noted[problem]} {_whose(names)}: {problem}", "yellow") for problem, names in shared]
     return Group(*parts, Text(), totals(summary))
+
+
+def _shared(mailboxes: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """What is wrong with more than one mailbox, and their names; that of the most mailboxes first."""
+    names = defaultdict[str, list[str]](list)
+    for mailbox in mailboxes:
+        if mailbox["problem"]:
+            names[mailbox["problem"]].append(mailbox["name"])
+    return sorted((one for one in names.items() if len(one[1]) > 1), key=lambda one: -len(one[1]))
+
+
+def _whose(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{_number(len(names))} mailboxes ({', '.join(names[:_NAMED])}{more})"
 
 
 def totals(summary: dict[str, Any]) -> Text:
@@ -139,13 +164,17 @@ def _span(seconds: float) -> str:
 
 
 def _items(items: dict[str, int]) -> str:
-    text = f"{items['done']:,}/{items['total']:,}".replace(",", " ")
+    text = f"{_number(items['done'])}/{_number(items['total'])}"
     return f"{text} ({items['set_aside']} set aside)" if items["set_aside"] else text
 
 
-def _remark(mailbox: dict[str, Any]) -> Text:
-    if mailbox["problem"]:
-        return Text(mailbox["problem"], "yellow")
+def _number(count: int) -> str:
+    return f"{count:,}".replace(",", " ")
+
+
+def _remark(mailbox: dict[str, Any], noted: dict[str, str]) -> Text:
+    if problem := mailbox["problem"]:
+        return Text(noted.get(problem, problem), "yellow")
     switch = mailbox["switch"]
     if switch and switch["step"] not in ("done", "refused"):
         waiting = f", waits for {switch['waiting_for']}" if switch["waiting_for"] else ""
@@ -153,6 +182,8 @@ def _remark(mailbox: dict[str, Any]) -> Text:
     return Text("switched" if mailbox["status"] == "paused" and mailbox["active_side"] == "target" else "")
 
 
-def _interest(mailbox: dict[str, Any]) -> int:
+def _interest(mailbox: dict[str, Any], noted: dict[str, str]) -> int:
+    if mailbox["problem"]:
+        return -1 if mailbox["problem"] in noted else -2  # one of many is told of without its row
     order = ["blocked", "switching", "copying", "updating", "paused", "waiting", "in step", "switched"]
-    return -1 if mailbox["problem"] else order.index(mailbox["status"]) if mailbox["status"] in order else 0
+    return order.index(mailbox["status"]) if mailbox["status"] in order else 0

@@ -23,7 +23,8 @@ _SHORTEST = 80
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """``state`` is "done", "too early", "stalled" or "expected". Seconds from now; ``latest`` is None when it is open.
+    """``state`` is "done", "too early", "stalled" (nothing is left that could go on, or nothing was copied in the last
+    _SHORTEST seconds) or "expected". Seconds from now; ``latest`` is None when it is open.
 
     The span from ``earliest`` to ``latest`` is meant to hold nineteen times out of twenty.
     """
@@ -51,6 +52,8 @@ def forecast(mailboxes: Iterable[Mailbox], series: Sequence[tuple[int, float, fl
     left = sum(mailbox.items_left for mailbox in mailboxes)
     if not left and not unknown:
         return Forecast("done")
+    if all(mailbox.status in ("blocked", "paused") for mailbox in mailboxes):
+        return Forecast("stalled", left, not_counted=unknown)  # whatever was copied until just now
     if unknown and not known:
         return Forecast("too early", left, not_counted=unknown)
     guessed = unknown * fmean(known) if known else 0.0
