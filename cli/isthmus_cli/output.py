@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, NoReturn
@@ -17,6 +19,8 @@ from rich.console import Console
 
 console = Console(highlight=False, width=WIDTH)
 errors = Console(stderr=True, highlight=False)
+
+_NAMED = 3
 
 
 class Exit(IntEnum):
@@ -46,6 +50,27 @@ def until(moment: datetime | None) -> str:
     return (
         f"until {then:%H:%M:%S} UTC" if then.date() == datetime.now(UTC).date() else f"until {then:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def number(count: int) -> str:
+    """A count for people: 1 000."""
+    return f"{count:,}".replace(",", " ")
+
+
+def alike(said: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """What is said of mailboxes, as names and words: all words once, each with the names; those of the most first."""
+    names = defaultdict[str, list[str]](list)
+    for name, words in said:
+        names[words].append(name)
+    return sorted(names.items(), key=lambda one: -len(one[1]))
+
+
+def whose(names: list[str]) -> str:
+    """These mailboxes for people: how many, and the first of them."""
+    if len(names) == 1:
+        return names[0]
+    more = f" and {number(len(names) - _NAMED)} more" if len(names) > _NAMED else ""
+    return f"{number(len(names))} mailboxes ({', '.join(names[:_NAMED])}{more})"
 
 
 def print_json(data: Any) -> None:

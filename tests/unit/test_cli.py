@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 import typer
-from isthmus_cli.commands.mailbox_plan import Sorted, Sum, idle
+from isthmus_cli.commands.mailbox_plan import Sorted, Sum, ask_each, idle
 from isthmus_cli.commands.mailbox_restart import refusal
 from isthmus_cli.commands.mailbox_show import next_pass, place
 from isthmus_cli.commands.status import view
 from isthmus_cli.main import build
 from isthmus_cli.people import chosen
+from isthmus_exchange.errors import AccessError, EwsError, TransientError
 from isthmus_project import TEMPLATE, Collection
 from rich.console import Console
 from typer.testing import CliRunner
@@ -143,6 +144,41 @@ def test_a_filter_that_leaves_nothing_out_is_told_when_it_is_planned() -> None:
     anna = Sorted("anna@x.test", "staff", left_out={("Inbox", words[2]): Sum(1, 10)})
     assert idle([anna], [staff, staff]) == [words[1]]
     assert "Traval" in words[1]
+
+
+async def test_a_plan_goes_on_beside_mailboxes_that_cannot_be_asked() -> None:
+    refusals: list[Exception] = [
+        EwsError("ErrorNonExistentMailbox", "nobody has this address"),
+        AccessError("the account is refused"),
+        TransientError("its server restarts"),
+    ]
+    everybody = Collection.model_validate({"name": "staff", "mailboxes": ["anna@x.test"]})
+    told = list[int]()
+
+    async def ask(address: str, collection: Collection) -> Sorted:
+        if address.isdigit() and int(address) % 5 == 3:
+            raise refusals[int(address) % 3]
+        return Sorted(address, collection.name, Sum(1, 10))
+
+    found = await ask_each([(str(number), everybody) for number in range(40)], ask, told.append)
+    assert [each.address for each in found] == [str(number) for number in range(40)]
+    assert {each.address for each in found if each.problem} == {str(number) for number in range(3, 40, 5)}
+    assert "nobody has this address" in found[3].problem
+    assert found[3].to_dict() == {"mailbox": "3", "collection": "staff", "problem": found[3].problem}
+    assert told == list(range(1, 41))
+
+
+async def test_a_plan_waits_for_a_server_that_is_away_a_few_times_only() -> None:
+    everybody = Collection.model_validate({"name": "staff", "mailboxes": ["anna@x.test"]})
+    asked = list[str]()
+
+    async def ask(address: str, _: Collection) -> Sorted:
+        asked.append(address)
+        raise TransientError("alpha does not answer")
+
+    found = await ask_each([(str(number), everybody) for number in range(1000)], ask, list[int]().append)
+    assert len(asked) < 10
+    assert [each.problem for each in found] == ["alpha does not answer"] * 1000
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..endpoints import known_endpoints
-from ..output import Exit, console, fail, print_json
+from ..output import Exit, alike, console, fail, number, print_json, whose
 from .mailbox_people import Addresses, Collection, ProjectOption, Servers, people, servers_in
 from .mailbox_show import size
 from .options import DEFAULT_DATA, DEFAULT_PROJECT, DataFolder, Json
@@ -42,17 +42,22 @@ def plan(
     The source's servers are asked what there is; the filters are those of the file, applied or not. Of these people, or
     of everybody in a collection. Addresses of the source together with --collection: what its filters would leave out
     of them; for that no system is needed.
+
+    Exit code 3 when a mailbox could not be asked; what was found in the others is shown all the same.
     """
     servers = servers_in(path, data)
     wanted = list(_wanted(servers.project, data, addresses or [], collection))
-    with console.status(f"asking {servers.project.source.name} what is in {len(wanted)} mailboxes"):
-        found = _ask(servers, wanted)
+    found = _ask(servers, wanted)
+    read = [each for each in found if not each.problem]
     if as_json:
         print_json([each.to_dict() for each in found])
-    else:
-        _print(found)
-        for words in idle(found, [chosen for _, chosen in wanted]):
+    elif read:
+        _print(read)
+        for words in idle(read, [chosen for (_, chosen), each in zip(wanted, found, strict=True) if not each.problem]):
             console.print(Text(f"the filter {words!r} leaves nothing out of them; is it spelled right?", "yellow"))
+    not_asked = alike((each.address, each.problem) for each in found if each.problem)
+    if not_asked:
+        fail("\n".join(f"{whose(names)} could not be asked: {why}" for why, names in not_asked), Exit.UNREACHABLE)
 
 
 def _wanted(project: Project, data: Path, addresses: list[str], collection: str | None) -> Iterator[tuple[str, Chosen]]:
@@ -97,12 +102,13 @@ class Sum:
 
 @dataclass
 class Sorted:
-    """A mailbox and what is left out of it, by folder and by the filter's words."""
+    """A mailbox and what is left out of it, by folder and by the filter's words; or why it could not be asked."""
 
     address: str
     collection: str
     all: Sum = field(default_factory=Sum)
     left_out: dict[tuple[str, str], Sum] = field(default_factory=dict)
+    problem: str = ""
 
     def sort(
         self, items: Iterable[Item], filters: Sequence[Filter], path: str, place: choice.Place, now: float
@@ -119,6 +125,8 @@ class Sorted:
         return Sum(*(sum(getattr(each, name) for each in self.left_out.values()) for name in ("items", "bytes")))
 
     def to_dict(self) -> dict[str, Any]:
+        if self.problem:
+            return {"mailbox": self.address, "collection": self.collection, "problem": self.problem}
         total = self.all_left_out
         return {
             "mailbox": self.address,
@@ -135,20 +143,52 @@ class Sorted:
 
 
 def _ask(servers: Servers, wanted: list[tuple[str, Chosen]]) -> list[Sorted]:
+    source, surroundings = servers.project.source, servers.project.mailbox.surroundings
+    words = f"asking {source.name} what is in {number(len(wanted))} mailboxes"
+
     async def run() -> list[Sorted]:
-        room = asyncio.Semaphore(_AT_ONCE)
-        async with Client.of(servers.project.source, servers.secrets, security=servers.security) as client:
-
-            async def one(address: str, collection: Chosen) -> Sorted:
-                async with room:
-                    return await sort_mailbox(client.mailbox(address), collection, servers.project.mailbox.surroundings)
-
-            return await asyncio.gather(*(one(*each) for each in wanted))
+        with console.status(words) as shown:
+            async with Client.of(source, servers.secrets, security=servers.security) as client:
+                return await ask_each(
+                    wanted,
+                    lambda address, collection: sort_mailbox(client.mailbox(address), collection, surroundings),
+                    lambda asked: shown.update(f"{words}: {number(asked)} done"),
+                )
 
     try:
         return asyncio.run(run())
-    except (LookupError, AccessError, TransientError, EwsError) as error:
+    except LookupError as error:
         fail(str(error), Exit.UNREACHABLE)
+
+
+async def ask_each(
+    wanted: Iterable[tuple[str, Chosen]],
+    ask: Callable[[str, Chosen], Awaitable[Sorted]],
+    tell: Callable[[int], object],
+) -> list[Sorted]:
+    """`ask` for each, a few at a time, and `tell` how many are done. One that cannot be asked does not end the others,
+    but when as many as are asked at a time got no answer one after another, the server is away: nobody else is asked.
+    """
+    room = asyncio.Semaphore(_AT_ONCE)
+    done, no_answer = 0, list[str]()
+
+    async def one(address: str, collection: Chosen) -> Sorted:
+        nonlocal done
+        async with room:
+            try:
+                if len(no_answer) >= _AT_ONCE:
+                    raise TransientError(no_answer[0])
+                found = await ask(address, collection)
+                no_answer.clear()
+            except (AccessError, EwsError, TransientError) as error:
+                found = Sorted(address, collection.name, problem=str(error))
+                if isinstance(error, TransientError):
+                    no_answer.append(str(error))
+            done += 1
+            tell(done)
+            return found
+
+    return await asyncio.gather(*(one(*each) for each in wanted))
 
 
 async def sort_mailbox(mailbox: Mailbox, collection: Chosen, surroundings: Surroundings) -> Sorted:
@@ -206,20 +246,16 @@ def _print(found: list[Sorted]) -> None:
             key = mailbox.address if several else folder, words
             sums.setdefault(key, Counter()).update(items=each.items, bytes=each.bytes)
         for key, counts in sorted(sums.items()):
-            table.add_row(*map(Text, key), _number(counts["items"]), size(counts["bytes"]))
+            table.add_row(*map(Text, key), number(counts["items"]), size(counts["bytes"]))
     if table.row_count:
         console.print(table)
     of_all, left = Counter[str](), Counter[str]()
     for mailbox in found:
         of_all.update(items=mailbox.all.items, bytes=mailbox.all.bytes)
         left.update(items=mailbox.all_left_out.items, bytes=mailbox.all_left_out.bytes)
-    whose = f"{len(found)} mailboxes" if several else found[0].address
+    which = f"{number(len(found))} mailboxes" if several else found[0].address
     console.print(
-        f"{whose}: {_number(of_all['items'] - left['items'])} items "
-        f"({size(of_all['bytes'] - left['bytes'])}) would be copied, {_number(left['items'])} ({size(left['bytes'])}) "
+        f"{which}: {number(of_all['items'] - left['items'])} items "
+        f"({size(of_all['bytes'] - left['bytes'])}) would be copied, {number(left['items'])} ({size(left['bytes'])}) "
         f"left out; what is on the target already stays there"
     )
-
-
-def _number(count: int) -> str:
-    return f"{count:,}".replace(",", " ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..endpoints import endpoints
-from ..output import Exit, console, fail, print_json, until
+from ..output import Exit, alike, console, fail, number, print_json, until, whose
 from ..portal import Portal, PortalError, portal_or_fail
 from .options import DEFAULT_DATA, DataFolder, Json
 
@@ -30,7 +29,6 @@ COLOURS = {
 }
 _TALLEST = 60
 _BAR = 12
-_NAMED = 3
 _NOTE_LINES = 2
 """What a note takes of a screen."""
 
@@ -80,7 +78,7 @@ def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _
     What is wrong with several in the same words stands once, below the table.
     """
     shared = _shared(mailboxes)
-    noted = {problem: f"({number})" for number, (problem, _) in enumerate(shared, 1)}
+    noted = {problem: f"({place})" for place, (problem, _) in enumerate(shared, 1)}
     table = Table(box=None, header_style="bold", pad_edge=False, expand=False)
     table.add_column("mailbox", overflow="fold")
     for column in ("collection", "status"):
@@ -105,22 +103,14 @@ def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _
     parts: list[RenderableType] = [table]
     if len(shown) < len(mailboxes):
         parts.append(Text(f"… and {len(mailboxes) - len(shown)} more", "dim"))
-    parts += [Text(f"{noted[problem]} {_whose(names)}: {problem}", "yellow") for problem, names in shared]
+    parts += [Text(f"{noted[problem]} {whose(names)}: {problem}", "yellow") for problem, names in shared]
     return Group(*parts, Text(), totals(summary))
 
 
 def _shared(mailboxes: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
-    """What is wrong with more than one mailbox, and their names; that of the most mailboxes first."""
-    names = defaultdict[str, list[str]](list)
-    for mailbox in mailboxes:
-        if mailbox["problem"]:
-            names[mailbox["problem"]].append(mailbox["name"])
-    return sorted((one for one in names.items() if len(one[1]) > 1), key=lambda one: -len(one[1]))
-
-
-def _whose(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{_number(len(names))} mailboxes ({', '.join(names[:_NAMED])}{more})"
+    """What is wrong with more than one mailbox, and their names."""
+    said = ((mailbox["name"], mailbox["problem"]) for mailbox in mailboxes if mailbox["problem"])
+    return [(problem, names) for problem, names in alike(said) if len(names) > 1]
 
 
 def totals(summary: dict[str, Any]) -> Text:
@@ -164,12 +154,8 @@ def _span(seconds: float) -> str:
 
 
 def _items(items: dict[str, int]) -> str:
-    text = f"{_number(items['done'])}/{_number(items['total'])}"
+    text = f"{number(items['done'])}/{number(items['total'])}"
     return f"{text} ({items['set_aside']} set aside)" if items["set_aside"] else text
-
-
-def _number(count: int) -> str:
-    return f"{count:,}".replace(",", " ")
 
 
 def _remark(mailbox: dict[str, Any], noted: dict[str, str]) -> Text:
