@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus_exchange.bandwidth import Bandwidth
 from isthmus_exchange.budget import Budget
 from isthmus_exchange.client import Client
 from isthmus_exchange.governor import Governed, Governor, why
 from isthmus_exchange.limiting import Limit, On, Spent, Verdict, add_up, limiting
 from isthmus_exchange.meter import Meter
+from isthmus_mailbox.boxes import Box, Order
+from isthmus_mailbox.pressing import is_behind
 from isthmus_project import ExchangeServer, LineLimits
 
 SOURCE, TARGET = Limit.SOURCE, Limit.TARGET
@@ -46,7 +49,28 @@ class Clock:
     ],
 )
 def test_the_verdict_is_where_time_is_spent(on: Any, expected: Verdict) -> None:
-    assert limiting(Spent(10.0, 1.0, on)) == expected
+    assert limiting(Spent(10.0, 1.0, on, behind=10.0)) == expected
+
+
+def test_answers_hold_nothing_up_while_there_is_nothing_but_to_keep_up() -> None:
+    answers = {(SOURCE, On.ANSWERS): 7.0}
+    assert limiting(Spent(10.0, 1.0, answers)) == Verdict(Limit.NOTHING)
+    assert limiting(Spent(10.0, 1.0, answers, behind=2.0)) == Verdict(Limit.NOTHING), "for a moment"
+    assert limiting(Spent(10.0, 1.0, answers, behind=8.0)) == Verdict(SOURCE, SOURCE, On.ANSWERS)
+    waits = answers | {(TARGET, On.BACK_OFF): 3.0}
+    assert limiting(Spent(10.0, 1.0, waits)) == Verdict(TARGET, TARGET, On.BACK_OFF), "somebody waits, behind or not"
+
+
+def test_who_is_in_step_is_not_behind() -> None:
+    def box(passes: int, *orders: Order) -> Box:
+        return Box(Pair(), 0, False, passes, 0, 0, "", orders)
+
+    small = (box(5), 0.3), (box(7), 2.0)
+    assert not is_behind(0, small)
+    assert is_behind(1, small), "one waits for a place"
+    assert is_behind(0, [*small, (box(0), 0.1)]), "one is copied for the first time"
+    assert is_behind(0, [*small, (box(5, Order(b"", 0)), 0.1)]), "somebody waits for it"
+    assert is_behind(0, [*small, (box(5), 20.0)]), "it takes long"
 
 
 def test_a_whole_processor_explains_everything_else() -> None:
@@ -58,8 +82,9 @@ def test_a_whole_processor_explains_everything_else() -> None:
 
 def test_stretches_of_time_add_up() -> None:
     first = Spent(1.0, 0.5, {(SOURCE, On.BUSY): 2.0})
-    second = Spent(2.0, 0.25, {(SOURCE, On.BUSY): 1.0, (TARGET, On.ANSWERS): 4.0})
-    assert add_up([first, second]) == Spent(3.0, 0.75, {(SOURCE, On.BUSY): 3.0, (TARGET, On.ANSWERS): 4.0})
+    second = Spent(2.0, 0.25, {(SOURCE, On.BUSY): 1.0, (TARGET, On.ANSWERS): 4.0}, behind=2.0)
+    both = {(SOURCE, On.BUSY): 3.0, (TARGET, On.ANSWERS): 4.0}
+    assert add_up([first, second]) == Spent(3.0, 0.75, both, behind=2.0)
 
 
 def test_a_meter_tells_while_time_is_being_spent() -> None:
@@ -287,7 +312,7 @@ async def test_a_server_that_rests_is_named_with_the_end_of_its_rest() -> None:
     governor = Governor(Bandwidth())
     async with Client("https://mail.beta.example/EWS", "svc", "", name="beta") as client:
         await governor.hold([Governed(TARGET, client, exchange())], [], 1.0, WORKING)
-        assert governor.look().verdict.on is None
+        assert governor.look(behind=False).verdict.on is None
         client.budget.busy(3600, "ErrorServerBusy")
 
         async def request() -> None:
@@ -296,7 +321,7 @@ async def test_a_server_that_rests_is_named_with_the_end_of_its_rest() -> None:
 
         waiting = asyncio.create_task(request())
         async with asyncio.timeout(60):
-            while (found := governor.look()).verdict.limit is not TARGET:  # noqa: ASYNC110 - it looks when asked
+            while (found := governor.look(behind=False)).verdict.limit is not TARGET:  # noqa: ASYNC110 - it looks when asked
                 await asyncio.sleep(0.2)
         waiting.cancel()
         await asyncio.wait({waiting})

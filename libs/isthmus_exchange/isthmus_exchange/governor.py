@@ -68,19 +68,20 @@ class Governor:
             await each.client.budget.hold(most, limits.at_once(most, now, share))
             metrics.LIMIT.labels(each.client.name).set(each.client.budget.room)
 
-    def look(self, closed: str = "", opens: datetime | None = None) -> Limited:
-        """What limited the clients in the last seconds. `closed` says what work waits for its hour, if any does;
-        `opens` is when that comes, where it is known.
+    def look(self, *, behind: bool, closed: str = "", opens: datetime | None = None) -> Limited:
+        """What limited the clients in the last seconds. `behind`: there is more to do than to keep up with what
+        happens. `closed` says what work waits for its hour, if any does; `opens` is when that comes, where it is known.
         """
         now, processor = time.monotonic(), time.process_time()
         on: dict[tuple[Limit, On], float] = {}
         for side, name, spent_on, total in self._spent():
-            seconds = max(0.0, total - self._seen.get((name, spent_on), 0.0))
+            more = max(0.0, total - self._seen.get((name, spent_on), 0.0))
             self._seen[name, spent_on] = total
             label = why(self._client(side, name).budget) if spent_on is On.CONNECTIONS else spent_on
-            metrics.SPENT.labels(name, label.value).inc(seconds)
-            on[side, label] = on.get((side, label), 0.0) + seconds
-        self._looks.append(Spent(now - self._looked, processor - self._processor, on))
+            metrics.SPENT.labels(name, label.value).inc(more)
+            on[side, label] = on.get((side, label), 0.0) + more
+        seconds = now - self._looked
+        self._looks.append(Spent(seconds, processor - self._processor, on, seconds if behind else 0.0))
         self._looked, self._processor = now, processor
         verdict = limiting(add_up(self._looks))
         if closed and verdict.limit is Limit.NOTHING:

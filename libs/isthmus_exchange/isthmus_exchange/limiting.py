@@ -45,11 +45,13 @@ class On(StrEnum):
 @dataclass(frozen=True)
 class Spent:
     """Where the time of a few seconds went. `on`: seconds by what they were spent on, of the servers of a side
-    (SOURCE, TARGET) or of the line that both share (BANDWIDTH)."""
+    (SOURCE, TARGET) or of the line that both share (BANDWIDTH). `behind`: seconds in which there was more to do than
+    to keep up with what happens."""
 
     seconds: float
     processor: float = 0.0
     on: Mapping[tuple[Limit, On], float] = field(default_factory=dict)
+    behind: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,21 @@ _WHOLE_PROCESSOR = 0.85
 """Processor seconds a second; Python code runs on one processor at a time."""
 _WORTH_SAYING = 0.1
 """Seconds a second that somebody waits, so that it counts."""
+_MOSTLY_BEHIND = 0.5
+"""Seconds a second with more to do, so that answers hold it up: those of a few small passes take their time, too."""
 
 
 def add_up(parts: Iterable[Spent]) -> Spent:
     """Several stretches of time as one."""
-    seconds = processor = 0.0
+    seconds = processor = behind = 0.0
     on: dict[tuple[Limit, On], float] = {}
     for part in parts:
         seconds += part.seconds
         processor += part.processor
+        behind += part.behind
         for key, value in part.on.items():
             on[key] = on.get(key, 0.0) + value
-    return Spent(seconds, processor, on)
+    return Spent(seconds, processor, on, behind)
 
 
 def limiting(spent: Spent) -> Verdict:
@@ -87,6 +92,8 @@ def limiting(spent: Spent) -> Verdict:
         return Verdict(Limit.PROCESSOR)
     worth = {key: seconds for key, seconds in spent.on.items() if seconds >= _WORTH_SAYING * spent.seconds}
     waits = {key: seconds for key, seconds in worth.items() if key[1] is not On.ANSWERS}
+    if not waits and spent.behind < _MOSTLY_BEHIND * spent.seconds:
+        return Verdict(Limit.NOTHING)
     side, on = max(waits or worth, key=lambda key: (worth[key], key), default=(None, None))
     if side is None or on is None:
         return Verdict(Limit.NOTHING)

@@ -52,7 +52,7 @@ from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.memory import Backlog, ByteGate
 from isthmus_mailbox.organisations import Organisations, Way
 from isthmus_mailbox.passing import MailboxBlocked, Pass
-from isthmus_mailbox.pressing import press
+from isthmus_mailbox.pressing import is_behind, press
 from isthmus_mailbox.proving import Proof, prove
 from isthmus_mailbox.reporting import Reporter, moving
 from isthmus_mailbox.running import run_pass
@@ -104,6 +104,9 @@ class Worker:
         self._farewell = Farewell(pool)
         self._running: dict[bytes, asyncio.Task[None]] = {}
         self._at_work: dict[bytes, Box] = {}
+        # When that began, by this process's clock; and how many mailboxes wait for a place.
+        self._began: dict[bytes, float] = {}
+        self._waiting = 0
         # By mailbox, with the epoch of the lease under which they were made, or read.
         self._marks: dict[bytes, tuple[int, Marks]] = {}
         # The collections of mailboxes that are worked on, as they are now; empty: they are to rest.
@@ -128,8 +131,15 @@ class Worker:
             tasks.create_task(self._schedule())
             tasks.create_task(self._watching.run())
             tasks.create_task(self._tell_paused())
-            tasks.create_task(press(self._service, self._pool, self._organisations, self._share, self._wait_for_hours))
+            tasks.create_task(self._press())
             tasks.create_task(self._keep_places())
+
+    async def _press(self) -> None:
+        await press(self._service, self._pool, self._organisations, self._share, self._is_behind, self._wait_for_hours)
+
+    def _is_behind(self) -> bool:
+        now = time.monotonic()
+        return is_behind(self._waiting, ((box, now - self._began[box.id]) for box in self._at_work.values()))
 
     def _share(self) -> float:
         """How much of all mailboxes are this worker's; that of one partition at least."""
@@ -200,12 +210,13 @@ class Worker:
             return
         turns = [self._turn(box) for box in found]
         chosen, self._next_in_line = choose(turns, map(self._turn, self._at_work.values()), places)
-        metrics.WAITING.set(waiting - len(chosen))
+        self._waiting = waiting - len(chosen)
+        metrics.WAITING.set(self._waiting)
         for box in map(found.__getitem__, chosen):
             lease = owned[box.partition]
             if not await self._place(box, lease):
                 continue
-            self._at_work[box.id] = box
+            self._at_work[box.id], self._began[box.id] = box, time.monotonic()
             task = asyncio.create_task(self._work(box, lease), name=f"mailbox {box.id.hex()}")
             self._running[box.id] = task
             task.add_done_callback(lambda _, box=box: self._ended(box))  # type: ignore[misc]
@@ -239,7 +250,7 @@ class Worker:
     def _ended(self, box: Box) -> None:
         self._without_place.discard(box.id)
         del self._running[box.id]
-        del self._at_work[box.id]
+        del self._at_work[box.id], self._began[box.id]
         metrics.RUNNING.set(len(self._running))
         self._look.set()
 
