@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import grpc
 import pytest
 from isthmus_cli.certificates import issue
-from isthmus_service import ConfigurationError, Security
+from isthmus_service import ConfigurationError, Security, rpc
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:7001", "localhost:7001", "[::1]:7001"])
@@ -41,3 +42,28 @@ async def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     security.key.unlink()
     with pytest.raises(ConfigurationError, match=r"server\.key cannot be read: No such file"):
         security.channel("elsewhere:1")
+
+
+def frame(kind: int, content: bytes = b"") -> bytes:
+    """A frame of the whole connection (RFC 9113, 4.1)."""
+    return len(content).to_bytes(3, "big") + bytes([kind, 0, 0, 0, 0, 0]) + content
+
+
+async def test_pings_that_come_all_at_once_do_not_end_a_connection() -> None:
+    settings, ping, goaway, many = 4, 6, 7, 20
+    server = grpc.aio.server(options=rpc._SERVER_OPTIONS)
+    port = Security().listen(server, "127.0.0.1", 0)
+    await server.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(settings))
+    async with asyncio.timeout(60):
+        for _ in range(2):  # those of before are acknowledged all the same when the line is cut
+            writer.write(b"".join(frame(ping, number.to_bytes(8, "big")) for number in range(many)))
+            acknowledged = 0
+            while acknowledged < many:
+                head = await reader.readexactly(9)
+                content = await reader.readexactly(int.from_bytes(head[:3], "big"))
+                assert head[3] != goaway, content
+                acknowledged += head[3] == ping
+    writer.close()
+    await server.stop(None)

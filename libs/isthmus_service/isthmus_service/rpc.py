@@ -34,8 +34,11 @@ _OPTIONS = [
 _SERVER_OPTIONS = [
     *_OPTIONS,
     ("grpc.so_reuseport", 0),  # a second instance on the same port is a mistake to be told of
-    # Callers ask every 10 s whether the line still stands; without these the server takes that for an attack.
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    # Callers ask every 10 s whether the line still stands. A server takes pings that come shortly after each other for
+    # an attack, and at the third cuts the line with all that is under way; but where a process or the line stood still,
+    # those of many seconds come at once. All who call are ours, so none is held against them: 0 is any number
+    # (doc/keepalive.md of gRPC).
+    ("grpc.http2.max_ping_strikes", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     # A caller that vanished without a word is noticed, too.
     ("grpc.keepalive_time_ms", 20_000),
