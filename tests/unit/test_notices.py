@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 from aiohttp import web
 from isthmus_exchange import client as exchange_client
+from isthmus_exchange.streaming import UNKNOWN, News
 from isthmus_mailbox.notices import Notices, Watch
 
 from tests.unit.test_exchange_client import answer_of, server
@@ -41,3 +43,24 @@ async def test_one_mailbox_without_its_database_leaves_the_others_watched(monkey
         assert not notices.watched(b"otto"), "it is looked at in turn"
         await notices.close()
         over.set()
+
+
+async def test_who_cannot_be_watched_is_due_once_as_somebody_may_have_watched_it_before() -> None:
+    asked = 0
+    told = list[Mapping[bytes, News]]()
+
+    async def forbidden(_: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        return web.Response(status=403)
+
+    async with server(forbidden) as anna:
+        notices = Notices(told.append)
+        notices.want({b"anna": Watch(anna.client, anna.address)})
+
+        async def tried_again() -> bool:
+            return asked > 1
+
+        await eventually(tried_again)
+        await notices.close()
+    assert told == [{b"anna": UNKNOWN}]

@@ -89,6 +89,8 @@ class _Group:
     changed: Changed
     watched: set[bytes] = field(default_factory=set)
     _wanted: dict[bytes, str] = field(default_factory=dict)
+    # Those of which it was told that nobody watches them.
+    _in_turn: set[bytes] = field(default_factory=set)
     _other: asyncio.Event = field(default_factory=asyncio.Event)
     _pause: float = _FIRST_PAUSE
     # The connection that is heard.
@@ -108,6 +110,7 @@ class _Group:
     def keep(self, watches: Mapping[bytes, Watch]) -> None:
         self._wanted = {box: watch.address for box, watch in watches.items()}
         self.watched &= self._wanted.keys()
+        self._in_turn &= self._wanted.keys()
         if not self._wanted:
             self._other.set()
 
@@ -119,13 +122,16 @@ class _Group:
                 await self._watch(log)
             except (EwsError, AccessError, TransientError) as error:
                 log.warning("no notifications; mailboxes are looked at in turn", reason=str(error))
-                self._lose()
+                self._lose(self._wanted)
                 await asyncio.sleep(self._pause)
                 self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-            self._lose()
+            self._lose(self.watched)
 
-    def _lose(self) -> None:
-        lost, self.watched = self.watched, set()
+    def _lose(self, boxes: Iterable[bytes]) -> None:
+        """Nobody watches these. They are due: who was watched until now, be it by another worker, rests for long."""
+        lost = set(boxes) - self._in_turn
+        self._in_turn |= lost
+        self.watched -= lost
         if lost:
             self.changed(_unknown(lost))
 
@@ -175,6 +181,7 @@ class _Group:
             if error.back_off is not None:
                 raise
             log.warning("the mailbox cannot be watched; it is looked at in turn", mailbox=address, reason=str(error))
+            self._lose([box])
 
     async def _listen(self, client: Client, ids: Mapping[str, bytes]) -> None:
         """Until the connection ends, or more mailboxes are to be watched: then it is left standing."""
@@ -219,6 +226,7 @@ class _Group:
                 self._pause = _FIRST_PAUSE
                 new = set(ids.values()) & self._wanted.keys() - self.watched
                 self.watched |= new
+                self._in_turn -= new
                 happened = {ids[each]: news for each, news in told.news.items() if each in ids} | _unknown(new)
                 if happened:
                     self.changed(happened)
