@@ -13,9 +13,11 @@ from isthmus.agent.v1 import agent_pb2_grpc
 from isthmus_cli.certificates import issue
 from isthmus_exchange.agent_line import AgentLine
 from isthmus_exchange.client import Client
-from isthmus_exchange.errors import AccessError
+from isthmus_exchange.errors import AccessError, TransientError
 from isthmus_exchange.operations import DeleteItems
 from isthmus_mailbox.agent import Agent, AgentSettings
+from isthmus_project import TEMPLATE, load_project
+from isthmus_service import Security
 
 from tests.unit.test_exchange_client import answer_of
 
@@ -80,3 +82,21 @@ async def test_a_changed_password_and_a_changed_ca_are_taken_up_without_a_restar
     await listening.stop(None)
     await agent.close()
     await second.cleanup()
+
+
+async def test_an_agent_that_refuses_our_certificate_is_named_with_the_files(tmp_path: Path) -> None:
+    theirs = issue(tmp_path / "authority", tmp_path / "agent", ["agent"], ["127.0.0.1"])
+    other = issue(tmp_path / "other", tmp_path / "worker", ["worker"], [])
+    listening = grpc.aio.server()
+    address = f"127.0.0.1:{theirs.listen(listening, '127.0.0.1', 0)}"
+    await listening.start()
+    file = tmp_path / "project.yaml"
+    file.write_text(TEMPLATE.replace("    connections:", f"    agent: {address}\n    connections:", 1))
+    ours = Security(theirs.ca, other.certificate, other.key)
+    async with Client.of(load_project(file).source, tmp_path, security=ours) as client:
+        with pytest.raises(TransientError) as refused:
+            await client.mailbox("anna@alpha.example").call(DeleteItems(("a",)))
+    await listening.stop(None)
+    said = str(refused.value)
+    assert said.startswith(f"alpha: no agent answers: {address} closed the connection, most likely as it refuses our ")
+    assert str(other.certificate) in said

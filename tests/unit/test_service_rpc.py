@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import grpc
 import pytest
+from isthmus.agent.v1.agent_pb2 import HelloRequest
+from isthmus.agent.v1.agent_pb2_grpc import AgentServiceStub
 from isthmus_cli.certificates import issue
 from isthmus_service import ConfigurationError, Security, rpc
 
@@ -42,6 +45,45 @@ async def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     security.key.unlink()
     with pytest.raises(ConfigurationError, match=r"server\.key cannot be read: No such file"):
         security.channel("elsewhere:1")
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "why"),
+    [
+        (("A", "B"), ("A", "A"), r"closed the connection, most likely as it refuses our certificate .*B/server\.pem"),
+        (("B", "A"), ("A", "A"), r"a certificate of an authority that is not in .*\(ISTHMUS_TLS_CA\)"),
+        (("A", "A"), ("A", "A elsewhere"), "is for other names and addresses"),
+        (("A", "A"), None, "does not speak TLS"),
+        (None, ("A", "A"), "most likely as it speaks TLS only: set ISTHMUS_TLS_CA"),
+    ],
+)
+async def test_why_no_connection_is_made_is_said_with_the_remedy(
+    here: tuple[str, str] | None, there: tuple[str, str] | None, why: str, tmp_path: Path
+) -> None:
+    """`here` and `there`: whom one trusts, and who signed one's certificate."""
+
+    def security(trusted_and_signed: tuple[str, str] | None) -> Security:
+        if trusted_and_signed is None:
+            return Security()
+        trusted, signed = trusted_and_signed
+        host = "192.0.2.1" if "elsewhere" in signed else "127.0.0.1"
+        made = issue(tmp_path / f"authority {signed[0]}", tmp_path / signed, ["somebody"], [host])
+        ca = issue(tmp_path / f"authority {trusted}", tmp_path / "unused", ["nobody"], []).ca
+        return Security(ca, made.certificate, made.key)
+
+    server = grpc.aio.server()
+    address = f"127.0.0.1:{security(there).listen(server, '127.0.0.1', 0)}"
+    await server.start()
+    ours = security(here)
+    async with ours.channel(address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as failed:
+            await AgentServiceStub(channel).Hello(HelloRequest())
+    await server.stop(None)
+    said = ours.cause(address, failed.value.details() or "")
+    assert re.search(why, said), failed.value.details()
+    assert address in said
+    assert "'isthmus certificates'" in said
+    assert ours.cause(address, "connection refused") == ""
 
 
 def frame(kind: int, content: bytes = b"") -> bytes:

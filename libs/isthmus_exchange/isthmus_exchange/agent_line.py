@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -42,10 +42,15 @@ class _Clock(NamedTuple):
 
 
 class AgentLine:
-    """A line by the agent at the other end of `channel`. `name` is the organisation."""
+    """A line by the agent at the other end of `channel`. `name` is the organisation; `cause` tells by gRPC's details
+    why there is no connection, where it can (Security.cause).
+    """
 
-    def __init__(self, channel: grpc.aio.Channel, name: str, session: str = "") -> None:
+    def __init__(
+        self, channel: grpc.aio.Channel, name: str, session: str = "", cause: Callable[[str], str] = lambda _: ""
+    ) -> None:
         self._channel = channel
+        self._cause = cause
         self._stub = AgentServiceStub(channel)
         self._name = name
         self._session = session
@@ -59,7 +64,9 @@ class AgentLine:
         try:
             hello = await self._stub.Hello(HelloRequest(), timeout=_HELLO_SECONDS)
         except grpc.aio.AioRpcError as error:
-            raise TransientError(f"{self._name}: no agent answers: {_words(error)}") from error
+            cause = self._cause(error.details() or "")
+            words = f"{cause} ({_words(error)})" if cause else _words(error)
+            raise TransientError(f"{self._name}: no agent answers: {words}") from error
         heard = time.monotonic()
         self._clock = _Clock(hello.life, hello.clock - heard, heard)
 
@@ -111,7 +118,7 @@ class AgentLine:
             call.cancel()
 
     def beside(self) -> AgentLine:
-        return _Beside(self._channel, self._name, uuid.uuid4().hex)
+        return _Beside(self._channel, self._name, uuid.uuid4().hex, self._cause)
 
     async def close(self) -> None:
         await self._channel.close()

@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -155,7 +156,7 @@ class Client:
                 name=organisation.name,
                 connections=exchange.connections,
                 answer_seconds=answer_seconds,
-                line=AgentLine(channel, organisation.name),
+                line=AgentLine(channel, organisation.name, cause=partial(security.cause, exchange.agent)),
                 shared=shared,
             )
         return cls(

@@ -56,6 +56,21 @@ _CHANNEL_OPTIONS = [
     # Two channels to one place in a process, with different certificates, are two.
     ("grpc.use_local_subchannel_pool", 1),
 ]
+# What gRPC says of a connection that is not made, and what that is most likely due to. Whoever refuses a certificate
+# closes the line without a word after the caller's part of the handshake (TLS 1.3); only its own log has the reason.
+_REFUSED = ("Socket closed", "reset by peer")
+_CAUSES = {
+    **dict.fromkeys(
+        _REFUSED,
+        "{address} closed the connection, most likely as it refuses our certificate {certificate} "
+        "(ISTHMUS_TLS_CERTIFICATE): the authority that signed it must be in the file that is ISTHMUS_TLS_CA there",
+    ),
+    "CERTIFICATE_VERIFY_FAILED": "{address} has a certificate of an authority that is not in {ca} (ISTHMUS_TLS_CA)",
+    "Hostname Verification": "the certificate of {address} is for other names and addresses",
+    "WRONG_VERSION_NUMBER": "{address} does not speak TLS: ISTHMUS_TLS_CA, ISTHMUS_TLS_CERTIFICATE and ISTHMUS_TLS_KEY "
+    "are not set there",
+}
+_REMEDY = "'isthmus certificates' makes the files of everybody with one authority; then start both anew"
 _RETRIES = {
     # Together about as long as callers wait; gRPC allows five attempts.
     "maxAttempts": 5,
@@ -110,6 +125,20 @@ class Security:
             return None
         ca, certificate, key = files
         return grpc.ssl_channel_credentials(ca, key, certificate)
+
+    def cause(self, address: str, details: str) -> str:
+        """Why there is no connection to host:port, most likely, and what helps, by the `details` of a call that failed;
+        empty where these say all there is to say.
+        """
+        if self.ca is None and any(sign in details for sign in _REFUSED):
+            return (
+                f"{address} closed the connection, most likely as it speaks TLS only: set ISTHMUS_TLS_CA, "
+                f"ISTHMUS_TLS_CERTIFICATE and ISTHMUS_TLS_KEY here, too; {_REMEDY}"
+            )
+        for sign, words in _CAUSES.items():
+            if self.ca is not None and sign in details:
+                return f"{words.format(address=address, certificate=self.certificate, ca=self.ca)}; {_REMEDY}"
+        return ""
 
     def listen(self, server: grpc.aio.Server, host: str, port: int) -> int:
         """Have a server listen; returns the port. Raises ConfigurationError as `channel`, and for a port in use."""
