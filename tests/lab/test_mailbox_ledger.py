@@ -23,6 +23,7 @@ _PAIR = b"pair"
 _IDS = [f"bGV0dGVy{number}" for number in range(9)]
 _FOLDERS = (0, 1, 2)
 _EVER = float("inf")
+_KEYS = [bytes([each]) for each in range(4)]
 
 T = TypeVar("T")
 
@@ -149,6 +150,8 @@ async def test_it_holds_what_the_ledger_in_memory_holds(pool: Pool, seed: int) -
         for each in _IDS:
             assert await ledger.any_of([each]) == await memory.any_of([each])
         assert await ledger.counts() == await memory.counts()
+        assert await ledger.arriving(_KEYS) == await memory.arriving(_KEYS)
+        assert await ledger.elsewhere(_KEYS) == await memory.elsewhere(_KEYS)
         for folder in _FOLDERS:
             assert await ledger.count_in(folder) == await memory.count_in(folder)
             assert await ledger.resent(folder) == await memory.resent(folder)

@@ -231,6 +231,10 @@ def assert_as_promised(case: Case) -> None:
         there = {content[0] for contents in held for content in contents}
         there |= {content.key for content in case.target.recoverable}
         assert case.target.held == there, "something is gone for good"
+    # Of what moved and was deleted before anybody saw either nobody can tell whether it was there twice.
+    left = {content[0] for contents in case.source.contents().values() for content in contents}
+    keys = Counter(content[0] for contents in held for content in contents.elements() if content[0] in left)
+    assert keys <= case.source.made, "something is there more often than it ever was on the source"
     for contents in held:
         keys = Counter(content[0] for content in contents.elements())
         assert keys <= case.source.made, "something is in a folder more often than it ever was on the source"

@@ -81,6 +81,14 @@ class MemoryLedger:
             if row.work is Work.COPY and row.search_key in search_keys and row.from_id not in self.item_rows
         }
 
+    async def elsewhere(self, search_keys: Collection[bytes]) -> set[bytes]:
+        leaving = {row.from_id for row in self.staged_rows.values() if row.work is Work.DELETE}
+        return {
+            row.search_key
+            for row in self.item_rows.values()
+            if row.search_key in search_keys and row.from_id not in leaving
+        }
+
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
         return [row for row in self.staged_rows.values() if row.work is Work.DELETE and row.search_key in search_keys]
 

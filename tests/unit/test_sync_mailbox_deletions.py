@@ -56,6 +56,30 @@ def test_what_moves_to_a_folder_that_is_listed_already_is_moved_and_not_deleted(
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+def test_what_moves_on_to_a_folder_that_is_not_listed_yet_is_not_there_twice(policy: Policy) -> None:
+    case = _case(policy)
+    inbox, notes = folder_of(case.source, "inbox"), folder_of(case.source, "notes")
+    item = case.source.deliver(inbox, "on its way")
+    asyncio.run(run_pass(case.new_pass()))
+    case.world.time += 60
+    case.source.deliver(inbox, "new")
+    case.source.deliver(notes, "also new")
+
+    def once(operation: Operation[Any]) -> None:
+        listed = isinstance(operation, SyncFolderItems) and operation.folder == inbox
+        if listed and item in case.source.items:
+            case.source.move(item, notes)
+
+    _after(case.source, once)
+    for _ in range(3):
+        asyncio.run(run_pass(case.new_pass()))
+        case.world.time += 60
+    assert item not in case.source.items
+    assert_as_promised(case)
+    assert [content.text for content in case.target.items.values()].count("on its way") == 1
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_what_was_in_a_folder_that_is_gone_is_not_there_twice_when_it_could_not_be_moved_at_once(
     policy: Policy,
 ) -> None:

@@ -56,6 +56,9 @@ class Ledger(Protocol):
     async def arriving(self, search_keys: Collection[bytes]) -> set[bytes]:
         """Those of these search keys that items have which are to be copied and are not on the to side yet."""
 
+    async def elsewhere(self, search_keys: Collection[bytes]) -> set[bytes]:
+        """Those of these search keys that items of the ledger have whose deletion is not staged. Reads all of them."""
+
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
         """Staged deletions of items with these search keys."""
 

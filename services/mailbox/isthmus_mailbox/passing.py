@@ -191,7 +191,7 @@ class Pass:
     @property
     def disposal(self) -> Disposal:
         """How what is gone on the from side is deleted."""
-        return Disposal.SOFT_DELETE if self.deletions == "recoverable" else Disposal.HARD_DELETE
+        return Disposal.HARD_DELETE if self.deletions == "mirror" else Disposal.SOFT_DELETE
 
     @property
     def closed(self) -> bool:
