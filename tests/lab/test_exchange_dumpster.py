@@ -47,7 +47,7 @@ def deleted_on() -> Iterator[None]:
 @pytest.mark.usefixtures("deleted_on")
 def test_items_are_deleted_in_three_ways(exchanges: Exchanges, office: Office) -> None:
     account = account_of(exchanges.alpha, office.alpha("anna"))
-    began = EWSDateTime.now(UTC)
+    began = EWSDateTime.now(UTC).replace(microsecond=0)  # servers write whole seconds
     for item, how in zip(
         put(account.inbox, "moved", "soft", "hard"), (MOVE_TO_DELETED_ITEMS, SOFT_DELETE, HARD_DELETE), strict=True
     ):
