@@ -70,7 +70,7 @@ def whose(names: list[str]) -> str:
     if len(names) == 1:
         return names[0]
     more = f" and {number(len(names) - _NAMED)} more" if len(names) > _NAMED else ""
-    return f"{number(len(names))} mailboxes ({', '.join(names[:_NAMED])}{more})"
+    return f"{number(len(names))} mailboxes ({'; '.join(names[:_NAMED])}{more})"
 
 
 def print_json(data: Any) -> None:

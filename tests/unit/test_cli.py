@@ -79,11 +79,11 @@ def test_what_is_wrong_with_many_in_the_same_words_is_said_once() -> None:
     people = [mailbox(f"Person {number}", status="blocked", problem=refused) for number in range(1000)]
     text = shown(summary(), [*people, mailbox("Ben Berg", problem="quota [full]")], width=200)
     assert text.count("refuses the account") == 1
-    assert f"(1) 1 000 mailboxes (Person 0, Person 1, Person 2 and 997 more): {refused}" in text
+    assert f"(1) 1 000 mailboxes (Person 0; Person 1; Person 2 and 997 more): {refused}" in text
     assert text.count("(1)") == sum("Person" in line and "blocked" in line for line in text.splitlines()) + 1
     assert text.count("quota [full]") == 1, "of one only: where it stands"
-    two = shown(summary(), [mailbox("Anna", problem="away"), mailbox("Ben", problem="away")])
-    assert "(1) 2 mailboxes (Anna, Ben): away" in two
+    two = shown(summary(), [mailbox("Berg, Anna", problem="away"), mailbox("Ben", problem="away")])
+    assert "(1) 2 mailboxes (Berg, Anna; Ben): away" in two
 
 
 def test_somebody_who_is_switched_and_whose_mailbox_is_paused_is_told_as_both() -> None:
