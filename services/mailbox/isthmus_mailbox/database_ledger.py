@@ -38,6 +38,7 @@ from isthmus_mailbox.ledger_statements import (
     COPIED_SOON,
     DELETE_ALL,
     END,
+    FILLED,
     FOLDERS,
     IN_DOUBT,
     INTEND,
@@ -87,10 +88,7 @@ class DatabaseLedger:
         return count
 
     async def filled(self) -> set[int]:
-        rows = await self._pool.fetch(
-            "SELECT DISTINCT folder FROM item WHERE pair_id = $1 UNION SELECT folder FROM work WHERE pair_id = $1",
-            self._pair,
-        )
+        rows = await self._pool.fetch(FILLED, self._pair)
         return {row["folder"] for row in rows}
 
     async def any_of(self, from_ids: Collection[str]) -> bool:

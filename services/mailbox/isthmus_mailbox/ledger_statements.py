@@ -193,6 +193,13 @@ ANY_OF = f"""
     SELECT EXISTS (SELECT FROM {by_id("item", "source_id", "$2", what="")})
         OR EXISTS (SELECT FROM {by_id("work", "source_id", "$2", what="")})
 """  # noqa: S608
+# One item of each folder is looked for, as reading all of them takes a second for a million, and most passes ask.
+FILLED = """
+    SELECT number AS folder FROM folder, LATERAL (
+        SELECT FROM item WHERE item.pair_id = $1 AND item.folder = number LIMIT 1
+    ) AS found WHERE folder.pair_id = $1
+    UNION SELECT folder FROM work WHERE pair_id = $1
+"""
 IN_DOUBT = f"""
     SELECT {STAGED}, action, until, moved
     FROM intent, unnest(sequences) AS run
