@@ -1,7 +1,9 @@
 """Items and folders of the store: what a server adds, keeps, counts, finds and refuses."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from uuid import UUID, uuid4
@@ -55,6 +57,23 @@ def mailbox(store: Store) -> Mailbox:
 @pytest.fixture
 def inbox(mailbox: Mailbox) -> bytes:
     return mailbox.folders.role("inbox").id
+
+
+def test_a_mailbox_of_a_version_that_did_not_know_when_items_were_deleted_goes_on(tmp_path: Path) -> None:
+    before = Store(tmp_path)
+    mailbox = before.mailbox(GUID)
+    inbox, path = mailbox.folders.role("inbox").id, mailbox.path
+    kept, gone = (mailbox.items.add(inbox, Bag({tags.PidTagSubject: each})).id for each in ("kept", "gone"))
+    before.close()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("ALTER TABLE item DROP COLUMN deleted")
+    after = Store(tmp_path)
+    mailbox = after.mailbox(GUID)
+    [recoverable] = mailbox.items.delete([gone], Delete.SOFT)
+    assert mailbox.items.row(kept).deleted == 0
+    assert recoverable is not None
+    assert recoverable.deleted > 0
+    after.close()
 
 
 def test_a_new_mailbox_has_its_distinguished_folders_in_its_language(store: Store) -> None:

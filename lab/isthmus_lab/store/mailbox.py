@@ -57,6 +57,7 @@ class Mailbox:
         self._events: list[Event] = []
         self._counter: int
         self.contents = contents.Contents(self)
+        self._bring_up_to_date()
         [record] = self.sql("SELECT guid, replica, locale, public, counter FROM mailbox")
         guid, replica, self.locale, public, self._counter = record
         self.guid, self.public = UUID(bytes=guid), public == 1
@@ -66,6 +67,11 @@ class Mailbox:
         self.sync = Sync(self)
         self.permissions = Permissions(self)
         self.contents.recover()
+
+    def _bring_up_to_date(self) -> None:
+        """Gives a file that an earlier version made what it lacks."""
+        if all(name != "deleted" for _, name, *_ in self.sql("PRAGMA table_info(item)")):
+            self.sql("ALTER TABLE item ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
