@@ -151,7 +151,7 @@ async def test_it_holds_what_the_ledger_in_memory_holds(pool: Pool, seed: int) -
             assert await ledger.any_of([each]) == await memory.any_of([each])
         assert await ledger.counts() == await memory.counts()
         assert await ledger.arriving(_KEYS) == await memory.arriving(_KEYS)
-        assert await ledger.elsewhere(_KEYS) == await memory.elsewhere(_KEYS)
+        assert await ledger.places(_KEYS) == await memory.places(_KEYS)
         for folder in _FOLDERS:
             assert await ledger.count_in(folder) == await memory.count_in(folder)
             assert await ledger.resent(folder) == await memory.resent(folder)

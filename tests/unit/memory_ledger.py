@@ -81,10 +81,10 @@ class MemoryLedger:
             if row.work is Work.COPY and row.search_key in search_keys and row.from_id not in self.item_rows
         }
 
-    async def elsewhere(self, search_keys: Collection[bytes]) -> set[bytes]:
+    async def places(self, search_keys: Collection[bytes]) -> set[tuple[bytes, int]]:
         leaving = {row.from_id for row in self.staged_rows.values() if row.work is Work.DELETE}
         return {
-            row.search_key
+            (row.search_key, row.folder)
             for row in self.item_rows.values()
             if row.search_key in search_keys and row.from_id not in leaving
         }

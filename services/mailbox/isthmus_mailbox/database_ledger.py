@@ -142,14 +142,14 @@ class DatabaseLedger:
         )
         return {row["search_key"] for row in rows}
 
-    async def elsewhere(self, search_keys: Collection[bytes]) -> set[bytes]:
+    async def places(self, search_keys: Collection[bytes]) -> set[tuple[bytes, int]]:
         rows = await self._pool.fetch(
-            "SELECT search_key FROM item WHERE pair_id = $1 AND search_key = ANY($2::bytea[]) AND NOT EXISTS ("
+            "SELECT search_key, folder FROM item WHERE pair_id = $1 AND search_key = ANY($2::bytea[]) AND NOT EXISTS ("
             "SELECT FROM work WHERE work.pair_id = $1 AND work.source_id = item.source_id AND work = 2)",
             self._pair,
             list(search_keys),
         )
-        return {row["search_key"] for row in rows}
+        return {(row["search_key"], row["folder"]) for row in rows}
 
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
         return await self._work("work = 2 AND search_key = ANY($2::bytea[])", list(search_keys))

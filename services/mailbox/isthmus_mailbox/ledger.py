@@ -56,8 +56,10 @@ class Ledger(Protocol):
     async def arriving(self, search_keys: Collection[bytes]) -> set[bytes]:
         """Those of these search keys that items have which are to be copied and are not on the to side yet."""
 
-    async def elsewhere(self, search_keys: Collection[bytes]) -> set[bytes]:
-        """Those of these search keys that items of the ledger have whose deletion is not staged. Reads all of them."""
+    async def places(self, search_keys: Collection[bytes]) -> set[tuple[bytes, int]]:
+        """Those of these search keys that items of the ledger have whose deletion is not staged, each with the folders
+        in which they are. Reads all items.
+        """
 
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
         """Staged deletions of items with these search keys."""

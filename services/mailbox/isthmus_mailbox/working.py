@@ -5,6 +5,7 @@ Deletions come last, so that everything that arrived elsewhere has been recognis
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -186,25 +187,28 @@ async def delete(p: Pass, last: int) -> None:
         rows = [row for row in rows if row.search_key not in arriving]
         known = await p.ledger.known([row.from_id for row in rows])
         moved = await _moved(p, rows)
-        if leaving := [row.from_id for row in rows if row.folder in kept and row.search_key not in moved]:
+        if leaving := [row.from_id for row in rows if row.folder in kept and row.from_id not in moved]:
             # On the to side it is that side's own from now on.
             await p.write(LedgerChange(forget=leaving, unstage=leaving))
         # A folder that is gone takes its items with it, and where they are then is the server's decision.
         one_by_one = p.deletions != "mirror"
-        rows = [row for row in rows if row.folder not in kept or row.search_key in moved]
+        rows = [row for row in rows if row.folder not in kept or row.from_id in moved]
         rows = [row for row in rows if one_by_one or row.folder in p.to_folders]
         for batch in by_count(rows, _DELETIONS):
             await p.breathe()
             await _delete(p, batch, known)
 
 
-async def _moved(p: Pass, rows: list[Staged]) -> set[bytes]:
-    """Where nothing is deleted: the search keys of what is in another folder, too. It moved there after its own folder
+async def _moved(p: Pass, rows: list[Staged]) -> set[str]:
+    """Where nothing is deleted: the from ids of what is in another folder, too. It moved there after its own folder
     was listed, and before that one was, so it was copied as a new item; where it was it goes to the recoverable items.
     """
     if p.deletions != "keep" or not p.heal or not rows:
         return set()
-    return await p.ledger.elsewhere({row.search_key for row in rows if row.search_key})
+    found = defaultdict[bytes, set[int]](set)
+    for search_key, folder in await p.ledger.places({row.search_key for row in rows if row.search_key}):
+        found[search_key].add(folder)
+    return {row.from_id for row in rows if found[row.search_key] - {row.folder}}
 
 
 async def kept_places(p: Pass) -> set[int]:
