@@ -186,7 +186,8 @@ async def test_what_may_still_come_is_waited_for(running: MailboxSystem, service
         await running.answer(cora, await running.order(cora, MAILBOX_ORDER_RESTART))
     answer = await running.answer(cora, await running.order(cora, MAILBOX_ORDER_PASS_AND_PROVE))
     assert (answer.proof.equal, answer.proof.surplus, answer.deleted) == (True, 0, 0)
-    assert sum(each.added for each in cora.passes) == 0, "it was there when it was looked for"
+    # A pass that finds it before the order comes says that it brought it; one that begins again adopts it.
+    assert sum(each.added for each in cora.passes) <= 1
     assert len(await listing(cora.beta, await role(cora.beta, "inbox"))) == 1
 
 
