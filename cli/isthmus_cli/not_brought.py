@@ -7,6 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from .output import number
+
 _CACHE = "offline cache"
 _SHOWN = 3
 
@@ -34,7 +36,7 @@ def table(people: list[dict[str, Any]]) -> Table:
 
 
 def _download(loss: dict[str, Any]) -> str:
-    items = f"{loss['count']:,}".replace(",", " ")
+    items = number(loss["count"])
     return f"{items} items, {loss['bytes'] / 1e9:.2f} GB"
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from isthmus_exchange.client import Mailbox
-from isthmus_exchange.errors import EwsError, Kind
+from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import ExportItems, GetItemLabels, GetMime, Label
+from isthmus_exchange.singling_out import singled_out
 from isthmus_project import ProjectError
 from isthmus_sync.mailbox.batches import by_count
 from rich.table import Table
@@ -19,7 +21,7 @@ from rich.text import Text
 
 from ..endpoints import endpoints
 from ..ledger import Ledger
-from ..output import Exit, console, fail, print_json
+from ..output import Exit, console, fail, number, print_json
 from .mailbox_people import (
     NO_ANSWER,
     Address,
@@ -127,7 +129,7 @@ def _name(items: list[dict[str, Any]], path: Path, data: Path) -> None:
 
             async def ask(source: Mailbox, _target: Mailbox, group: list[dict[str, Any]] = group) -> None:
                 for some in by_count(group, _LABELS):
-                    labels = await _labels(source, [item["source_id"] for item in some])
+                    labels = await singled_out(partial(_labels, source), [item["source_id"] for item in some])
                     for item, label in zip(some, labels, strict=True):
                         if isinstance(label, EwsError):
                             item["subject_unknown"] = str(label)
@@ -143,15 +145,7 @@ def _name(items: list[dict[str, Any]], path: Path, data: Path) -> None:
 
 
 async def _labels(source: Mailbox, ids: Sequence[str]) -> Sequence[Label | EwsError]:
-    """What the items are called. One of which the server refuses the whole request takes no other its name."""
-    try:
-        return await source.call(GetItemLabels(tuple(ids)))
-    except EwsError as error:
-        if error.kind not in (Kind.PERMANENT, Kind.GONE):
-            raise
-        if len(ids) == 1:
-            return [error]
-    return [label for each in ids for label in await _labels(source, [each])]
+    return await source.call(GetItemLabels(tuple(ids)))
 
 
 def _leave_unnamed(items: list[dict[str, Any]], error: Exception) -> None:
@@ -173,7 +167,7 @@ def _print(found: dict[str, Any]) -> None:
             str(item["number"]),
             Text(item["folder"]),
             Text(item.get("subject") or item.get("item_class") or "?"),
-            f"{item['size']:,}".replace(",", " "),
+            number(item["size"]),
             item["next_attempt"] or "",
             Text(item["reason"], "yellow"),
         )

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..endpoints import endpoints
 from ..ledger import Ledger
-from ..output import Exit, console, fail, print_json, until
+from ..output import Exit, console, fail, number, print_json, until
 from ..portal import portal_or_fail
 from .mailbox_people import Address, one
 from .options import DEFAULT_DATA, DataFolder, Json
@@ -59,7 +59,7 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
     for folder in [*sorted(found["folders"], key=place), _sum(found["folders"])]:
         table.add_row(
             Text(folder["path"] + (" (gone)" if folder["gone"] else ""), "" if folder["on_target"] else "dim"),
-            f"{folder['items']:,}".replace(",", " "),
+            number(folder["items"]),
             size(folder["bytes"]),
             str(folder["copies"] or ""),
             size(folder["copy_bytes"]) if folder["copies"] else "",

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import GetParties
+from isthmus_exchange.singling_out import singled_out
 from isthmus_exchange.values import FolderMark
 from isthmus_sync.mailbox import doubt
 from isthmus_sync.mailbox.batches import by_count
@@ -20,7 +21,7 @@ from isthmus_sync.mailbox.doubt import Found
 from isthmus_sync.mailbox.model import LedgerChange, Staged, Work
 
 from isthmus_mailbox import doubts, owners, trees
-from isthmus_mailbox.passing import Pass, singled_out
+from isthmus_mailbox.passing import Pass
 
 _CHUNK = 1000
 _AT_ONCE = 100

@@ -25,6 +25,7 @@ from isthmus_exchange.operations import (
 )
 from isthmus_exchange.operations.describe_items import LIMIT
 from isthmus_exchange.property_addresses import property_addresses
+from isthmus_exchange.singling_out import singled_out
 from isthmus_exchange.values import Attached, ItemId, Outline, Properties
 from isthmus_sync.mailbox import ways
 from isthmus_sync.mailbox.batches import by_count
@@ -33,7 +34,7 @@ from isthmus_sync.mailbox.staging import deletion
 from isthmus_sync.mailbox.ways import Plan, Way
 
 from isthmus_mailbox import assembly
-from isthmus_mailbox.passing import MailboxBlocked, Pass, singled_out
+from isthmus_mailbox.passing import MailboxBlocked, Pass
 from isthmus_mailbox.sending import Copy, fail, gone, halving, make_folders_again, record, send
 
 

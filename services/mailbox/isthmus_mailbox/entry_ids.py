@@ -11,9 +11,10 @@ from collections.abc import Collection
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import ConvertIds, Format
 from isthmus_exchange.operations.convert_ids import LIMIT
+from isthmus_exchange.singling_out import singled_out
 from isthmus_sync.mailbox.batches import by_count
 
-from isthmus_mailbox.passing import Pass, Side, singled_out
+from isthmus_mailbox.passing import Pass, Side
 
 
 async def counterparts(p: Pass, entries: Collection[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import FolderUpdate, GetFolderSettings, SetFolderSettings
+from isthmus_exchange.singling_out import singled_out
 from isthmus_exchange.values import FolderSettings, Permission
 from isthmus_sync.mailbox import folder_settings, hierarchy
 from isthmus_sync.mailbox.batches import by_count
@@ -13,7 +14,7 @@ from isthmus_sync.mailbox.folder_settings import Agreed, KeptAside
 from isthmus_sync.mailbox.model import FolderRow
 
 from isthmus_mailbox import entry_ids
-from isthmus_mailbox.passing import Pass, Side, singled_out
+from isthmus_mailbox.passing import Pass, Side
 from isthmus_mailbox.surroundings import Around
 
 KIND = "folder"

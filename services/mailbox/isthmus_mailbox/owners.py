@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from isthmus_exchange.errors import EwsError
 from isthmus_exchange.operations import GetItemLabels
+from isthmus_exchange.singling_out import singled_out
 from isthmus_sync.mailbox import doubt
 from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import ItemRow, Staged
 
-from isthmus_mailbox.passing import Pass, singled_out
+from isthmus_mailbox.passing import Pass
 
 _LOOKED_AT = 10
 

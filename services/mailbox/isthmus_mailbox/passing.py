@@ -45,7 +45,6 @@ from isthmus_mailbox.proven import Shelf
 from isthmus_mailbox.surroundings import Around
 
 T = TypeVar("T")
-Answer = TypeVar("Answer")
 
 
 class Paged(Protocol):
@@ -86,23 +85,6 @@ async def pages(side: Side, ask: Callable[[int], Operation[Part]]) -> AsyncItera
         page = await side.call(ask(offset))
         yield page
         offset, last = page.next, page.last
-
-
-async def singled_out(
-    ask: Callable[[Sequence[T]], Awaitable[Sequence[Answer | EwsError]]], about: Sequence[T]
-) -> list[Answer | EwsError]:
-    """What a server answers for each of these. One of which it refuses the whole request has that refusal for its
-    answer; the halves are asked to find it. Not for what may not be done twice.
-    """
-    try:
-        return list(await ask(about))
-    except EwsError as error:
-        if error.kind not in (Kind.PERMANENT, Kind.GONE):
-            raise
-        if len(about) == 1:
-            return [error]
-    middle = len(about) // 2
-    return [*await singled_out(ask, about[:middle]), *await singled_out(ask, about[middle:])]
 
 
 class MailboxBlocked(Exception):  # noqa: N818 - a state, with words for people

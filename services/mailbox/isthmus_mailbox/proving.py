@@ -19,6 +19,7 @@ from typing import NamedTuple, Self
 
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import FindEntries, GetItemLabels, Label
+from isthmus_exchange.singling_out import singled_out
 from isthmus_exchange.values import Disposal, Entry, Folder, FolderMark, Item, ItemId
 from isthmus_sync.mailbox import choice, hierarchy, staging
 from isthmus_sync.mailbox.batches import by_count
@@ -26,7 +27,7 @@ from isthmus_sync.mailbox.model import FolderRow, ItemRow, LedgerChange, Staged
 from isthmus_sync.mailbox.proof import Difference, Place, compare, manifest, places, whole
 
 from isthmus_mailbox import proven, receipts, stores, trees, working
-from isthmus_mailbox.passing import Pass, Side, in_parallel, pages, singled_out
+from isthmus_mailbox.passing import Pass, Side, in_parallel, pages
 from isthmus_mailbox.proven import Marked, Proven
 
 _FOLDERS_AT_ONCE = 3

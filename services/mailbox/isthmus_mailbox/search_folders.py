@@ -18,6 +18,7 @@ from isthmus_exchange.operations import (
     SetSearch,
 )
 from isthmus_exchange.operations.search_folders import LIMIT
+from isthmus_exchange.singling_out import singled_out
 from isthmus_exchange.values import Folder, SearchFolder
 from isthmus_sync.mailbox import searches
 from isthmus_sync.mailbox.batches import by_count
@@ -25,7 +26,7 @@ from isthmus_sync.mailbox.folder_settings import KeptAside
 from isthmus_sync.mailbox.searches import Agreed
 
 from isthmus_mailbox import entry_ids, trees
-from isthmus_mailbox.passing import Pass, Side, singled_out
+from isthmus_mailbox.passing import Pass, Side
 from isthmus_mailbox.surroundings import Around
 
 KIND = "search folder"

@@ -11,13 +11,14 @@ from dataclasses import replace
 from functools import partial
 
 from isthmus_exchange.errors import EwsError, InDoubtError, Kind
+from isthmus_exchange.singling_out import singled_out
 from isthmus_exchange.values import ItemId
 from isthmus_sync.mailbox import moves
 from isthmus_sync.mailbox.batches import by_bytes, by_count
 from isthmus_sync.mailbox.model import Action, Intent, ItemRow, LedgerChange, Outcome, Staged, Work
 
 from isthmus_mailbox import adopting, by_properties, copying, doubts, moving, owners, receipts, trees
-from isthmus_mailbox.passing import BATCHES_AT_ONCE, NOT_DONE, Pass, in_parallel, singled_out
+from isthmus_mailbox.passing import BATCHES_AT_ONCE, NOT_DONE, Pass, in_parallel
 from isthmus_mailbox.sending import Copy
 
 _CHUNK = 1000
