@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from isthmus_mailbox.database import open_database
+from isthmus_service import Pool, Service, ServiceSettings
 
 from tests.conftest import Broker
 from tests.lab.copying import copying
@@ -29,6 +31,14 @@ def system(
     yield system
     for process in (system.dirsync, system.accounts_process):
         print(process.tail(60))
+
+
+@pytest.fixture
+async def ledgers(database_url: str) -> AsyncIterator[Pool]:
+    """The mailbox service's database, empty."""
+    settings = ServiceSettings.model_validate({"database_url": database_url, "instance": "test"})
+    async with Service("mailbox", settings) as service:
+        yield await open_database(service)
 
 
 @pytest.fixture

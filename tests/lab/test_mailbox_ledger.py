@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 from isthmus_events import Lease, OwnershipLost
-from isthmus_mailbox.database import open_database
 from isthmus_mailbox.database_ledger import DatabaseLedger
-from isthmus_service import Pool, Service, ServiceSettings
+from isthmus_service import Pool
 from isthmus_sync.mailbox.model import Action, Copied, FolderRow, Intent, ItemRow, LedgerChange, Staged, Work
 from isthmus_sync.mailbox.ways import Way
 
@@ -29,16 +27,13 @@ T = TypeVar("T")
 
 
 @pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    settings = ServiceSettings.model_validate({"database_url": database_url, "instance": "test"})
-    async with Service("mailbox", settings) as service:
-        pool = await open_database(service)
-        await pool.execute(
-            "INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched)"
-            " VALUES ($1, 0, '', 'test', true, false)",
-            _PAIR,
-        )
-        yield pool
+async def pool(ledgers: Pool) -> Pool:
+    await ledgers.execute(
+        "INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched)"
+        " VALUES ($1, 0, '', 'test', true, false)",
+        _PAIR,
+    )
+    return ledgers
 
 
 async def _owner(pool: Pool) -> DatabaseLedger:

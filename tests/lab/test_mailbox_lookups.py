@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from isthmus_events import Lease
-from isthmus_mailbox.database import open_database
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.ids import pack
 from isthmus_mailbox.ledger_statements import ANY_OF, NEW_COPIED_SOON, by_id
-from isthmus_service import Pool, Service, ServiceSettings
+from isthmus_service import Pool
 from isthmus_sync.mailbox.model import Copied, LedgerChange, Staged, Work
 from isthmus_sync.mailbox.ways import Way
 
@@ -32,14 +30,11 @@ _LOOKUPS = {
 
 
 @pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    settings = ServiceSettings.model_validate({"database_url": database_url, "instance": "test"})
-    async with Service("mailbox", settings) as service:
-        pool = await open_database(service)
-        await pool.execute(
-            "INSERT INTO partition_owner (consumer_group, partition, epoch, owner) VALUES ('mailbox', 0, 1, 'test')"
-        )
-        yield pool
+async def pool(ledgers: Pool) -> Pool:
+    await ledgers.execute(
+        "INSERT INTO partition_owner (consumer_group, partition, epoch, owner) VALUES ('mailbox', 0, 1, 'test')"
+    )
+    return ledgers
 
 
 async def _fill(pool: Pool, pair: bytes) -> tuple[list[Staged], list[str]]:

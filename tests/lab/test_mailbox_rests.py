@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -11,10 +11,9 @@ from isthmus.accounts.v1.accounts_pb2 import Pair
 from isthmus_events import Lease
 from isthmus_events.topics import ACCOUNT_PAIRS
 from isthmus_mailbox import boxes
-from isthmus_mailbox.database import open_database
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.doubts import GRACE_SECONDS
-from isthmus_service import Pool, Service, ServiceSettings
+from isthmus_service import Pool
 from isthmus_sync.mailbox.model import (
     Action,
     FolderIntent,
@@ -40,19 +39,16 @@ _LONG, _SHORTEST, _INTERVAL = 900.0, 10.0, 60.5
 
 
 @pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    settings = ServiceSettings.model_validate({"database_url": database_url, "instance": "test"})
-    async with Service("mailbox", settings) as service:
-        pool = await open_database(service)
-        await pool.execute(
-            "INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched)"
-            " VALUES ($1, 0, '', 'test', true, false)",
-            _PAIR,
-        )
-        await pool.execute(
-            "INSERT INTO partition_owner (consumer_group, partition, epoch, owner) VALUES ('mailbox', 0, 1, 'test')"
-        )
-        yield pool
+async def pool(ledgers: Pool) -> Pool:
+    await ledgers.execute(
+        "INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched)"
+        " VALUES ($1, 0, '', 'test', true, false)",
+        _PAIR,
+    )
+    await ledgers.execute(
+        "INSERT INTO partition_owner (consumer_group, partition, epoch, owner) VALUES ('mailbox', 0, 1, 'test')"
+    )
+    return ledgers
 
 
 def _work(number: int, not_before: float, *, work: Work = Work.COPY, reason: str = "refused") -> Staged:
