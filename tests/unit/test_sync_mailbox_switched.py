@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 from isthmus_exchange.client import Announce
-from isthmus_exchange.operations import MoveItems, Operation, UploadItems
+from isthmus_exchange.errors import EwsError
+from isthmus_exchange.operations import GetItemLabels, MoveItems, Operation, UploadItems
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.running import run_pass
 
-from tests.unit.mailbox_case import Case, copied, folder_of
+from tests.unit.mailbox_case import Case, Streams, copied, folder_of
 from tests.unit.mailbox_world import Crash
 
 _MADE_AND_NO_ANSWER = 5
@@ -179,6 +181,64 @@ def test_a_new_item_in_doubt_over_the_switch_is_not_written_over_what_its_owner_
     for _ in range(2):
         asyncio.run(run_pass(_after_the_switch(case)))
     assert _texts(case) == ["four, answered", "four, forwarded", "one", "three", "two"]
+    assert not case.ledger.staged_rows
+
+
+@pytest.mark.parametrize("code", ["ErrorMailboxStoreUnavailable", "ErrorItemCorrupt"])
+@pytest.mark.parametrize("way", ["edited", "moved", "flagged"])
+def test_after_a_switch_what_its_owner_wrote_stays_though_the_server_does_not_tell_whether_they_did(
+    case: Case, code: str, way: str
+) -> None:
+    ours, theirs = next(iter(case.source.items)), next(iter(case.target.items))
+    case.target.edit(theirs, "one, answered")
+    match way:
+        case "edited":
+            case.source.edit(ours, "one, touched by the server")
+        case "moved":
+            _moved_and_edited(case, "one, touched by the server")
+        case _:
+            case.source.flag(ours)
+    before = case.target.items[theirs]
+    answer = case.target.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, GetItemLabels):
+            return [EwsError(code) for _ in operation.ids]
+        return await answer(operation, announce)
+
+    case.target.call = call  # type: ignore[method-assign]
+    with contextlib.suppress(EwsError):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    case.target.call = answer  # type: ignore[method-assign]
+    for _ in range(2):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    assert case.target.items[theirs] == before
+    assert _texts(case) == ["one, answered", "three", "two"]
+    assert not case.ledger.staged_rows
+
+
+@pytest.mark.parametrize("edited", ["earlier", "newer", "none"])
+def test_a_copy_that_takes_the_place_of_an_earlier_one_in_doubt_over_the_switch_deletes_nothing_of_its_owner_s(
+    edited: str,
+) -> None:
+    case = Case()
+    Streams.UNKNOWN.arrange(case)
+    letter = case.source.deliver(folder_of(case.source, "inbox"), "letter")
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    (earlier,) = case.target.items
+    case.source.edit(letter, "letter, in the last minute")
+    _dies_of(case, MoveItems)
+    (newer,) = case.target.items.keys() - {earlier}
+    if edited != "none":
+        case.target.edit({"earlier": earlier, "newer": newer}[edited], "letter, answered")
+    for _ in range(2):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    assert _texts(case) == {
+        "earlier": ["letter, answered", "letter, in the last minute"],
+        "newer": ["letter, answered"],
+        "none": ["letter, in the last minute"],
+    }[edited]
     assert not case.ledger.staged_rows
 
 

@@ -60,6 +60,11 @@ async def settle_items(p: Pass, *, hold: bool = False) -> None:
         before = await p.ledger.known([each.staged.from_id for each in found])
         for each in found:
             earlier = before.get(each.staged.from_id)
+            if earlier is not None and await owners.theirs(p, [earlier]):
+                await p.write(
+                    LedgerChange(items=[owners.left_alone(earlier, each.staged)], unstage=[each.staged.from_id])
+                )
+                continue
             if earlier is not None:
                 await assembly.replace(p, each.staged, earlier.to_id)
             await adopt(p, each)
@@ -163,7 +168,7 @@ async def adopt(p: Pass, found: doubt.Found) -> None:
         change.unstage = [staged.intent.moved_from]
         change.stage = [replace(staged, work=Work.COPY, intent=None, sequence=0)]
         change.count(Outcome.MOVED)
-    elif found.certain:
+    elif found.certain and (p.heal or doubt.looks_the_same(found)):
         change.unstage = [staged.from_id]
         change.bytes_copied = staged.size
         change.count(Outcome.ADDED)

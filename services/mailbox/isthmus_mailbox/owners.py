@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from isthmus_exchange.errors import EwsError
+from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import GetItemLabels
 from isthmus_exchange.singling_out import singled_out
 from isthmus_sync.mailbox import doubt
@@ -19,7 +19,9 @@ _LOOKED_AT = 10
 
 async def theirs(p: Pass, copies: Iterable[ItemRow]) -> set[str]:
     """The from ids of those copies that are not as the ledger says we left them, or that we never left as they are
-    (`unlike`). Before the switch none is: there the from side is what counts.
+    (`unlike`), or of which the server cannot tell. Before the switch none is: there the from side is what counts.
+
+    Raises EwsError when it cannot tell at the moment.
     """
     if p.heal:
         return set()
@@ -32,7 +34,12 @@ async def theirs(p: Pass, copies: Iterable[ItemRow]) -> set[str]:
     for some in by_count(left, _LOOKED_AT):
         labels = await singled_out(lambda part: p.to_side.call(GetItemLabels(tuple(row.to_id for row in part))), some)
         for row, label in zip(some, labels, strict=True):
-            if not isinstance(label, EwsError) and label.change_key != row.to_change_key:
+            if isinstance(label, EwsError):
+                if label.kind is Kind.PERMANENT:
+                    found.add(row.from_id)
+                elif label.kind is not Kind.GONE:
+                    raise label
+            elif label.change_key != row.to_change_key:
                 found.add(row.from_id)
     return found
 
