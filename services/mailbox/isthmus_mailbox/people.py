@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isthmus.accounts.v1.accounts_pb2 import RECIPIENT_KIND_CONTACT, Pair
+from isthmus.accounts.v1.accounts_pb2 import RECIPIENT_KIND_CONTACT, SIDE_SOURCE, Pair
 from isthmus_accounts import AccountMap, Batch, Identity
 from isthmus_exchange.values import Member
 from isthmus_sync.mailbox.folder_settings import Counterparts
@@ -27,9 +27,13 @@ class MappedPeople:
 
 
 def asked(members: Sequence[Member]) -> list[Identity]:
-    """By address where there is one: a linked mailbox's SID is its account's in another forest."""
+    """By address where there is one: a linked mailbox's SID is its account's in another forest. Somebody else may have
+    the address on the target, a SID nobody.
+    """
     return [
-        Identity(smtp_address=each.address) if each.address else Identity(object_sid=each.sid or each.name)
+        Identity(smtp_address=each.address, side=SIDE_SOURCE)
+        if each.address
+        else Identity(object_sid=each.sid or each.name)
         for each in members
     ]
 
