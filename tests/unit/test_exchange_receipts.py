@@ -118,3 +118,31 @@ def test_nobody_hears_from_the_target_what_was_read_or_deleted_in_the_source(
         assert isinstance(suppressed, SuppressReceipts)
         assert len(suppressed.items) == 1, "what was read is no matter any more"
     assert target.outbox.sent == []
+
+
+@pytest.mark.parametrize("version", ["Exchange2010_SP2", "Exchange2013"])
+def test_nobody_hears_of_an_unread_copy_that_gives_way_to_a_newer_one(
+    store: Store, tmp_path: Path, version: str
+) -> None:
+    """Where items go by their properties what changed is made anew, and the earlier copy is deleted."""
+    target = Target(store, tmp_path, version)
+    source = Side(answering(store, tmp_path, "Exchange2016", Outbox()), store.mailbox(uuid4()), "anna@alpha.test")
+    source.streams = False
+    ledger, letter = MemoryLedger(World()), mail("Letter", 2)
+    letter.set({tags.PidTagReadReceiptRequested: True, tags.PidTagSenderSmtpAddress: "ada@elsewhere.test"})
+    item = source.mailbox.items.add(source.mailbox.folders.role("inbox").id, letter).id
+    asyncio.run(run_pass(Pass(ledger=ledger, from_side=source, to_side=target)))
+    [earlier] = ledger.item_rows.values()
+    target.told()
+    source.mailbox.items.update(item, {tags.PidTagImportance: 2})
+    this = Pass(ledger=ledger, from_side=source, to_side=target)
+    asyncio.run(run_pass(this))
+    assert asyncio.run(prove(this)).equal
+    *hushed, deletion = target.told(SuppressReceipts, DeleteItems)
+    assert isinstance(deletion, DeleteItems)
+    assert deletion.ids == (earlier.to_id,)
+    if version == "Exchange2010_SP2":
+        [suppressed] = hushed
+        assert isinstance(suppressed, SuppressReceipts)
+        assert [each.id for each in suppressed.items] == [earlier.to_id]
+    assert target.outbox.sent == []

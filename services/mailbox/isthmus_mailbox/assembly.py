@@ -5,13 +5,17 @@ where no mail program shows it. What is in it when it is first opened was left b
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from isthmus_exchange.errors import EwsError, Kind
-from isthmus_exchange.operations import CreateFolder, DeleteItems, FindFolderNamed, FindItem, GetDistinguishedFolders
+from isthmus_exchange.operations import CreateFolder, FindFolderNamed, FindItem, GetDistinguishedFolders
+from isthmus_exchange.values import Disposal, ItemId
 from isthmus_sync.mailbox import hierarchy
-from isthmus_sync.mailbox.model import LedgerChange, Staged
+from isthmus_sync.mailbox.model import ItemRow, LedgerChange, Staged
+
+from isthmus_mailbox import receipts
 
 if TYPE_CHECKING:
     from isthmus_mailbox.passing import Pass
@@ -43,10 +47,10 @@ async def place(p: Pass, number: int, search_key: bytes) -> str:
     return folder
 
 
-async def replace(p: Pass, staged: Staged, earlier: str) -> None:
+async def replace(p: Pass, staged: Staged, earlier: ItemRow) -> None:
     """Delete the earlier copy of an item. One that the server does not delete is left to proofs, which tell of it."""
     try:
-        await _put_away(p, earlier)
+        await _put_away(p, [(ItemId(earlier.to_id, earlier.to_change_key), earlier.is_read)])
     except EwsError as error:
         if error.kind is not Kind.PERMANENT:
             raise
@@ -54,9 +58,9 @@ async def replace(p: Pass, staged: Staged, earlier: str) -> None:
         await p.write(LedgerChange(resent=[(staged.folder, staged.search_key)]))
 
 
-async def _put_away(p: Pass, *items: str) -> None:
-    """Delete items of ours. Raises EwsError for one that cannot be deleted."""
-    for answer in await p.to_side.call(DeleteItems(items)):
+async def _put_away(p: Pass, items: Sequence[tuple[ItemId, bool]]) -> None:
+    """Delete items of ours; `items`: whether they are read. Raises EwsError for one that cannot be deleted."""
+    for answer in await receipts.delete(p.to_side, items, Disposal.HARD_DELETE):
         if answer is not None and answer.kind is not Kind.GONE:
             raise answer
 
@@ -75,5 +79,5 @@ async def _clear(p: Pass, folder: str, keys: tuple[bytes, ...]) -> None:
         while not last:
             page = await p.to_side.call(FindItem(folder, associated, 0, keys))
             if page.items:
-                await _put_away(p, *(item.id for item in page.items[:100]))
+                await _put_away(p, [(ItemId(item.id, item.change_key), item.is_read) for item in page.items[:100]])
             last = page.last and len(page.items) <= 100

@@ -16,7 +16,6 @@ from isthmus_exchange.item_properties import form_of
 from isthmus_exchange.operations import (
     CreateAttachment,
     CreateItems,
-    DeleteItems,
     DescribeItems,
     GetAttachment,
     GetItemLabels,
@@ -26,14 +25,14 @@ from isthmus_exchange.operations import (
 from isthmus_exchange.operations.describe_items import LIMIT
 from isthmus_exchange.property_addresses import property_addresses
 from isthmus_exchange.singling_out import singled_out
-from isthmus_exchange.values import Attached, ItemId, Outline, Properties
+from isthmus_exchange.values import Attached, Disposal, ItemId, Outline, Properties
 from isthmus_sync.mailbox import ways
 from isthmus_sync.mailbox.batches import by_count
 from isthmus_sync.mailbox.model import LedgerChange, Work
 from isthmus_sync.mailbox.staging import deletion
 from isthmus_sync.mailbox.ways import Plan, Way
 
-from isthmus_mailbox import assembly
+from isthmus_mailbox import assembly, receipts
 from isthmus_mailbox.passing import MailboxBlocked, Pass
 from isthmus_mailbox.sending import Copy, fail, gone, halving, make_folders_again, record, send
 
@@ -171,7 +170,7 @@ async def _assemble(p: Pass, each: Copy, plan: Plan, outline: Outline) -> None:
         if error.kind is Kind.MAILBOX:
             raise MailboxBlocked(str(error), each.staged.folder) from error
         if isinstance(made, ItemId):
-            await singled_out(lambda ids: p.to_side.call(DeleteItems(tuple(ids))), [made.id])
+            await singled_out(lambda some: receipts.delete(p.to_side, some, Disposal.HARD_DELETE), [(made, False)])
         await _failed(p, each, error)
         return
     await _put(p, each, made)
@@ -206,7 +205,7 @@ async def _put(p: Pass, each: Copy, made: ItemId) -> None:
         each = each._replace(over=None)  # it is the finished item that was not found
     elif each.over is not None:
         try:
-            await assembly.replace(p, each.staged, each.over.to_id)
+            await assembly.replace(p, each.staged, each.over)
         except (InDoubtError, TransientError):
             p.doubt = True  # the look for this item puts the earlier one away
             return

@@ -66,7 +66,7 @@ async def settle_items(p: Pass, *, hold: bool = False) -> None:
                 )
                 continue
             if earlier is not None:
-                await assembly.replace(p, each.staged, earlier.to_id)
+                await assembly.replace(p, each.staged, earlier)
             await adopt(p, each)
         settled = {each.staged.from_id for each in found}
         lost = [row for row in rows if row.from_id not in settled and row.folder not in p.held]

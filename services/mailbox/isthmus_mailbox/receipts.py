@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from isthmus_exchange.client import Announce
 from isthmus_exchange.errors import EwsError, OlderServerError
 from isthmus_exchange.operations import DeleteItems, SetReadFlags, SuppressReceipts
 from isthmus_exchange.values import Disposal, ItemId
 
-from isthmus_mailbox.passing import Side
+if TYPE_CHECKING:
+    from isthmus_mailbox.passing import Side
 
 
 async def set_read(side: Side, items: Sequence[tuple[ItemId, bool]], announce: Announce) -> Sequence[ItemId | EwsError]:
