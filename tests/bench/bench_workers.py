@@ -243,34 +243,59 @@ async def _come_and_go(system: MailboxSystem, folder: Path, workers: int, luck: 
             worker.kill()
 
 
-async def _partitions(url: str) -> dict[bytes, int]:
-    """Of the mailboxes that the workers have heard of."""
+@dataclass
+class _Begun:
+    """When the workers began each mailbox, by what they wrote of it. That is earlier than its first pass which came to
+    its end, if the worker that began it was killed: then a write may be without an answer, and is waited for.
+    """
+
+    url: str
+    at: dict[bytes, int] = field(default_factory=dict)
+    """Microseconds since 1970, up to a look too early."""
+    looked_at: int = 0
+
+    async def look(self) -> None:
+        now = time.time_ns() // 1000
+        for row in await _rows(self.url, "SELECT DISTINCT pair_id FROM mailbox.folder"):
+            self.at.setdefault(row["pair_id"], self.looked_at)
+        self.looked_at = now
+
+    def all_within(self, movers: Sequence[Mover], began_at: int) -> float:
+        """Seconds until the last of these mailboxes was begun; `began_at` in microseconds since 1970."""
+        return (max(self.at[mover.id] for mover in movers) - began_at) / 1e6
+
+
+async def _rows(url: str, query: str) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(url)
     try:
-        if not await connection.fetchval("SELECT to_regclass('mailbox.mailbox')"):
-            return {}
-        return {
-            row["pair_id"]: row["partition"]
-            for row in await connection.fetch("SELECT pair_id, partition FROM mailbox.mailbox")
-        }
+        return await connection.fetch(query)
     finally:
         await connection.close()
 
 
-async def _overtaken(url: str, movers: dict[str, list[Mover]]) -> tuple[int, int]:
+async def _partitions(url: str) -> dict[bytes, int]:
+    """Of the mailboxes that the workers have heard of."""
+    if (await _rows(url, "SELECT to_regclass('mailbox.mailbox') AS there"))[0]["there"] is None:
+        return {}
+    return {
+        row["pair_id"]: row["partition"] for row in await _rows(url, "SELECT pair_id, partition FROM mailbox.mailbox")
+    }
+
+
+async def _overtaken(url: str, begun: _Begun, movers: dict[str, list[Mover]]) -> tuple[int, int]:
     """How many usual mailboxes were copied while an urgent one of the same partition had not begun, of how many."""
     partition = await _partitions(url)
     last_urgent: dict[int, int] = defaultdict(int)
     for mover in movers[_URGENT]:
         where = partition[mover.id]
-        last_urgent[where] = max(last_urgent[where], mover.passes[0].started_at)
+        last_urgent[where] = max(last_urgent[where], begun.at[mover.id])
     early = sum(mover.passes[0].finished_at < last_urgent[partition[mover.id]] for mover in movers[_USUAL])
     return early, len(movers[_USUAL])
 
 
-def _longest_wait(movers: Sequence[Mover], began_at: int) -> float:
-    """Seconds until the last of these mailboxes was begun; `began_at` in microseconds since 1970."""
-    return (max(mover.passes[0].started_at for mover in movers) - began_at) / 1e6
+def _copied_within(movers: Sequence[Mover], began_at: int) -> float:
+    """Seconds until the last of these mailboxes was copied; `began_at` in microseconds since 1970."""
+    return (max(mover.passes[0].finished_at for mover in movers) - began_at) / 1e6
 
 
 async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[Row]:
@@ -292,12 +317,13 @@ async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[
             await eventually(heard, 60 + mailboxes)
             await system.apply(*_COLLECTIONS)
             began, began_at = time.monotonic(), time.time_ns() // 1000
-            said_at = began
+            said_at, begun = began, _Begun(url, looked_at=began_at)
 
             async def copied() -> bool:
                 nonlocal said_at
                 assert not coming_and_going.done(), coming_and_going.exception()
                 await asyncio.sleep(0.5)
+                await begun.look()
                 if time.monotonic() - said_at > _SAY_SECONDS:
                     said_at = time.monotonic()
                     done = {name: sum(bool(mover.passes) for mover in some) for name, some in movers.items()}
@@ -306,7 +332,8 @@ async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[
 
             await eventually(copied, 60 + mailboxes * 3)
             seconds = time.monotonic() - began
-            early, usual = await _overtaken(url, movers)
+            await begun.look()
+            early, usual = await _overtaken(url, begun, movers)
             speeds, copied_by = seen.speeds, list(seen.items.values())
             most = max(copied_by)
             _say_how_far(f"all are copied after {seconds:.0f} s")
@@ -323,12 +350,15 @@ async def _workers(mailboxes: int, items: int, workers: int, seed: int) -> list[
         Row(f"{title}: items a second", "1/s", mailboxes * items / seconds, "seconds in all", seconds),
         Row(f"{title}: slowest worker", "1/s", min(speeds), "fastest worker", max(speeds)),
         Row(f"{title}: mailboxes copied by the busiest worker", "", most / items, "by all", sum(copied_by) / items),
-        Row(
-            f"{title}: urgent ones begun within",
-            "s",
-            _longest_wait(movers[_URGENT], began_at),
-            "usual ones",
-            _longest_wait(movers[_USUAL], began_at),
+        *(
+            Row(
+                f"{title}: urgent ones {what} within",
+                "s",
+                within(movers[_URGENT], began_at),
+                "usual ones",
+                within(movers[_USUAL], began_at),
+            )
+            for what, within in (("begun", begun.all_within), ("copied", _copied_within))
         ),
         Row(f"{title}: usual ones copied before an urgent one of their partition began", "", early, "of", usual),
     ]
