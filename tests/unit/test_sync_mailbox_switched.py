@@ -13,7 +13,7 @@ from isthmus_exchange.operations import GetItemLabels, MoveItems, Operation, Upl
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.running import run_pass
 
-from tests.unit.mailbox_case import Case, Streams, copied, folder_of
+from tests.unit.mailbox_case import Case, Streams, assert_same, copied, folder_of
 from tests.unit.mailbox_world import Crash
 
 _MADE_AND_NO_ANSWER = 5
@@ -243,6 +243,28 @@ def test_a_copy_that_takes_the_place_of_an_earlier_one_in_doubt_over_the_switch_
         asyncio.run(run_pass(_after_the_switch(case)))
     assert _texts(case) == left
     assert not case.ledger.staged_rows
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("kind", [UploadItems, MoveItems])
+def test_of_two_in_doubt_over_the_switch_with_one_key_each_is_taken_for_itself(
+    case: Case, kind: type[Operation[Any]], first: bool
+) -> None:
+    """So that after an undo what is deleted is what its owner deleted."""
+    inbox, notes = folder_of(case.source, "inbox"), folder_of(case.source, "notes")
+    one = case.source.deliver(inbox, "a letter")
+    two = case.source.copy(one, inbox)
+    case.source.edit(two, "a letter, and what it made of it")
+    case.world.time += 60
+    if kind is MoveItems:
+        asyncio.run(run_pass(case.new_pass()))
+        one, two = (case.source.move(each, notes) for each in (one, two))
+    _dies_of(case, kind)
+    asyncio.run(run_pass(_after_the_switch(case)))
+    case.source.delete(one if first else two)
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass(eager=True)))
+    assert_same(case)
 
 
 def _moved_and_edited(case: Case, text: str) -> str:

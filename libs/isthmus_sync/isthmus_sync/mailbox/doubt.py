@@ -34,26 +34,41 @@ def needs_look(staged: Staged) -> bool:
 
 
 def match(doubtful: Iterable[Staged], items: Iterable[Item], claimed: Collection[str]) -> list[Found]:
-    """Which of the doubtful rows of one folder happened. `claimed`: ids of items that the ledger knows already."""
+    """Which of the doubtful rows of one folder happened. `claimed`: ids of items that the ledger knows already. Where
+    several have one key, those that look the same belong together.
+    """
     free: dict[tuple[bytes, bool], list[Item]] = defaultdict(list)
     for item in items:
         if item.search_key and item.id not in claimed:
             free[item.search_key, item.associated].append(item)
     rows = [row for row in doubtful if row.search_key]
     wanted = Counter((row.search_key, row.associated) for row in rows)
-    found = []
+    alone = {key for key, candidates in free.items() if wanted[key] == len(candidates) == 1}
+    found: list[Found] = []
+    undecided: list[Staged] = []
     for row in rows:
         key = row.search_key, row.associated
-        if candidates := free.get(key):
-            certain = wanted[key] == 1 and len(candidates) == 1
-            found.append(Found(row, candidates.pop(), certain))
+        candidates = free.get(key, [])
+        same = next((item for item in candidates if _alike(row, item)), None)
+        if same is None:
+            undecided.append(row)
+        else:
+            candidates.remove(same)
+            found.append(Found(row, same, key in alone))
+    for row in undecided:
+        key = row.search_key, row.associated
+        if candidates := free.get(key, []):
+            found.append(Found(row, candidates.pop(), key in alone))
     return found
 
 
 def looks_the_same(found: Found) -> bool:
     """Whether the item surely holds what is staged: no other one has its key, and nobody has touched it."""
-    staged, item = found.staged, found.item
-    return found.certain and bool(staged.modified) and (item.modified, item.size) == (staged.modified, staged.size)
+    return found.certain and _alike(found.staged, found.item)
+
+
+def _alike(staged: Staged, item: Item) -> bool:
+    return bool(staged.modified) and (item.modified, item.size) == (staged.modified, staged.size)
 
 
 def adopted(found: Found, *, same: bool, way: Way = Way.STREAM) -> ItemRow:
