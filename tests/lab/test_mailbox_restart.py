@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 from isthmus.accounts.v1.accounts_pb2 import SIDE_TARGET
 from isthmus.events.v1.mailbox_pb2 import (
@@ -21,20 +20,22 @@ from isthmus.events.v1.mailbox_pb2 import (
 from isthmus_events.topics import ACCOUNT_PAIRS
 from isthmus_exchange.client import Mailbox
 from isthmus_exchange.operations import (
+    AddDelegates,
     CreateFolder,
     CreateSearchFolder,
     DeleteFolder,
     DeleteItems,
     FolderUpdate,
+    GetDelegation,
     UpdateInboxRules,
 )
-from isthmus_exchange.values import Disposal
+from isthmus_exchange.values import Delegate, Disposal, Member
 from isthmus_mailbox import restarting
 
 from tests.conftest import Broker
 from tests.lab.copying import Contents, contents, listing, put, role, stream
 from tests.lab.mailbox_system import PROGRAM, MailboxSystem, Mover, mailbox_system
-from tests.lab.surrounded import Surrounded, change, levels
+from tests.lab.surrounded import Surrounded, beta_folder, change, levels
 from tests.lab.test_mailbox_searches import parameters, searches
 from tests.lab.test_mailbox_surroundings import entry, moving, rules_of
 from tests.lab.test_mailbox_trees import subjects, top
@@ -212,43 +213,127 @@ async def test_nobody_who_is_switched_is_begun_again(running: MailboxSystem, ser
     assert dora.progress[-1].problem == ""
 
 
-@pytest.mark.parametrize("order", [MAILBOX_ORDER_RESTART, MAILBOX_ORDER_PASS_AND_PROVE], ids=["begun again", "proven"])
+@pytest.mark.parametrize(
+    "order",
+    [MAILBOX_ORDER_PASS, MAILBOX_ORDER_RESTART, MAILBOX_ORDER_PASS_AND_PROVE],
+    ids=["looked at", "begun again", "proven"],
+)
 async def test_a_target_that_was_made_anew_is_filled_again(
-    running: MailboxSystem, service: Process, database_url: str, order: MailboxOrder.ValueType
+    running: MailboxSystem, service: Process, order: MailboxOrder.ValueType
 ) -> None:
     emil = running.hire("emil", archives=(True, True))
     alpha, beta = emil.alpha, emil.beta
     inbox = await role(alpha, "inbox")
     travel = await alpha.call(CreateFolder(inbox, "Travel", "IPF.Note"))
-    await put(alpha, inbox, stream("One"), stream("Two"))
+    both = stream("Restored")
+    await put(alpha, inbox, stream("One"), stream("Two"), both)
     await put(alpha, travel, stream("To Rome"))
     await put(alpha, await top(alpha, _ARCHIVE), stream("Archived"))
     assert await alpha.call(UpdateInboxRules((), (moving("Travel", travel),))) == {}
     await running.say(ACCOUNT_PAIRS, emil.id, emil.pair())
     await running.answer(emil, b"")
     await _made_anew(running.office.exchanges.beta, emil.target, beta)
+    await put(beta, await role(beta, "inbox"), both)
 
-    # A pass alone finds out only that there is no folder for what is new.
     await put(alpha, inbox, stream("Three"))
-
-    async def set_aside() -> bool:
-        answer = await running.answer(emil, await running.order(emil, MAILBOX_ORDER_PASS))
-        return (answer.added, answer.set_aside) == (0, 1)
-
-    await eventually(set_aside, 60)
-    connection = await asyncpg.connect(database_url)
-    try:
-        reason = await connection.fetchval("SELECT reason FROM mailbox.work WHERE reason <> ''")
-    finally:
-        await connection.close()
-    assert "ErrorItemNotFound" in reason
-
     await running.answer(emil, await running.order(emil, order))
+    assert await subjects(beta, await role(beta, "inbox")) == ["One", "Restored", "Three", "Two"]
     answer = await running.answer(emil, await running.order(emil, MAILBOX_ORDER_PASS_AND_PROVE))
-    assert (answer.proof.equal, answer.proof.surplus, answer.set_aside) == (True, 0, 0)
-    assert await subjects(beta, await role(beta, "inbox")) == ["One", "Three", "Two"]
+    assert (answer.proof.equal, answer.proof.surplus, answer.set_aside, answer.added) == (True, 0, 0, 0)
     assert await _in_archive(beta) == ["Archived"]
     assert [each.name for each in await rules_of(beta)] == ["Travel"]
+
+
+async def test_a_new_mail_tells_of_a_target_that_was_made_anew(running: MailboxSystem, service: Process) -> None:
+    """There is no place for it, and so the next pass looks; no order, no sweep, and no proof is waited for."""
+    gina = running.hire("gina")
+    inbox = await role(gina.alpha, "inbox")
+    await put(gina.alpha, inbox, stream("One"))
+    await running.say(ACCOUNT_PAIRS, gina.id, gina.pair())
+    await running.answer(gina, b"")
+    before = await role(gina.beta, "inbox")
+    running.office.exchanges.beta.change(gina.target.dn, msExchMailboxGuid=[uuid.uuid4().bytes_le])
+
+    async def made_anew() -> bool:
+        return await role(gina.beta, "inbox") != before
+
+    await eventually(made_anew)
+    await put(gina.alpha, inbox, stream("Two"))
+
+    async def filled() -> bool:
+        return await subjects(gina.beta, await role(gina.beta, "inbox")) == ["One", "Two"]
+
+    await eventually(filled, 90)
+
+
+async def test_an_archive_of_the_target_that_was_made_anew_is_filled_again(
+    running: MailboxSystem, service: Process
+) -> None:
+    hugo = running.hire("hugo", archives=(True, True))
+    alpha, beta = hugo.alpha, hugo.beta
+    await put(alpha, await role(alpha, "inbox"), stream("One"))
+    await put(alpha, await top(alpha, _ARCHIVE), stream("Archived"))
+    await running.say(ACCOUNT_PAIRS, hugo.id, hugo.pair())
+    await running.answer(hugo, b"")
+    await _made_anew(running.office.exchanges.beta, hugo.target, beta, only_archive=True)
+    assert (await running.answer(hugo, await running.order(hugo, MAILBOX_ORDER_PASS))).added == 1
+    assert await _in_archive(beta) == ["Archived"]
+    assert await subjects(beta, await role(beta, "inbox")) == ["One"]
+
+
+async def test_after_the_switch_a_target_that_was_made_anew_is_led_back_and_filled(
+    running: MailboxSystem, service: Process
+) -> None:
+    ida = running.hire("ida", archives=(True, True))
+    alpha, beta = ida.alpha, ida.beta
+    await put(alpha, await role(alpha, "inbox"), stream("One"))
+    await put(alpha, await top(alpha, _ARCHIVE), stream("Archived"))
+    await running.say(ACCOUNT_PAIRS, ida.id, ida.pair())
+    await running.answer(ida, b"")
+    await running.say(ACCOUNT_PAIRS, ida.id, ida.pair(SIDE_TARGET))
+    await _made_anew(running.office.exchanges.beta, ida.target, beta)
+    request = await running.order(ida, MAILBOX_ORDER_PASS_AND_PROVE)
+    said = await _blocked(ida)
+    assert f"isthmus switch {alpha.address} --undo" in said and beta.address in said
+    assert await subjects(beta, await role(beta, "inbox")) == []
+
+    await running.say(ACCOUNT_PAIRS, ida.id, ida.pair())
+    answer = await running.answer(ida, request)
+    assert (answer.proof.equal, answer.added) == (True, 2)
+    assert await subjects(beta, await role(beta, "inbox")) == ["One"]
+    assert await _in_archive(beta) == ["Archived"]
+
+
+async def test_what_surrounds_the_mail_is_set_again_in_a_target_that_was_made_anew(around: Surrounded) -> None:
+    box = around.box
+    alpha = box.alpha
+    bert, _ = around.hire("bert")
+    inbox = await role(alpha, "inbox")
+    travel = await alpha.call(CreateFolder(inbox, "Travel", "IPF.Note"))
+    await change(alpha, *(FolderUpdate(each, "Folder", [entry(bert, "Reviewer")]) for each in (inbox, travel)))
+    deputy = Delegate(Member(address=bert.smtp), (("CalendarFolderPermissionLevel", "Editor"),), True, True)
+    assert await alpha.call(AddDelegates(alpha.address, (deputy,), "DelegatesAndMe")) == [None]
+    assert await alpha.call(UpdateInboxRules((), (moving("Travel", travel),))) == {}
+    await alpha.call(CreateSearchFolder(None, "Unread", parameters(inbox)))
+
+    async def there() -> list[object]:
+        beta = box.beta
+        delegation = await beta.call(GetDelegation(beta.address))
+        places = [await role(beta, "inbox"), await beta_folder(around, travel)]
+        return [
+            [(each.member.address, each.levels) for each in delegation.delegates],
+            [each.name for each in await rules_of(beta)],
+            list(await searches(beta)),
+            [await levels(beta, place) for place in places],
+        ]
+
+    await around.look()
+    before = await there()
+    assert all(before)
+    # Another mailbox, in which nothing is.
+    box.beta = box.beta.client.mailbox(around.office.beta("anew").smtp)
+    await around.look(eager=False)
+    assert await there() == before
 
 
 async def test_what_surrounds_the_mail_is_not_set_twice(around: Surrounded) -> None:

@@ -118,7 +118,10 @@ class ModelMailbox:
         # The server knows no streams; or it refuses those of the items that are told by this.
         self.streams = True
         self.stubborn: Callable[[Content], bool] = lambda _: False
-        self.store = f"{name} store"
+        self._born(roles)
+
+    def _born(self, roles: dict[str, str]) -> None:
+        self.store = f"{self.name} store {next(self._numbers)}"
         self.root = self._add_folder("", "Top", "IPF", "msgfolderroot")
         for role, called in roles.items():
             self._add_folder(self.root, called, "IPF.Note", role)
@@ -188,6 +191,16 @@ class ModelMailbox:
 
     def lose_states(self) -> None:
         self._states.clear()
+
+    def make_anew(self) -> None:
+        """The mailbox is disabled and a new one enabled, in which nothing is."""
+        roles = {folder.role: folder.name for folder in self.folders.values() if folder.role and folder.id != self.root}
+        self.folders.clear()
+        self.items.clear()
+        self.recoverable.clear()
+        self.held.clear()
+        self.lose_states()
+        self._born(roles)
 
     # What the engine asks
 

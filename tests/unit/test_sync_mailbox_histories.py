@@ -46,6 +46,26 @@ def test_any_history_with_any_failures_ends_as_the_policy_says(
     assert not case.ledger.staged_rows
 
 
+@settings(max_examples=80)
+@given(_STEPS, _STEPS, st.sampled_from(POLICIES))
+def test_any_history_over_a_target_that_is_made_anew_ends_as_the_policy_says(
+    before: list[tuple[str, Any]], after: list[tuple[str, Any]], policy: Policy
+) -> None:
+    case = Case()
+    case.policy = policy
+
+    async def run() -> Proof:
+        await case.play(before)
+        case.target.make_anew()
+        await case.play(after)
+        return await case.come_to_rest()
+
+    proof = asyncio.run(run())
+    assert_as_promised(case)
+    assert proof.equal, proof.differences
+    assert not case.ledger.staged_rows
+
+
 _RULES: list[list[dict[str, Any]]] = [
     [],
     [{"exclude": {"folders": "notes"}}],

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from isthmus_exchange.errors import EwsError, InDoubtError, Kind
 from isthmus_sync.mailbox.folder_settings import KeptAside
+from isthmus_sync.mailbox.model import ROOT
 
 from isthmus_mailbox import delegates, folder_settings, inbox_rules, out_of_office, search_folders
 from isthmus_mailbox.passing import Pass
@@ -32,6 +33,22 @@ async def follow(p: Pass) -> None:
         p.log.info("a setting got no answer; it is made again", reason=str(error))
     else:
         p.marks.around_due = False
+
+
+async def lost(p: Pass, folder: int) -> None:
+    """Another folder of the to side is to stand for this one: what had been set in the former one is to be set again,
+    and with the top of the mailbox everything is. To be called before its items are forgotten.
+    """
+    for associated in (False, True):
+        p.marks.surplus.pop((folder, associated), None)
+    p.marks.around_due = True
+    if p.around is None:
+        return
+    kept = p.around.kept
+    await kept.forget(folder_settings.KIND, [str(folder)])
+    # Rules are looked at on the to side whatever was agreed.
+    for kind in (delegates.KIND, search_folders.KIND) if folder == ROOT else ():
+        await kept.forget(kind, list(await kept.agreed(kind)))
 
 
 async def _follow(p: Pass, around: Around) -> None:

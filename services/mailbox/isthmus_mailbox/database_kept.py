@@ -93,6 +93,9 @@ class DatabaseKept:
             for path, *what in gone:
                 event = self._event(kind, path, KeptAside(*what), settled=True)
                 await publish_all(connection, MAILBOX_KEPT_ASIDE, {self._pair: event})
+        for place in places:
+            self._agreed.pop((kind, place), None)
+            self._aside.pop((kind, place), None)
 
     def _event(self, kind: str, path: str, each: KeptAside, *, settled: bool = False) -> KeptAsideEvent:
         return _event(self._pair, kind, path, each, settled=settled)

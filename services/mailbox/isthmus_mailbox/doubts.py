@@ -12,7 +12,7 @@ from isthmus_sync.mailbox import batches, doubt, hierarchy, retry
 from isthmus_sync.mailbox.model import Action, FolderRow, ItemRow, LedgerChange, Outcome, Staged, Work
 from isthmus_sync.mailbox.ways import Way
 
-from isthmus_mailbox import assembly, owners, trees
+from isthmus_mailbox import around, assembly, owners, trees
 from isthmus_mailbox.passing import Pass, pages
 
 GRACE_SECONDS = 3.0
@@ -36,14 +36,19 @@ async def settle_folders(p: Pass) -> None:
         remaining = max(row.intent.answer_by for row in doubtful if row.intent) + GRACE_SECONDS - p.clock()
         tree = await trees.read(p.to_side, p.trees)
         settled: list[FolderRow] = []
+        replaced: list[int] = []
         for row in doubtful:
             after = doubt.settled_folder(row, [*rows, *settled], tree)
             if after is not None:
                 settled.append(after)
+                if row.to_id not in (None, after.to_id):
+                    # One that had another before has lost everything in that.
+                    await around.lost(p, row.number)
+                    replaced.append(row.number)
         if remaining <= 0:
             decided = {row.number for row in settled}
             settled += [replace(row, intent=None, settled=False) for row in doubtful if row.number not in decided]
-        await p.write(LedgerChange(folders=settled))
+        await p.write(LedgerChange(folders=settled, reset_folders=replaced))
         if len(settled) < len(doubtful):
             p.log.info("waiting for changes of folders without an answer", seconds=round(remaining, 1))
             await p.sleep(min(max(remaining, 0.0), _LOOK_AGAIN_SECONDS))

@@ -138,6 +138,8 @@ def record(p: Pass, change: LedgerChange, each: Copy, answer: ItemId | EwsError)
     elif answer.kind is Kind.GONE and over is not None:
         gone(p, change, staged, over)
     else:
+        if answer.kind is Kind.GONE:
+            p.marks.trees = None  # Its place is not there: perhaps none is that was.
         fail(p, change, each, answer)
 
 

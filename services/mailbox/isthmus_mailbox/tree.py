@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Literal
@@ -23,7 +23,7 @@ from isthmus_sync.mailbox.folder_settings import KeptAside
 from isthmus_sync.mailbox.hierarchy import Adopt, Create, FolderAction, Move, Rename
 from isthmus_sync.mailbox.model import ROOT, FolderIntent, FolderRow, FolderWrite, LedgerChange, Outcome
 
-from isthmus_mailbox import doubts, stores, trees
+from isthmus_mailbox import around, doubts, stores, trees
 from isthmus_mailbox.passing import NOT_DONE, MailboxBlocked, Pass
 
 _PLANS = 5
@@ -32,13 +32,44 @@ _CREATED_AT_ONCE = 50
 
 
 async def see(p: Pass) -> None:
-    """Which trees there are to be followed. Looked up once a sweep."""
+    """Which trees there are to be followed, and whether those of the to side are the ones that they were. Looked up
+    once a sweep.
+    """
     found = p.marks.trees
     if found is None or p.eager or p.marks.sweep_due(p.clock()):
-        found = await _common(p)
+        rows = await p.ledger.folders()
+        wanted = stores.present(p, p.wanted_trees)
+        if not p.heal:
+            # After the switch the trees are those that were brought; nothing new is begun.
+            known = {row.role for row in rows if row.parent is None}
+            wanted = tuple(top for top in wanted if top == trees.MAIN or top in known)
+        theirs = await trees.tops(p.to_side, wanted)
+        found = await _common(p, wanted, theirs)
+        await _meet_again(p, rows, wanted, theirs)
         if not p.without:
             p.marks.trees = found
     p.trees = stores.present(p, found)
+
+
+async def _meet_again(p: Pass, rows: list[FolderRow], wanted: Collection[str], theirs: Mapping[str, Folder]) -> None:
+    """Where the to side's mailbox, or its archive, was made anew, everything is to be put there again. Raises
+    MailboxBlocked when its owner has been switched.
+    """
+    for top in rows:
+        here = theirs.get(top.role) if top.role in wanted and top.parent is None else None
+        if here is None or top.to_id in (None, here.id):
+            continue
+        if not p.heal:
+            raise MailboxBlocked(
+                f"The mailbox that is copied to, {p.to_side.address}, is not the one it was: its folders have other "
+                "ids. Nothing is copied, as nobody can tell what its owner has deleted from what went with the former "
+                "one. Connect that again (Connect-Mailbox), or, when this is the right one, lead its owner back, and "
+                f"it is filled again: isthmus switch {p.from_side.address} --undo",
+                top.number,
+            )
+        p.log.warning("the other side's mailbox is another one than before; it is filled again", tree=top.role)
+        below = [row for row in hierarchy.below(rows, {top.number}) if not row.gone]
+        await p.write(LedgerChange(folders=[replace(row, settled=False) for row in below]))
 
 
 async def follow(p: Pass) -> None:
@@ -50,16 +81,12 @@ async def follow(p: Pass) -> None:
             await _single(p, top)
 
 
-async def _common(p: Pass) -> tuple[str, ...]:
+async def _common(p: Pass, wanted: Sequence[str], theirs: Mapping[str, Folder]) -> tuple[str, ...]:
     """Of the trees that are wanted, those that both sides have. An archive that the to side lacks is kept aside."""
-    others = [top for top in stores.present(p, p.wanted_trees) if top != trees.MAIN]
-    if not others:
-        return (trees.MAIN,)
-    if not p.heal:
-        # After the switch the trees are those that were brought; nothing new is begun.
-        known = {row.role for row in await p.ledger.folders() if row.parent is None}
-        return (trees.MAIN, *(top for top in others if top in known))
-    ours, theirs = await trees.tops(p.from_side, others), await trees.tops(p.to_side, others)
+    others = [top for top in wanted if top != trees.MAIN]
+    if not others or not p.heal:
+        return (trees.MAIN, *others)
+    ours = await trees.tops(p.from_side, others)
     if p.around is not None and not p.without:
         lacking = "archivemsgfolderroot" in ours.keys() & set(others) - theirs.keys()
         aside = [KeptAside("", "archive", _NO_ARCHIVE)] if lacking else []
@@ -309,6 +336,7 @@ class _Builder:
         replaced = before.to_id is not None and before.to_id != to_id
         row = replace(before, to_id=to_id, intent=None, sync_state=None if replaced else before.sync_state)
         if replaced:
+            await around.lost(self._p, number)
             await self._put(row, reset=True)
         else:
             self._found.append(row)
