@@ -39,27 +39,29 @@ class Ledger:
         """Items that cannot be copied: of these mailboxes, of a collection, or of everybody. The first `most` of them,
         all when that is 0, and how many were left off.
         """
-        items: list[dict[str, Any]] = []
-        left_off = 1
-        while left_off and (not most or len(items) < most):
-            after = {"after": f"{items[-1]['mailbox']}.{items[-1]['number']}"} if items else {}
-            page = self._set_aside(_query(identities, collection, **after))
-            items += page["items"]
-            left_off = page["left_off"]
-        shown = items[:most] if most else items
-        return {"items": shown, "left_off": left_off + len(items) - len(shown)}
+        return self._pages("setaside", "items", identities, collection, most)
 
     def one_set_aside(self, identity: str, number: int) -> dict[str, Any] | None:
         """The item of this mailbox with this number, if it cannot be copied."""
-        found = self._set_aside(_query([identity], None, number=str(number)))["items"]
-        return found[0] if found else None
+        found = self._ask(f"/api/v1/setaside?{_query([identity], None, number=str(number))}") or {"items": []}
+        return found["items"][0] if found["items"] else None
 
-    def _set_aside(self, query: str) -> dict[str, Any]:
-        return self._ask(f"/api/v1/setaside?{query}") or {"items": [], "left_off": 0}
+    def kept_aside(self, identities: Sequence[str], collection: str | None, most: int) -> dict[str, Any]:
+        """Rights, rules and settings that cannot be set on the target: of the same, and as many."""
+        return self._pages("keptaside", "settings", identities, collection, most)
 
-    def kept_aside(self, identities: Sequence[str], collection: str | None) -> dict[str, Any]:
-        """Rights, rules and settings that cannot be set on the target: of the same."""
-        return self._ask(f"/api/v1/keptaside?{_query(identities, collection)}") or {"settings": [], "left_off": 0}
+    def _pages(
+        self, what: str, name: str, identities: Sequence[str], collection: str | None, most: int
+    ) -> dict[str, Any]:
+        rows: list[dict[str, Any]] = []
+        left_off = 1
+        while left_off and (not most or len(rows) < most):
+            after = {"after": f"{rows[-1]['mailbox']}.{rows[-1]['number']}"} if rows else {}
+            page = self._ask(f"/api/v1/{what}?{_query(identities, collection, **after)}") or {name: [], "left_off": 0}
+            rows += page[name]
+            left_off = page["left_off"]
+        shown = rows[:most] if most else rows
+        return {name: shown, "left_off": left_off + len(rows) - len(shown)}
 
     def _ask(self, path: str, question: bytes | None = None) -> dict[str, Any] | None:
         request = urllib.request.Request(  # noqa: S310 - http by its making

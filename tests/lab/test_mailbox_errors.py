@@ -40,6 +40,12 @@ _MANY = """
     FROM generate_series(1, $2) AS number
 """
 
+_MANY_RIGHTS = """
+    INSERT INTO kept_aside (pair_id, kind, place, path, who, what, reason)
+    SELECT $1, 'folder', number, 'Folder ' || number, 'ben@alpha.example', 'Reviewer', 'has no account yet'
+    FROM generate_series(1, $2) AS number
+"""
+
 
 @dataclass
 class Desk:
@@ -57,12 +63,17 @@ class Desk:
             mover.pair().SerializeToString(),
         )
 
-    async def run(self, *words: str) -> Any:
-        """`isthmus mailbox errors` with these, which ends with 1, as there are any."""
+    async def run(self, *words: str, ends: int = 1) -> Any:
+        """`isthmus mailbox errors` with these, which ends with 1 when items are set aside."""
         command = ["mailbox", "errors", *words, "--data", str(_HERE)]
         done = await asyncio.to_thread(CliRunner().invoke, build("mailbox"), command)
-        assert done.exit_code == 1, done.output
+        assert done.exit_code == ends, done.output
         return json.loads(done.stdout) if "--json" in words else done.stdout
+
+    async def kept(self, *words: str) -> dict[str, Any]:
+        """The same where rights are kept aside and nothing else is wrong."""
+        found: dict[str, Any] = await self.run("--json", *words, ends=0)
+        return found
 
     async def subjects(self, project: Path | None = None) -> list[tuple[str | None, str | None]]:
         found = await self.run("--json", "--project", str(project or self.project))
@@ -152,6 +163,21 @@ async def test_everything_that_is_set_aside_can_be_reached(desk: Desk) -> None:
     (other,) = {anna.id.hex(), otto.id.hex()} - {last["mailbox"]}
     assert await asyncio.to_thread(ledger.one_set_aside, last["mailbox"], last["number"]) == last
     assert await asyncio.to_thread(ledger.one_set_aside, other, last["number"]) is None
+
+
+async def test_everything_that_is_kept_aside_can_be_reached(desk: Desk) -> None:
+    anna, otto = desk.system.hire("anna"), desk.system.hire("otto")
+    expected = set[tuple[str, str]]()
+    for mover, number in ((anna, 1200), (otto, 1100)):
+        await desk.know(mover)
+        await desk.pool.execute(_MANY_RIGHTS, mover.id, number)
+        expected |= {(mover.id.hex(), f"Folder {each}") for each in range(1, number + 1)}
+    some = await desk.kept("--limit", "2200")
+    assert (len(some["kept_aside"]), some["kept_aside_left_off"]) == (2200, 100)
+    everything = await desk.kept("--limit", "0")
+    assert everything["kept_aside_left_off"] == 0
+    assert {(each["mailbox"], each["path"]) for each in everything["kept_aside"]} == expected
+    assert everything["kept_aside"][:2200] == some["kept_aside"]
 
 
 async def _numbers(pool: Pool) -> list[int]:

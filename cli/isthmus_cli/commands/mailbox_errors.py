@@ -43,7 +43,7 @@ _LABELS = 10
 def errors(
     addresses: Addresses = None,
     collection: Collection = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="So many items at most; 0 for all.")] = 200,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="So many of each list at most; 0 for all.")] = 200,
     subjects: Annotated[bool, typer.Option(help="Ask the source's server what the items are called.")] = True,
     path: ProjectOption = DEFAULT_PROJECT,
     data: DataFolder = DEFAULT_DATA,
@@ -59,7 +59,7 @@ def errors(
     where = endpoints(data)
     who = people(where, addresses) if addresses else []
     ledger, identities = Ledger(where), [each["id"] for each in who]
-    found, kept = ledger.set_aside(identities, collection, limit), ledger.kept_aside(identities, collection)
+    found, kept = (ask(identities, collection, limit) for ask in (ledger.set_aside, ledger.kept_aside))
     items = found["items"]
     if subjects and items:
         _name(items, path, data)
@@ -172,8 +172,7 @@ def _print(found: dict[str, Any]) -> None:
             Text(item["reason"], "yellow"),
         )
     console.print(table)
-    if found["left_off"]:
-        console.print(f"[dim]… and {found['left_off']} more; --limit shows more, an address or a --collection fewer[/]")
+    _print_left_off(found)
     unknown = Counter(item["subject_unknown"] for item in found["items"] if "subject_unknown" in item)
     for why, count in unknown.items():
         console.print(Text(f"{count} without their subject: {why}", "yellow"))
@@ -190,5 +189,9 @@ def _print_kept(kept: dict[str, Any]) -> None:
         texts = (each["path"] or each["kind"], each["who"], each["what"])
         table.add_row(each["source_address"], *map(Text, texts), Text(each["reason"], "yellow"))
     console.print(table)
-    if kept["left_off"]:
-        console.print(f"[dim]… and {kept['left_off']} more; name an address or a --collection[/]")
+    _print_left_off(kept)
+
+
+def _print_left_off(found: dict[str, Any]) -> None:
+    if found["left_off"]:
+        console.print(f"[dim]… and {found['left_off']} more; --limit shows more, an address or a --collection fewer[/]")

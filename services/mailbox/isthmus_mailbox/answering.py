@@ -6,8 +6,8 @@ POST /api/v1/mailboxes/{id}/items   {"source": [item idâ€¦], "target": [item idâ
 GET  /api/v1/setaside               items that cannot be copied; ?mailbox=ID (repeatable), or ?collection=NAME
 GET  /api/v1/keptaside              rights, rules and settings that cannot be set on the target; asked in the same way
 
-Of the last two, 1,000 at most and how many were left off. Of items that are set aside the next ones follow with
-?after=MAILBOX.NUMBER of the last; ?number=N is one of them.
+Of the last two, 1,000 at most and how many were left off; the next ones follow with ?after=MAILBOX.NUMBER of the last.
+Of items that are set aside ?number=N is one.
 
 The ledger holds ids, sizes and places, no content, and so do these answers. Every worker answers for all mailboxes.
 """
@@ -186,7 +186,6 @@ class Answers:
         )
 
     async def _set_aside(self, request: web.Request) -> web.Response:
-        mailbox, _, number = request.query.get("after", ".0").partition(".")
         rows = await self._pool.fetch(
             """
             SELECT work.*, action, mailbox.pair, mailbox.collection, count(*) OVER () AS of_all
@@ -200,8 +199,7 @@ class Answers:
             [_id(each) for each in request.query.getall("mailbox", [])],
             request.query.get("collection"),
             _number(request.query["number"]) if "number" in request.query else None,
-            _id(mailbox),
-            _number(number),
+            *_after(request),
             _MOST_ITEMS,
         )
         paths: dict[bytes, dict[int, str]] = {}
@@ -216,15 +214,16 @@ class Answers:
             SELECT kept_aside.*, mailbox.pair, mailbox.collection, count(*) OVER () AS of_all
             FROM kept_aside JOIN mailbox USING (pair_id)
             WHERE ($1::bytea[] = '{}' OR pair_id = ANY($1)) AND ($2::text IS NULL OR collection = $2)
-            ORDER BY pair_id, kind, path, who, what LIMIT $3
+                  AND (pair_id, number) > ($3::bytea, $4::bigint)
+            ORDER BY pair_id, number LIMIT $5
             """,
             [_id(each) for each in request.query.getall("mailbox", [])],
             request.query.get("collection"),
+            *_after(request),
             _MOST_ITEMS,
         )
-        settings = [
-            {**_who(row), **{name: row[name] for name in ("kind", "path", "who", "what", "reason")}} for row in rows
-        ]
+        names = ("number", "kind", "path", "who", "what", "reason")
+        settings = [{**_who(row), **{name: row[name] for name in names}} for row in rows]
         return web.json_response({"settings": settings, "left_off": rows[0]["of_all"] - len(rows) if rows else 0})
 
 
@@ -244,9 +243,15 @@ def _id(text: str) -> bytes:
         raise web.HTTPBadRequest(text=f"{text!r} is no pair id in hexadecimal") from None
 
 
+def _after(request: web.Request) -> tuple[bytes, int]:
+    """The mailbox and the number of the last row of the page before."""
+    mailbox, _, number = request.query.get("after", ".0").partition(".")
+    return _id(mailbox), _number(number)
+
+
 def _number(text: str) -> int:
     if not text.isdecimal() or len(text) > _DIGITS:
-        raise web.HTTPBadRequest(text=f"{text!r} is no number of an item")
+        raise web.HTTPBadRequest(text=f"{text!r} is no number of a row")
     return int(text)
 
 
