@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from isthmus.agent.v1.agent_pb2_grpc import AgentServiceStub
 from isthmus_cli.certificates import issue, tls_settings
 from isthmus_cli.runner.ports import free_ports
 from isthmus_exchange import metrics
@@ -19,7 +20,7 @@ from isthmus_exchange.client import Client
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, TransientError
 from isthmus_exchange.operations import CreateFolder, GetDistinguishedFolders
 from isthmus_mailbox.running import run_pass
-from isthmus_service import Security
+from isthmus_service import Caller, Security
 
 from tests.lab.copying import Copying, contents, copying, put, role, stream
 from tests.plugins.exchange import Exchange, Exchanges, Office
@@ -72,7 +73,7 @@ async def far(
             ISTHMUS_EWS_CA_FILE=f"{name}-ca.pem",
         )
         address = f"127.0.0.1:{port}"
-        line = AgentLine(security.channel(address), name)
+        line = AgentLine(Caller(security, address, AgentServiceStub), name)
         return Site(agent, address, Client(exchange.ews, user, "", name=name, answer_seconds=5, line=line), security)
 
     async with AsyncExitStack() as stack:
@@ -146,7 +147,7 @@ async def test_any_half_may_die_at_any_moment(far: Far) -> None:
 async def test_an_agent_answers_only_who_shows_a_certificate_and_says_what_is_wrong(far: Far, tmp_path: Path) -> None:
     stranger = issue(tmp_path / "another authority", tmp_path / "stranger", ["worker"], [])
     unknown = replace(stranger, ca=far.alpha.security.ca)
-    line = AgentLine(unknown.channel(far.alpha.address), "alpha")
+    line = AgentLine(Caller(unknown, far.alpha.address, AgentServiceStub), "alpha")
     with pytest.raises(TransientError, match="no agent answers"):
         await line.ready()
     await line.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -106,6 +107,19 @@ def accountmap(broker: Broker, database_url: str, start: Callable[..., Process],
     process = start("accountmap", str(BIN / "isthmus-accountmap"), **environment)
     yield Running(broker.bootstrap, database_url, f"127.0.0.1:{port}", process, client)
     print(process.tail(40))
+
+
+async def test_certificates_of_another_authority_are_taken_up(accountmap: Running, tmp_path: Path) -> None:
+    async with AccountMap(accountmap.address, security=accountmap.security, deadline=60) as accounts:
+        await accounts.filled()
+        for name in ("accountmap", "client"):
+            made = issue(tmp_path / "another authority", tmp_path / name, [name], ["127.0.0.1"])
+        assert accountmap.security.ca and made.ca
+        shutil.copyfile(made.ca, accountmap.security.ca)
+        accountmap.process.kill()
+        await accountmap.observe(pair("anna"))
+        accountmap.process.start()
+        await until(accounts, "anna")
 
 
 async def test_everybody_is_found_by_every_name_and_ambiguity_is_said(accountmap: Running) -> None:

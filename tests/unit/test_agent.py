@@ -17,7 +17,7 @@ from isthmus_exchange.errors import AccessError, TransientError
 from isthmus_exchange.operations import DeleteItems
 from isthmus_mailbox.agent import Agent, AgentSettings
 from isthmus_project import TEMPLATE, load_project
-from isthmus_service import Security
+from isthmus_service import Caller, Security
 
 from tests.unit.test_exchange_client import answer_of
 
@@ -60,7 +60,7 @@ async def test_a_changed_password_and_a_changed_ca_are_taken_up_without_a_restar
     agent_pb2_grpc.add_AgentServiceServicer_to_server(agent, listening)
     address = f"127.0.0.1:{listening.add_insecure_port('127.0.0.1:0')}"
     await listening.start()
-    line = AgentLine(grpc.aio.insecure_channel(address), "alpha")
+    line = AgentLine(Caller(Security(), address, agent_pb2_grpc.AgentServiceStub), "alpha")
     async with Client("https://unused", "svc", "", name="alpha", line=line) as client:
         mailbox = client.mailbox("anna@alpha.example")
         ask = DeleteItems(("a",))

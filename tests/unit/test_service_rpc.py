@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 from isthmus.agent.v1.agent_pb2 import HelloRequest
 from isthmus.agent.v1.agent_pb2_grpc import AgentServiceStub
 from isthmus_cli.certificates import issue
-from isthmus_service import ConfigurationError, Security, rpc
+from isthmus_service import Caller, ConfigurationError, Security, rpc
+
+if TYPE_CHECKING:
+    from isthmus.agent.v1.agent_pb2_grpc import AgentServiceAsyncStub
+
+_FILES = ("ca", "certificate", "key")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:7001", "localhost:7001", "[::1]:7001"])
@@ -84,6 +91,75 @@ async def test_why_no_connection_is_made_is_said_with_the_remedy(
     assert address in said
     assert "'isthmus certificates'" in said
     assert ours.cause(address, "connection refused") == ""
+
+
+def made(folder: Path, authority: str, name: str) -> Security:
+    """A certificate for 127.0.0.1 that one of several authorities signed."""
+    return issue(folder / authority, folder / authority / name, [name], ["127.0.0.1"])
+
+
+def copied(source: Security, to: Security, *names: str) -> None:
+    for name in names:
+        shutil.copyfile(getattr(source, name), getattr(to, name))
+
+
+def renewable(folder: Path, source: Security) -> Security:
+    """The same files in another folder, to be written over."""
+    folder.mkdir()
+    files = Security(folder / "ca", folder / "certificate", folder / "key")
+    copied(source, files, *_FILES)
+    return files
+
+
+async def hello(stub: AgentServiceAsyncStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await stub.Hello(HelloRequest())
+    assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED, failed.value  # let in, where nobody answers
+
+
+async def test_renewed_certificates_are_taken_up_by_whoever_listens(tmp_path: Path) -> None:
+    new = made(tmp_path, "new", "server")
+    listening = renewable(tmp_path / "server", made(tmp_path, "old", "server"))
+    server = grpc.aio.server()
+    address = f"127.0.0.1:{listening.listen(server, '127.0.0.1', 0)}"
+    await server.start()
+    async with made(tmp_path, "old", "early").channel(address) as early:
+        await hello(AgentServiceStub(early))
+        copied(new, listening, "ca", "certificate")  # the key is just being written
+        async with made(tmp_path, "old", "meanwhile").channel(address) as meanwhile:
+            await hello(AgentServiceStub(meanwhile))
+        copied(new, listening, "key")
+        async with made(tmp_path, "new", "late").channel(address) as late:
+            await hello(AgentServiceStub(late))
+        await hello(AgentServiceStub(early))
+        async with made(tmp_path, "old", "too late").channel(address) as too_late:
+            with pytest.raises(grpc.aio.AioRpcError, match="CERTIFICATE_VERIFY_FAILED"):
+                await AgentServiceStub(too_late).Hello(HelloRequest())
+    await server.stop(None)
+
+
+async def test_renewed_certificates_are_taken_up_by_whoever_calls_once_they_connect_anew(tmp_path: Path) -> None:
+    new = made(tmp_path, "new", "client")
+    calling = renewable(tmp_path / "client", made(tmp_path, "old", "client"))
+
+    async def serve(authority: str, port: int = 0) -> tuple[grpc.aio.Server, int]:
+        server = grpc.aio.server()
+        port = made(tmp_path, authority, "server").listen(server, "127.0.0.1", port)
+        await server.start()
+        return server, port
+
+    server, port = await serve("old")
+    caller = Caller(calling, f"127.0.0.1:{port}", AgentServiceStub)
+    await hello(caller.stub)
+    copied(new, calling, "certificate")
+    assert caller.connected
+    await hello(caller.stub)  # by the connection that stands
+    await server.stop(None)
+    server, _ = await serve("new", port)
+    copied(new, calling, "ca", "key")
+    await hello(caller.stub)
+    await server.stop(None)
+    await caller.close()
 
 
 def frame(kind: int, content: bytes = b"") -> bytes:

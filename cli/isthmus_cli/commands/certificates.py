@@ -30,7 +30,7 @@ def certificates(
 
     Each service gets FOLDER/NAME/server.pem and server.key, for its name, localhost and 127.0.0.1, and whatever follows
     the name. All trust FOLDER/ca.pem. Certificates that fit are kept; those that end within 30 days are made again, so
-    the same command renews them. Restart a service after that.
+    the same command renews them. Services take up what is new in their files by themselves.
 
     Example: isthmus certificates secrets/tls accountmap mailbox switch agent=agent.beta.example,192.0.2.7
     """

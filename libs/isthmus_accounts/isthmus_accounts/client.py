@@ -29,7 +29,7 @@ from isthmus.accounts.v1.accounts_pb2 import (
     WatchResponse,
 )
 from isthmus.accounts.v1.accounts_pb2_grpc import AccountMapServiceStub
-from isthmus_service import Security
+from isthmus_service import Caller, Security
 
 from isthmus_accounts import metrics
 from isthmus_accounts.cache import Cache
@@ -86,8 +86,7 @@ class AccountMap:
         self._said_in_touch: bool | None = None
 
     async def __aenter__(self) -> Self:
-        self._channel = self._security.channel(self._address, retried=_RETRIED)
-        self._stub = AccountMapServiceStub(self._channel)
+        self._service = Caller(self._security, self._address, AccountMapServiceStub, retried=_RETRIED)
         self._tasks = [
             asyncio.create_task(self._watch(), name="account map watch"),
             asyncio.create_task(self._keep_asking(), name="account map revision"),
@@ -101,7 +100,7 @@ class AccountMap:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._channel.close()
+        await self._service.close()
 
     @property
     def in_touch(self) -> bool:
@@ -157,7 +156,7 @@ class AccountMap:
         """
         request = SetActiveSideRequest(pair_id=pair_id, side=side, reason=reason)
         try:
-            answer = await self._stub.SetActiveSide(request, timeout=self._deadline)
+            answer = await self._service.stub.SetActiveSide(request, timeout=self._deadline)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise UnknownIdentity(Identity(pair_id=pair_id)) from None
@@ -178,7 +177,9 @@ class AccountMap:
 
     async def _ask(self, identities: Sequence[Identity]) -> ResolveBatchResponse:
         try:
-            answer = await self._stub.ResolveBatch(ResolveBatchRequest(identities=identities), timeout=self._deadline)
+            answer = await self._service.stub.ResolveBatch(
+                ResolveBatchRequest(identities=identities), timeout=self._deadline
+            )
         except grpc.aio.AioRpcError as error:
             metrics.UNANSWERED.inc(len(identities))
             raise self._unavailable(self._reason(error)) from error
@@ -211,7 +212,7 @@ class AccountMap:
     async def _ask_revision(self) -> None:
         began = time.monotonic()
         try:
-            answer = await self._stub.Revision(RevisionRequest(), timeout=FRESH_SECONDS)
+            answer = await self._service.stub.Revision(RevisionRequest(), timeout=FRESH_SECONDS)
         except grpc.aio.AioRpcError as error:
             self._why = _words(error)
             return
@@ -247,7 +248,7 @@ class AccountMap:
         while True:
             try:
                 request = WatchRequest(after_revision=self._streamed, history=self._history)
-                stream = self._stub.Watch(request, wait_for_ready=False)
+                stream = self._service.stub.Watch(request, wait_for_ready=False)
                 while True:
                     async with asyncio.timeout(_LONGEST_SILENCE):
                         response = await stream.read()

@@ -10,19 +10,22 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 import zstandard
 from isthmus.agent.v1.agent_pb2 import REASON_ACCESS, REASON_NOT_SENT, Asking, AskRequest, AskResponse, HelloRequest
-from isthmus.agent.v1.agent_pb2_grpc import AgentServiceStub
+from isthmus_service import Caller
 
 from . import metrics, packing
 from .body import Body
 from .errors import AccessError, InDoubtError, TransientError
 from .line import Answer, GoingOn
+
+if TYPE_CHECKING:
+    from isthmus.agent.v1.agent_pb2_grpc import AgentServiceAsyncStub
 
 PIECE = 1024 * 1024
 """Bytes of a message on the line."""
@@ -42,29 +45,23 @@ class _Clock(NamedTuple):
 
 
 class AgentLine:
-    """A line by the agent at the other end of `channel`. `name` is the organisation; `cause` tells by gRPC's details
-    why there is no connection, where it can (Security.cause).
-    """
+    """A line by the agent that `agent` calls. `name` is the organisation."""
 
-    def __init__(
-        self, channel: grpc.aio.Channel, name: str, session: str = "", cause: Callable[[str], str] = lambda _: ""
-    ) -> None:
-        self._channel = channel
-        self._cause = cause
-        self._stub = AgentServiceStub(channel)
+    def __init__(self, agent: Caller[AgentServiceAsyncStub], name: str, session: str = "") -> None:
+        self._agent = agent
         self._name = name
         self._session = session
         self._clock: _Clock | None = None
 
     async def ready(self) -> None:
         clock = self._clock
-        connected = self._channel.get_state() is grpc.ChannelConnectivity.READY
-        if clock is not None and connected and time.monotonic() - clock.heard < _HEARD_FOR:
+        if clock is not None and self._agent.connected and time.monotonic() - clock.heard < _HEARD_FOR:
             return
         try:
-            hello = await self._stub.Hello(HelloRequest(), timeout=_HELLO_SECONDS)
+            hello = await self._agent.stub.Hello(HelloRequest(), timeout=_HELLO_SECONDS)
         except grpc.aio.AioRpcError as error:
-            cause = self._cause(error.details() or "")
+            self._clock = None  # it may be another agent that answers next
+            cause = self._agent.cause(error.details() or "")
             words = f"{cause} ({_words(error)})" if cause else _words(error)
             raise TransientError(f"{self._name}: no agent answers: {words}") from error
         heard = time.monotonic()
@@ -78,7 +75,7 @@ class AgentLine:
             raise TransientError(f"{self._name}: packing {operation} took too long")
         metrics.LINE.labels(self._name, "sent", "plain").inc(len(request))
         metrics.LINE.labels(self._name, "sent", "packed").inc(len(packed))
-        call = self._stub.Ask(_pieces(asking, packed), timeout=max(ends - time.monotonic(), 0.001))
+        call = self._agent.stub.Ask(_pieces(asking, packed), timeout=max(ends - time.monotonic(), 0.001))
         found, body = None, bytearray()
         try:
             async for response in call:
@@ -104,7 +101,7 @@ class AgentLine:
         await self.ready()
         asking = self._asking(operation, headers, time.monotonic() + _SILENCE_SECONDS)
         asking.goes_on = True
-        call = self._stub.Ask(_pieces(asking, packing.pack(request)))
+        call = self._agent.stub.Ask(_pieces(asking, packing.pack(request)))
         try:
             first = await call.read()
             if not isinstance(first, AskResponse):
@@ -118,10 +115,10 @@ class AgentLine:
             call.cancel()
 
     def beside(self) -> AgentLine:
-        return _Beside(self._channel, self._name, uuid.uuid4().hex, self._cause)
+        return _Beside(self._agent, self._name, uuid.uuid4().hex)
 
     async def close(self) -> None:
-        await self._channel.close()
+        await self._agent.close()
 
     def _asking(self, operation: str, headers: Mapping[str, str], ends: float) -> Asking:
         if self._clock is None:
@@ -147,7 +144,7 @@ class AgentLine:
 
 
 class _Beside(AgentLine):
-    """Shares the channel, which is not its own to close."""
+    """Shares the way to the agent, which is not its own to close."""
 
     async def close(self) -> None:
         pass

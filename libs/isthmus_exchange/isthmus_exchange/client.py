@@ -14,14 +14,14 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import aiohttp
+from isthmus.agent.v1.agent_pb2_grpc import AgentServiceStub
 from isthmus_project import Organisation, Secret
-from isthmus_service import ConfigurationError, Security
+from isthmus_service import Caller, ConfigurationError, Security
 
 from . import metrics, soap, streaming
 from .agent_line import AgentLine
@@ -146,7 +146,7 @@ class Client:
         exchange = organisation.exchange
         if exchange.agent:
             try:
-                channel = security.channel(exchange.agent)
+                agent = Caller(security, exchange.agent, AgentServiceStub)
             except ConfigurationError as error:
                 raise LookupError(f"the agent of {organisation.name} cannot be asked: {error}") from error
             return cls(
@@ -156,7 +156,7 @@ class Client:
                 name=organisation.name,
                 connections=exchange.connections,
                 answer_seconds=answer_seconds,
-                line=AgentLine(channel, organisation.name, cause=partial(security.cause, exchange.agent)),
+                line=AgentLine(agent, organisation.name),
                 shared=shared,
             )
         return cls(

@@ -11,6 +11,7 @@ A service is one function that gets a `Service`, opens what it needs and waits:
         run("mailbox", Settings, serve)
 """
 
+from isthmus_service.calling import Caller
 from isthmus_service.database import DATABASE_AWAY, DATABASE_ERRORS, Connection, Pool, cancellation_first, session
 from isthmus_service.migrations import MigrationError
 from isthmus_service.rpc import Security
@@ -21,6 +22,7 @@ __all__ = [
     "DATABASE_AWAY",
     "DATABASE_ERRORS",
     "GC_THRESHOLD",
+    "Caller",
     "ConfigurationError",
     "Connection",
     "MigrationError",

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -70,7 +70,7 @@ _CAUSES = {
     "WRONG_VERSION_NUMBER": "{address} does not speak TLS: ISTHMUS_TLS_CA, ISTHMUS_TLS_CERTIFICATE and ISTHMUS_TLS_KEY "
     "are not set there",
 }
-_REMEDY = "'isthmus certificates' makes the files of everybody with one authority; then start both anew"
+_REMEDY = "'isthmus certificates' makes the files of everybody with one authority"
 _RETRIES = {
     # Together about as long as callers wait; gRPC allows five attempts.
     "maxAttempts": 5,
@@ -79,6 +79,14 @@ _RETRIES = {
     "backoffMultiplier": 3.5,
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
+
+
+class Files(NamedTuple):
+    """The contents of the three PEM files of Security."""
+
+    ca: bytes
+    certificate: bytes
+    key: bytes
 
 
 @dataclass(frozen=True)
@@ -123,8 +131,7 @@ class Security:
         files = self._files(address.rpartition(":")[0], "speak to", address)
         if files is None:
             return None
-        ca, certificate, key = files
-        return grpc.ssl_channel_credentials(ca, key, certificate)
+        return grpc.ssl_channel_credentials(files.ca, files.key, files.certificate)
 
     def cause(self, address: str, details: str) -> str:
         """Why there is no connection to host:port, most likely, and what helps, by the `details` of a call that failed;
@@ -141,37 +148,70 @@ class Security:
         return ""
 
     def listen(self, server: grpc.aio.Server, host: str, port: int) -> int:
-        """Have a server listen; returns the port. Raises ConfigurationError as `channel`, and for a port in use."""
+        """Have a server listen; returns the port. Whoever connects is shown the certificate that is in its file then.
+
+        Raises ConfigurationError as `channel`, and for a port in use.
+        """
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         files = self._files(host, "listen on", address)
         try:
             if files is None:
                 return server.add_insecure_port(address)
-            ca, certificate, key = files
-            credentials = grpc.ssl_server_credentials([(key, certificate)], ca, require_client_auth=True)
+            credentials = grpc.dynamic_ssl_server_credentials(
+                _shown(files),
+                self._renewals(files),  # type: ignore[arg-type]  # None, too
+                require_client_authentication=True,
+            )
             return server.add_secure_port(address, credentials)
         except RuntimeError as error:
             raise ConfigurationError(
                 f"cannot listen on {address}: set ISTHMUS_GRPC_HOST and ISTHMUS_GRPC_PORT to a free address ({error})"
             ) from error
 
-    def _files(self, host: str, what: str, address: str) -> tuple[bytes, bytes, bytes] | None:
-        """CA, certificate and key; None for plaintext, where that is allowed."""
+    def _renewals(self, shown: Files) -> Callable[[], grpc.ServerCertificateConfiguration | None]:
+        """What gRPC asks before each handshake: what to show from now on, None as before. Of files that do not belong
+        together, as the key is just being written, it goes on with those of before.
+        """
+
+        def renewed() -> grpc.ServerCertificateConfiguration | None:
+            nonlocal shown
+            try:
+                files = self.read()
+            except ConfigurationError:
+                return None  # they are just being written
+            if files is None or files == shown:
+                return None
+            shown = files
+            return _shown(files)
+
+        return renewed
+
+    def _files(self, host: str, what: str, address: str) -> Files | None:
+        """The files; None for plaintext, where that is allowed."""
+        files = self.read()
+        if files is None and not self.plaintext and not _is_loopback(host):
+            raise ConfigurationError(
+                f"will not {what} {address} in plaintext: set ISTHMUS_TLS_CA, ISTHMUS_TLS_CERTIFICATE and "
+                "ISTHMUS_TLS_KEY ('isthmus certificates' makes the files), or ISTHMUS_GRPC_PLAINTEXT=true where "
+                "nobody else is on that network"
+            )
+        return files
+
+    def read(self) -> Files | None:
+        """What the files hold now, None where there are none. Raises ConfigurationError when one cannot be read."""
         if self.ca is None or self.certificate is None or self.key is None:
-            if not self.plaintext and not _is_loopback(host):
-                raise ConfigurationError(
-                    f"will not {what} {address} in plaintext: set ISTHMUS_TLS_CA, ISTHMUS_TLS_CERTIFICATE and "
-                    "ISTHMUS_TLS_KEY ('isthmus certificates' makes the files), or ISTHMUS_GRPC_PLAINTEXT=true where "
-                    "nobody else is on that network"
-                )
             return None
         try:
-            return self.ca.read_bytes(), self.certificate.read_bytes(), self.key.read_bytes()
+            return Files(self.ca.read_bytes(), self.certificate.read_bytes(), self.key.read_bytes())
         except OSError as error:
             raise ConfigurationError(
                 f"{error.filename} cannot be read: {error.strerror}; see ISTHMUS_TLS_CA, ISTHMUS_TLS_CERTIFICATE and "
                 "ISTHMUS_TLS_KEY"
             ) from error
+
+
+def _shown(files: Files) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(files.key, files.certificate)], files.ca)
 
 
 def _is_loopback(host: str) -> bool:
