@@ -88,7 +88,8 @@ def endpoints(data: Path) -> Endpoints:
     if found is None:
         fail(
             f"there is no system in {data}: start one with 'isthmus up', name its folder with --data, or set "
-            "ISTHMUS_KAFKA, ISTHMUS_ACCOUNTMAP, ISTHMUS_PORTAL and ISTHMUS_DIRECTORY for one that runs elsewhere",
+            "ISTHMUS_KAFKA, ISTHMUS_ACCOUNTMAP, ISTHMUS_PORTAL, ISTHMUS_DIRECTORY and ISTHMUS_MAILBOX for one that "
+            "runs elsewhere",
             Exit.UNREACHABLE,
         )
     return found

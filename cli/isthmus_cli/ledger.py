@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .endpoints import Endpoints
-from .output import Exit, fail
+from .output import Exit, fail, reason
 
 
 class Ledger:
@@ -74,9 +74,15 @@ class Ledger:
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return None
-            fail(f"the mailbox worker at {self._address} says: {error.read().decode(errors='replace')}")
+            words = f"the mailbox worker at {self._address} says: {error.read().decode(errors='replace')}"
+            # 503: its database is away.
+            fail(words, Exit.UNREACHABLE if error.code == 503 else Exit.NOT_AS_IT_SHOULD_BE)
         except (OSError, ValueError) as error:
-            fail(f"the mailbox worker at {self._address} does not answer: {error}; see 'isthmus ps'", Exit.UNREACHABLE)
+            fail(
+                f"the mailbox worker at {self._address} does not answer: {reason(error)}; does it run ('isthmus ps')? "
+                "Any other one answers as well: ISTHMUS_MAILBOX=http://host:port",
+                Exit.UNREACHABLE,
+            )
 
 
 def _query(identities: Sequence[str], collection: str | None, **more: str) -> str:

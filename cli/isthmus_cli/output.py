@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import urllib.error
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -40,6 +41,12 @@ def fail(message: str, code: Exit = Exit.NOT_AS_IT_SHOULD_BE) -> NoReturn:
     for line in message.splitlines():
         errors.print(f"[bold red]isthmus:[/] {_escaped(line)}", soft_wrap=True)
     raise typer.Exit(code)
+
+
+def reason(error: Exception) -> str:
+    """Why nothing answers, for people: without the words of urllib around it."""
+    why = error.reason if isinstance(error, urllib.error.URLError) else error
+    return (why.strerror if isinstance(why, OSError) else "") or str(why)
 
 
 def until(moment: datetime | None) -> str:

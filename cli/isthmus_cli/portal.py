@@ -9,9 +9,11 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
-from .output import Exit, fail
+from .output import Exit, fail, reason
 
 _PAGE = 1000
+LEFT = "in no collection"
+"""The status of mailboxes that were looked after once, and that no collection names any more."""
 
 
 class PortalError(Exception):
@@ -28,11 +30,12 @@ class Portal:
         """Totals of everything and of each collection."""
         return self._get("/api/v1/summary")
 
-    def mailboxes(self) -> Iterator[dict[str, Any]]:
-        """Every mailbox, by name."""
+    def mailboxes(self, status: str = "") -> Iterator[dict[str, Any]]:
+        """Every mailbox in a collection, or those of this status, by name."""
         page = pages = 1
         while page <= pages:
-            answer = self._get(f"/api/v1/mailboxes?page={page}&size={_PAGE}")
+            query = urllib.parse.urlencode({"status": status, "page": page, "size": _PAGE})
+            answer = self._get(f"/api/v1/mailboxes?{query}")
             yield from answer["mailboxes"]
             page, pages = page + 1, answer["pages"]
 
@@ -51,7 +54,9 @@ class Portal:
                 answer: dict[str, Any] = json.load(response)
                 return answer
         except (OSError, ValueError) as error:
-            raise PortalError(f"the portal at {self.address} does not answer: {error}; see 'isthmus ps'") from error
+            raise PortalError(
+                f"the portal at {self.address} does not answer: {reason(error)}; does stats run ('isthmus ps')?"
+            ) from error
 
 
 def portal_or_fail(address: str) -> Portal:

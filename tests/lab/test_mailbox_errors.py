@@ -12,16 +12,21 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from isthmus.events.v1.mailbox_pb2 import MAILBOX_STATE_FIRST_PASS, MailboxProgress
 from isthmus_cli.endpoints import endpoints
 from isthmus_cli.ledger import Ledger
 from isthmus_cli.main import build
 from isthmus_events import Lease, Table
 from isthmus_events.topics import PROJECTS
+from isthmus_mailbox import boxes
 from isthmus_mailbox.answering import Answers
 from isthmus_mailbox.database import open_database
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.organisations import Organisations
 from isthmus_service import Pool, Security, Service, ServiceSettings
+from isthmus_stats.board import Board
+from isthmus_stats.portal import Portal
+from isthmus_stats.record import Mailbox, with_progress
 from isthmus_sync.mailbox.model import LedgerChange, Staged, Work
 from typer.testing import CliRunner
 
@@ -63,10 +68,10 @@ class Desk:
             mover.pair().SerializeToString(),
         )
 
-    async def run(self, *words: str, ends: int = 1) -> Any:
-        """`isthmus mailbox errors` with these, which ends with 1 when items are set aside."""
-        command = ["mailbox", "errors", *words, "--data", str(_HERE)]
-        done = await asyncio.to_thread(CliRunner().invoke, build("mailbox"), command)
+    async def run(self, *words: str, ends: int = 1, command: str = "errors") -> Any:
+        """A command of `isthmus mailbox`; `errors` ends with 1 when items are set aside."""
+        called = ["mailbox", command, *words, "--data", str(_HERE)]
+        done = await asyncio.to_thread(CliRunner().invoke, build("mailbox"), called)
         assert done.exit_code == ends, done.output
         return json.loads(done.stdout) if "--json" in words else done.stdout
 
@@ -163,6 +168,27 @@ async def test_everything_that_is_set_aside_can_be_reached(desk: Desk) -> None:
     (other,) = {anna.id.hex(), otto.id.hex()} - {last["mailbox"]}
     assert await asyncio.to_thread(ledger.one_set_aside, last["mailbox"], last["number"]) == last
     assert await asyncio.to_thread(ledger.one_set_aside, other, last["number"]) is None
+
+
+async def test_a_mailbox_that_left_all_collections_is_shown_as_it_is(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = desk.system.hire("anna")
+    await desk.know(anna)
+    await desk.pool.execute(_MANY_RIGHTS, anna.id, 3)
+    async with desk.pool.acquire() as connection:
+        await boxes.keep(connection, anna.pair(collection=""), 0)
+    board, application = Board(), web.Application()
+    progress = MailboxProgress(pair_id=anna.id, at=1, state=MAILBOX_STATE_FIRST_PASS, source_address=anna.source.smtp)
+    board.mailboxes[anna.id.hex()] = with_progress(Mailbox(anna.id.hex()), progress)
+    Portal(board, asyncio.Event()).add_to(application)
+    async with TestServer(application) as server:
+        monkeypatch.setenv("ISTHMUS_PORTAL", str(server.make_url("")).rstrip("/"))
+        shown = await desk.run(anna.source.smtp, command="show")
+        assert "in no collection, 0 passes" in shown
+        assert "next pass: none, for it is in no collection; name it in one in the project file, and" in shown
+        assert "3 rights, rules or settings are kept aside: 'isthmus mailbox errors" in shown
+        assert len((await desk.kept(anna.source.smtp))["kept_aside"]) == 3
 
 
 async def test_everything_that_is_kept_aside_can_be_reached(desk: Desk) -> None:

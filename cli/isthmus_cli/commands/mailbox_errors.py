@@ -52,12 +52,13 @@ def errors(
     """List the items that are set aside: where they are, what they are called, why they cannot be copied.
 
     Of these people, of a collection, or of everybody. Each has a number for [bold]isthmus mailbox fetch[/]; when the
-    cause is mended, [bold]isthmus mailbox retry[/]. Exit code 1 when there are any. After them, the rights, rules and
-    settings that cannot be set on the target and are kept aside: they are tried again at every look. Where the server
-    does not say what an item is called, the list says why.
+    cause is mended, [bold]isthmus mailbox retry[/]. Exit code 1 when items are set aside. After them, the rights,
+    rules and settings that cannot be set on the target and are kept aside: they are tried again at every look, every 15
+    minutes at the latest, and with [bold]isthmus mailbox retry[/]. Where the server does not say what an item is
+    called, the list says why.
     """
     where = endpoints(data)
-    who = people(where, addresses) if addresses else []
+    who = people(where, addresses, left=True) if addresses else []
     ledger, identities = Ledger(where), [each["id"] for each in who]
     found, kept = (ask(identities, collection, limit) for ask in (ledger.set_aside, ledger.kept_aside))
     items = found["items"]

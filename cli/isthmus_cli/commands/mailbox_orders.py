@@ -44,7 +44,10 @@ def pause(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Let mailboxes rest until [bold]isthmus mailbox resume[/]; a running pass ends within seconds."""
+    """Let mailboxes rest, of these people or of a collection, until [bold]isthmus mailbox resume[/].
+
+    A running pass ends within seconds. Nothing is copied meanwhile, nor is anybody switched.
+    """
     _order(MAILBOX_ORDER_PAUSE, "paused", addresses, collection, data, dry_run=dry_run, as_json=as_json)
 
 

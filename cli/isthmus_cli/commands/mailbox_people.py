@@ -16,7 +16,7 @@ from isthmus_service import Security
 
 from ..endpoints import Endpoints, known_endpoints
 from ..output import Exit, fail
-from ..people import chosen
+from ..people import chosen, everybody
 from ..portal import PortalError, portal_or_fail
 from .options import project_file, secrets_folder
 
@@ -33,17 +33,19 @@ ProjectOption = Annotated[
 ]
 
 
-def people(where: Endpoints, addresses: list[str], collection: str | None = None) -> list[dict[str, Any]]:
-    """These people as the portal knows them; ends the program when one is unknown or the portal does not answer."""
+def people(
+    where: Endpoints, addresses: list[str], collection: str | None = None, *, left: bool = False
+) -> list[dict[str, Any]]:
+    """These people as the portal knows them (people.chosen); ends the program when it does not answer, too."""
     try:
-        return chosen(list(portal_or_fail(where.portal).mailboxes()), addresses, collection)
+        return chosen(everybody(portal_or_fail(where.portal)), addresses, collection, left=left)
     except PortalError as error:
         fail(str(error), Exit.UNREACHABLE)
 
 
 def one(where: Endpoints, address: str) -> dict[str, Any]:
-    """One person."""
-    return people(where, [address])[0]
+    """One person, of whom nothing is ordered: so it may be one who is in no collection any more."""
+    return people(where, [address], left=True)[0]
 
 
 class Servers(NamedTuple):

@@ -12,7 +12,7 @@ from rich.text import Text
 from ..endpoints import endpoints
 from ..ledger import Ledger
 from ..output import Exit, console, fail, number, print_json, until
-from ..portal import portal_or_fail
+from ..portal import LEFT, portal_or_fail
 from .mailbox_people import Address, one
 from .options import DEFAULT_DATA, DataFolder, Json
 
@@ -20,7 +20,8 @@ from .options import DEFAULT_DATA, DataFolder, Json
 def show(address: Address, data: DataFolder = DEFAULT_DATA, as_json: Json = False) -> None:
     """Show how a mailbox stands, folder by folder: what is on the target, what is still to be done, what cannot be.
 
-    Exit code 1 when items are set aside or the mailbox cannot go on. [bold]isthmus mailbox errors[/] says why.
+    Exit code 1 when items are set aside or the mailbox cannot go on, as it is blocked or in no collection any more.
+    [bold]isthmus mailbox errors[/] says why items are set aside.
     """
     where = endpoints(data)
     person = one(where, address)
@@ -33,14 +34,15 @@ def show(address: Address, data: DataFolder = DEFAULT_DATA, as_json: Json = Fals
         print_json({**found, "status": person["status"], "problem": person["problem"], "last_pass": last})
     else:
         _print(found, person, last)
-    if person["problem"] or any(folder["set_aside"] for folder in found["folders"]):
+    stopped = found["unwanted"] and not found["switched"]
+    if stopped or person["problem"] or any(folder["set_aside"] for folder in found["folders"]):
         raise typer.Exit(Exit.NOT_AS_IT_SHOULD_BE)
 
 
 def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] | None) -> None:
     console.print(Text(f"{person['name']}  {found['source_address']} → {found['target_address']}", "bold"))
     console.print(
-        Text(f"{_standing(found, person)}, collection {found['collection']}, {found['passes']} passes, ")
+        Text(f"{_standing(found, person)}, {found['passes']} passes, ")
         + Text(f"{size(found['bytes_copied'])} copied in all")
     )
     if person["problem"]:
@@ -69,6 +71,12 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
             str(folder["left_out"] or ""),
         )
     console.print(table)
+    if found["kept_aside"]:
+        console.print(
+            f"{number(found['kept_aside'])} rights, rules or settings are kept aside: "
+            f"'isthmus mailbox errors {found['source_address']}' says why",
+            soft_wrap=True,
+        )
     if parts := sum(folder["by_properties"] for folder in found["folders"]):
         console.print(
             f"{parts} came by their properties, not as streams; docs/operating/mailboxes.md says what that keeps"
@@ -76,8 +84,8 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
 
 
 def _standing(found: dict[str, Any], person: dict[str, Any]) -> str:
-    also = ", switched" if found["switched"] and person["status"] == "paused" else ""
-    return f"{person['status']}{also}"
+    also = ", switched" if found["switched"] and person["status"] in ("paused", LEFT) else ""
+    return f"{person['status']}{also}" + (f", collection {found['collection']}" if found["collection"] else "")
 
 
 def next_pass(found: dict[str, Any]) -> str:

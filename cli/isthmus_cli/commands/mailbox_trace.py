@@ -39,9 +39,9 @@ def trace(
     """Say where a mail is on both sides, and why: copied and when, still to be copied, set aside, deleted, of the
     target's own.
 
-    Both servers are asked for it in every visible folder, in archives and in what can be recovered; the ledger says
-    what the copies have to do with each other. Nothing is written. Exit code 1 when it is on neither side, or something
-    is left to be done about it.
+    Say which mail by one of --message-id, --subject and --search-key. Both servers are asked for it in every visible
+    folder, in archives and in what can be recovered; the ledger says what the copies have to do with each other.
+    Nothing is written. Exit code 1 when it is on neither side, or something is left to be done about it.
     """
     sought = _sought(message_id, subject, search_key)
     where = endpoints(data)
@@ -71,7 +71,7 @@ def known(ledger: Ledger, identity: str, here: list[Place], there: list[Place]) 
 
 def _sought(message_id: str, subject: str, search_key: str) -> Sought:
     if [bool(message_id), bool(subject), bool(search_key)].count(True) != 1:
-        fail("say which mail: --message-id, --subject or --search-key", Exit.WRONG_INPUT)
+        fail("say which mail, by one of --message-id, --subject and --search-key", Exit.WRONG_INPUT)
     try:
         key = bytes.fromhex(search_key)
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from ..endpoints import endpoints
 from ..output import Exit, alike, console, fail, number, print_json, until, whose
-from ..portal import Portal, PortalError, portal_or_fail
+from ..portal import LEFT, Portal, PortalError, portal_or_fail
 from .options import DEFAULT_DATA, DataFolder, Json
 
 COLOURS = {
@@ -45,14 +46,18 @@ def status(
     portal = portal_or_fail(endpoints(data).portal)
     try:
         if as_json:
-            document = {"summary": portal.summary(), "mailboxes": list(portal.mailboxes())}
+            document = {
+                "summary": portal.summary(),
+                "mailboxes": list(portal.mailboxes()),
+                "left": list(portal.mailboxes(LEFT)),
+            }
             print_json(document)
             summary = document["summary"]
         elif watch:
             summary = _follow(portal)
         else:
             summary = portal.summary()
-            console.print(view(summary, list(portal.mailboxes())))
+            console.print(view(summary, list(portal.mailboxes()), _left(portal, summary)))
     except PortalError as error:
         fail(str(error), Exit.UNREACHABLE)
     if isinstance(summary, dict) and summary["attention"]:
@@ -65,17 +70,27 @@ def _follow(portal: Portal) -> dict[str, Any]:
         try:
             while True:
                 summary, mailboxes = portal.summary(), list(portal.mailboxes())
-                most = console.height - 6 - _NOTE_LINES * len(_shared(mailboxes))
-                live.update(view(summary, mailboxes, most), refresh=True)
+                left = _left(portal, summary)
+                most = console.height - 6 - _NOTE_LINES * (len(_shared(mailboxes)) + bool(left))
+                live.update(view(summary, mailboxes, left, most), refresh=True)
                 time.sleep(0.5)
         except KeyboardInterrupt:
             return summary
 
 
-def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _TALLEST) -> RenderableType:
+def _left(portal: Portal, summary: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(portal.mailboxes(LEFT)) if summary["left"] else []
+
+
+def view(
+    summary: dict[str, Any],
+    mailboxes: list[dict[str, Any]],
+    left: Sequence[dict[str, Any]] = (),
+    most: int = _TALLEST,
+) -> RenderableType:
     """The table of mailboxes, those that move or need attention first when there are more than ``most``, and totals.
 
-    What is wrong with several in the same words stands once, below the table.
+    What is wrong with several in the same words stands once, below the table; so does who has ``left`` all collections.
     """
     shared = _shared(mailboxes)
     noted = {problem: f"({place})" for place, (problem, _) in enumerate(shared, 1)}
@@ -104,6 +119,15 @@ def view(summary: dict[str, Any], mailboxes: list[dict[str, Any]], most: int = _
     if len(shown) < len(mailboxes):
         parts.append(Text(f"… and {len(mailboxes) - len(shown)} more", "dim"))
     parts += [Text(f"{noted[problem]} {whose(names)}: {problem}", "yellow") for problem, names in shared]
+    if left:
+        names = whose([mailbox["name"] for mailbox in left])
+        parts.append(
+            Text(
+                f"in no collection any more, so nothing is copied: {names}; 'isthmus mailbox show' says how far it is; "
+                "in a collection of the project file again, and applied, it goes on",
+                "yellow",
+            )
+        )
     return Group(*parts, Text(), totals(summary))
 
 

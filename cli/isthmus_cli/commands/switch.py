@@ -22,7 +22,7 @@ from rich.text import Text
 from .. import not_brought
 from ..endpoints import endpoints
 from ..output import Exit, console, fail, print_json
-from ..people import chosen
+from ..people import chosen, everybody
 from ..portal import Portal, PortalError, portal_or_fail
 from .options import DEFAULT_DATA, DataFolder, DryRun, Json
 
@@ -54,7 +54,7 @@ def switch(
     where = endpoints(data)
     portal = portal_or_fail(where.portal)
     side = Side.SIDE_SOURCE if undo else Side.SIDE_TARGET
-    people = chosen(list(portal.mailboxes()), addresses or [], collection)
+    people = chosen(everybody(portal), addresses or [], collection)
     already = [person for person in people if person["active_side"] == ("source" if undo else "target")]
     people = [person for person in people if person not in already]
     for person in already:

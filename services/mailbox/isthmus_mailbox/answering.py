@@ -86,6 +86,7 @@ class Answers:
         paths = hierarchy.paths(folders)
         counts = {each["number"]: each for each in await self._pool.fetch(_FOLDER_COUNTS, pair_id)}
         orders = await self._pool.fetchval("SELECT count(*) FROM mailbox_order WHERE pair_id = $1", pair_id)
+        kept = await self._pool.fetchval("SELECT count(*) FROM kept_aside WHERE pair_id = $1", pair_id)
         marks = Marks.read(row["marks"])
         hours = self._organisations.hours(row["collection"], datetime.now(UTC), ordered=orders > 0)
         return web.json_response(
@@ -99,6 +100,7 @@ class Answers:
                 "failures": row["failures"],
                 "due": _time(row["due"]),
                 "orders": orders,
+                "kept_aside": kept,
                 # Why nothing is done at this hour, empty when something may be, and when something is; None: never.
                 "closed": hours.why,
                 "opens": _time(hours.until) if hours.until else None,

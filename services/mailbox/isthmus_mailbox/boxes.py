@@ -76,7 +76,7 @@ def unwanted(pair: Pair) -> str:
     for account, side in ((pair.source, "source"), (pair.target, "target")):
         if not account.mailbox_guid:
             return f"there is no mailbox on the {side}"
-    return "" if pair.collection else "it is in no collection"
+    return "" if pair.collection else "it is in no collection; name it in one in the project file, and 'isthmus apply'"
 
 
 async def take_order(connection: Connection, order: MailboxOrdered) -> Box | None:

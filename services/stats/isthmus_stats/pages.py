@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from . import chart, words
-from .record import STATUSES, Journal
+from .record import LEFT, STATUSES, Journal
 from .throughput import FINE
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Pages:
             "clock": lambda seconds: words.clock(seconds, board.clock()),
             "side": self._side,
             "statuses": STATUSES,
+            "LEFT": LEFT,
             "version": version,
         }
 
@@ -78,7 +79,7 @@ class Pages:
                 fastest=max(speeds, default=0) / _CURRENT_SECONDS_A_BAR,
             ),
             "collections": self._render("collections.html", summary=summary, query=query, bar=self._bar),
-            "statuses": self._render("statuses.html", totals=summary.totals, query=query),
+            "statuses": self._render("statuses.html", totals=summary.totals, left=summary.left, query=query),
             "mailboxes": self._render("mailboxes.html", page=self._board.page(query)),
         }
 
@@ -92,7 +93,7 @@ class Pages:
 
     def mailbox_fragments(self, identity: str) -> Fragments | None:
         mailbox = self._board.mailboxes.get(identity)
-        if mailbox is None or not mailbox.shown:
+        if mailbox is None or not (mailbox.shown or mailbox.left):
             return None
         journal = self._board.journals.get(identity, Journal())
         points = [(one.at / 1e6, float(one.items_done), float(one.items_total)) for one in journal.samples]

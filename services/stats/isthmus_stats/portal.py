@@ -1,6 +1,6 @@
 """The portal's addresses: pages, live events, the JSON API. Read-only by construction: every route is a GET.
 
-/                        every mailbox, with totals; ?q= status= collection= sort= dir= page= size=
+/                        every mailbox in a collection, with totals; ?q= status= collection= sort= dir= page= size=
 /mailboxes/{id}          one mailbox, id in hexadecimal
 /events, /mailboxes/{id}/events    Server-Sent Events: "fragment" with {"id", "html"} whenever a part has changed
 /api/v1/summary          totals of everything and of each collection
@@ -141,7 +141,7 @@ class Portal:
     async def _api_mailbox(self, request: web.Request) -> web.Response:
         identity = request.match_info["id"]
         mailbox = self._board.mailboxes.get(identity)
-        if mailbox is None or not mailbox.shown:
+        if mailbox is None or not (mailbox.shown or mailbox.left):
             return _json({"error": "There is no such mailbox."}, status=404)
         journal = self._board.journals.get(identity, Journal())
         return _json(_mailbox_json(mailbox) | journal.to_json())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from .record import STATUSES, STEPS
+from .record import LEFT, STATUSES, STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +23,7 @@ def _step(mailbox: Mailbox) -> int:
 
 
 _KEYS: dict[str, Callable[[Mailbox], Any]] = {
-    "status": lambda mailbox: STATUSES.index(mailbox.status),
+    "status": lambda mailbox: (*STATUSES, LEFT).index(mailbox.status),
     "progress": lambda mailbox: mailbox.percent,
     "items": lambda mailbox: mailbox.items_total,
     "aside": lambda mailbox: mailbox.items_set_aside,
@@ -37,7 +37,7 @@ _LARGEST_FIRST = ("progress", "items", "aside", "pass", "switch", "changed")
 
 @dataclass(frozen=True)
 class Query:
-    """``status`` is one of STATUSES, "attention", or empty for all. ``page`` is 1 for the first."""
+    """``status`` is one of STATUSES, LEFT, "attention", or empty for all in collections. ``page`` counts from 1."""
 
     text: str = ""
     status: str = ""
@@ -73,7 +73,7 @@ def parse(parameters: Mapping[str, str]) -> Query:
     order = parameters.get("sort", "name")
     return Query(
         text=parameters.get("q", "").strip()[:200],
-        status=status if status in (*STATUSES, "attention") else "",
+        status=status if status in (*STATUSES, LEFT, "attention") else "",
         collection=parameters.get("collection", "")[:200],
         order=order if order in _KEYS else "name",
         reverse=parameters.get("dir") == "desc",
@@ -110,7 +110,9 @@ class Page:
 def answer(query: Query, mailboxes: Iterable[Mailbox]) -> Page:
     """The page that was asked for; the last one when there are not so many."""
     words = query.text.casefold().split()
-    found = [mailbox for mailbox in mailboxes if mailbox.shown and _matches(query, words, mailbox)]
+    left = query.status == LEFT
+    among = [mailbox for mailbox in mailboxes if (mailbox.left if left else mailbox.shown)]
+    found = [mailbox for mailbox in among if _matches(query, words, mailbox)]
     found.sort(key=lambda mailbox: (mailbox.name.casefold(), mailbox.id))
     if query.order == "name":
         found = found[::-1] if query.reverse else found

@@ -22,6 +22,8 @@ KINDS = ("", "user", "group", "contact", "room", "equipment")
 
 STATUSES = ("waiting", "copying", "updating", "in step", "switching", "switched", "blocked", "paused")
 """What people are shown: the mailbox's own state, the running switch and the active side in one word."""
+LEFT = "in no collection"
+"""What is shown of those that were looked after once, and are in no total any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class Mailbox:
         return not self.removed and bool(self.collection) and (self.has_mailbox or self.at > 0)
 
     @property
+    def left(self) -> bool:
+        """Whether it was looked after once, and no collection names it any more."""
+        return not self.removed and not self.collection and self.at > 0
+
+    @property
     def switched(self) -> bool:
         """Whether the person works on the target for good, even if the mailbox is paused or blocked there."""
         running = self.switch is not None and self.switch.running
@@ -100,6 +107,9 @@ class Mailbox:
 
     @property
     def status(self) -> str:
+        """One of STATUSES, or LEFT."""
+        if self.left:
+            return LEFT
         if self.switch is not None and self.switch.running:
             return "switching"
         if self.state in ("blocked", "paused"):
@@ -173,7 +183,8 @@ def with_progress(mailbox: Mailbox, progress: mailbox_pb2.MailboxProgress) -> Ma
         name=progress.display_name or mailbox.name,
         source_address=progress.source_address or mailbox.source_address,
         target_address=progress.target_address or mailbox.target_address,
-        collection=progress.collection or mailbox.collection,
+        # The account map says who is in which; a pass may end after that.
+        collection=mailbox.collection if mailbox.revision else progress.collection,
         state=_word(STATES, progress.state),
         number_of_pass=getattr(progress, "pass"),
         folders=progress.folders,

@@ -11,7 +11,7 @@ from .record import STATUSES
 from .throughput import FINE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from .pressure import Limited
     from .record import Mailbox
@@ -92,6 +92,8 @@ class Summary:
     items_rate: float
     bytes_rate: float
     forecast: Forecast
+    # Mailboxes that no collection names any more; they are in no total.
+    left: int
     # Items and bytes of each of the last buckets, oldest first: start, items, bytes.
     recent: Sequence[tuple[int, float, float]]
     # What holds workers up, that of the most workers first; empty when nothing does.
@@ -107,6 +109,7 @@ class Summary:
             "items_per_second": round(self.items_rate, 2),
             "bytes_per_second": round(self.bytes_rate),
             "forecast": asdict(self.forecast),
+            "left": self.left,
             "limited_by": [one.to_json() for one in self.limited_by],
             "collections": [
                 {"name": one.name, "switch": one.switch, **_totals_json(one.totals)} for one in self.collections
@@ -144,7 +147,7 @@ def add_up(mailboxes: Iterable[Mailbox]) -> Totals:
 
 
 def summarise(
-    mailboxes: Iterable[Mailbox],
+    mailboxes: Collection[Mailbox],
     project: ProjectView | None,
     directory: DirectoryView | None,
     throughput: Throughput,
@@ -169,6 +172,7 @@ def summarise(
         items_rate=items_rate,
         bytes_rate=bytes_rate,
         forecast=forecast(shown, recent),
+        left=sum(mailbox.left for mailbox in mailboxes),
         recent=recent,
         limited_by=limited_by,
     )
