@@ -13,6 +13,7 @@ from isthmus.accounts.v1.accounts_pb2 import SIDE_SOURCE
 from isthmus.events.v1.mailbox_pb2 import MAILBOX_STATE_IN_STEP
 from isthmus_events import Lease, OwnershipLost
 from isthmus_events.topics import ACCOUNT_PAIRS
+from isthmus_exchange.operations import CreateFolder, UpdateInboxRules
 from isthmus_mailbox import first_passes
 from isthmus_mailbox.database import open_database
 from isthmus_service import Pool, Service, ServiceSettings
@@ -20,6 +21,8 @@ from isthmus_service import Pool, Service, ServiceSettings
 from tests.conftest import Broker
 from tests.lab.copying import listing, put, role, stream
 from tests.lab.mailbox_system import EVERYBODY, PROGRAM, MailboxSystem, mailbox_system
+from tests.lab.test_mailbox_surroundings import moving, rules_of
+from tests.lab.test_mailbox_trees import subjects, top
 from tests.plugins.exchange import Office
 from tests.processes import Process
 from tests.waiting import eventually
@@ -77,6 +80,34 @@ async def test_concurrency_filters_and_membership_take_effect_at_once(
     await put(movers[1].alpha, await role(movers[1].alpha, "inbox"), stream("Late"))
     await running.say(ACCOUNT_PAIRS, movers[1].id, movers[1].pair(SIDE_SOURCE))
     await copied(21, 1)
+
+
+async def test_what_the_project_wants_beside_the_mail_takes_effect_at_once(
+    running: MailboxSystem, start: Callable[..., Process]
+) -> None:
+    document = running.document["mailbox"]
+    running.document["mailbox"] = {**document, "surroundings": {"archive": False, "rules": False}}
+    await running.apply(EVERYBODY)
+    nora = running.hire("nora", archives=(True, True))
+    inbox = await role(nora.alpha, "inbox")
+    travel = await nora.alpha.call(CreateFolder(inbox, "Travel", "IPF.Note"))
+    await put(nora.alpha, travel, stream("To Rome"))
+    await put(nora.alpha, await top(nora.alpha, "archivemsgfolderroot"), stream("Old"))
+    assert await nora.alpha.call(UpdateInboxRules((), (moving("Travel", travel),))) == {}
+    await running.say(ACCOUNT_PAIRS, nora.id, nora.pair())
+    start("mailbox", PROGRAM, **running.settings)
+    await running.answer(nora, b"")
+    archive = await top(nora.beta, "archivemsgfolderroot")
+    assert (await subjects(nora.beta, archive), await rules_of(nora.beta)) == ([], [])
+
+    # It rests for a quarter of an hour now.
+    running.document["mailbox"] = document
+    await running.apply(EVERYBODY)
+
+    async def there() -> bool:
+        return await subjects(nora.beta, archive) == ["Old"] and len(await rules_of(nora.beta)) == 1
+
+    await eventually(there, 60)
 
 
 @pytest.fixture

@@ -252,6 +252,16 @@ async def wake_for_filters(pool: Pool, partitions: Sequence[int], fingerprints: 
     )
 
 
+async def wake_collections(pool: Pool, partitions: Sequence[int], collections: Collection[str]) -> None:
+    """Mailboxes of these partitions and collections are due now."""
+    await pool.execute(
+        "UPDATE mailbox SET due = now() WHERE collection = ANY($1::text[]) AND partition = ANY($2::integer[])"
+        " AND wanted AND NOT switched AND due > now() AND failures = 0",
+        list(collections),
+        list(partitions),
+    )
+
+
 @dataclass(frozen=True)
 class Rest:
     """How long a mailbox rests after a pass, in seconds, when nothing is due earlier of what the pass left undone. It

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 from typing import Self
 
@@ -51,6 +52,8 @@ class Marks:
     surplus: dict[tuple[int, bool], int] = field(default_factory=dict)
     # The archive is not tried for a while.
     resting: Resting | None = None
+    # What the project wanted when the mailbox was last looked at (`want`), a hash.
+    _wanted: int = 0
     # Passes in a row in which a folder was not listed, and when that is to be tried again.
     _refusals: int = 0
     _again_at: float = float("inf")
@@ -68,6 +71,7 @@ class Marks:
             known["around_due"],
             None if known["trees"] is None else tuple(known["trees"]),
             resting=Resting(*known["resting"]) if known.get("resting") else None,
+            _wanted=known.get("wanted", 0),
         )
 
     def write(self) -> str:
@@ -79,8 +83,16 @@ class Marks:
             "around_due": self.around_due,
             "trees": self.trees,
             "resting": astuple(self.resting) if self.resting else None,
+            "wanted": self._wanted,
         }
         return json.dumps(known, separators=(",", ":"))
+
+    def want(self, *wanted: str) -> None:
+        """What the project wants of the mailbox beside its mail. What is new of that waits for no sweep."""
+        if (now := _hash(wanted)) != self._wanted:
+            self._wanted = now
+            self.trees = None
+            self.around_due = True
 
     def sweep(self, now: float, *, wanted: bool) -> None:
         """Forget every mark when somebody wants that, or when it is time (`now` in seconds)."""
@@ -123,6 +135,6 @@ class Marks:
             self._listed.pop(folder, None)
 
 
-def _hash(mark: FolderMark) -> int:
+def _hash(texts: Iterable[str]) -> int:
     """The same in every process."""
-    return int.from_bytes(hashlib.blake2b("\0".join(mark).encode(), digest_size=8).digest())
+    return int.from_bytes(hashlib.blake2b("\0".join(texts).encode(), digest_size=8).digest())

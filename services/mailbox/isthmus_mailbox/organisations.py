@@ -91,13 +91,18 @@ class Organisations:
         found = self._find(collection)
         return (found[0].mailbox.surroundings, found[1].deletions) if found else None
 
+    def all_surroundings(self) -> dict[str, Surroundings]:
+        """What the mailboxes of every collection bring beside their mail."""
+        return {
+            collection.name: project.mailbox.surroundings
+            for project in self._known()
+            for collection in project.collections
+        }
+
     def same_rules(self, way: Way) -> bool:
         """Whether what is copied, and what becomes of deletions, is still as it was when the way was found."""
         found = self._find(way.collection.name)
-        return found is not None and (found[1].filters, found[1].deletions) == (
-            way.collection.filters,
-            way.collection.deletions,
-        )
+        return found is not None and _rules(*found) == _rules(way.project, way.collection)
 
     def concurrency(self) -> dict[str, int]:
         """How many first passes at the same time, of the collections that limit it."""
@@ -169,6 +174,10 @@ class Organisations:
                 raise
             # They are just being written; what we have may be good still.
         return self._clients[key][1]
+
+
+def _rules(project: Project, collection: Collection) -> object:
+    return project.mailbox.surroundings, collection.filters, collection.deletions
 
 
 def _key(organisation: Organisation) -> str:

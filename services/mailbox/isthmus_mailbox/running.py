@@ -13,6 +13,7 @@ async def run_pass(p: Pass) -> None:
 
 async def _run(p: Pass) -> None:
     p.held.clear()
+    p.marks.want(*p.wanted_trees, p.around.wanted.model_dump_json() if p.around else "")
     if p.news is not None and await news.bring(p, p.news):
         return
     await tree.see(p)

@@ -34,6 +34,7 @@ from isthmus_events.topics import (
     MAILBOX_PASSES,
 )
 from isthmus_exchange.errors import AccessError, EwsError, InDoubtError, TransientError
+from isthmus_project import Surroundings
 from isthmus_service import DATABASE_AWAY, Connection, Pool, Service, ServiceSettings
 from isthmus_sync.mailbox import retry
 from isthmus_sync.mailbox.certificate import CertificateError
@@ -113,6 +114,8 @@ class Worker:
         self._standing: dict[bytes, str] = {}
         # For which partitions and filters it was seen to that mailboxes are due whose filters changed.
         self._filters_seen: tuple[list[int], dict[str, str]] = ([], {})
+        # What mailboxes bring beside their mail, by collection, as it was seen.
+        self._surroundings_seen: dict[str, Surroundings] = {}
         # First passes that are to end, because their collections have no places for them any more.
         self._without_place: set[bytes] = set()
         # The most urgent mailboxes that wait for a place: one that was never copied, and one that was.
@@ -189,6 +192,10 @@ class Worker:
             if (filters := (sorted(owned), self._organisations.fingerprints())) != self._filters_seen:
                 await boxes.wake_for_filters(self._pool, *filters)
                 self._filters_seen = filters
+            wanted, seen = self._organisations.all_surroundings(), self._surroundings_seen
+            if changed := [each for each in wanted if seen.get(each, wanted[each]) != wanted[each]]:
+                await boxes.wake_collections(self._pool, list(owned), changed)
+            self._surroundings_seen = wanted
             self._standing = await boxes.standing(self._pool, self._running.keys())
             closed, closed_to_orders = (
                 self._organisations.all_closed(datetime.now(UTC), ordered=ordered) for ordered in (False, True)
@@ -327,7 +334,7 @@ class Worker:
             if self._standing.get(box.id, box.pair.collection) != box.pair.collection:
                 raise _GivenWay("the mailbox is paused, or not in this collection any more")
             if not self._organisations.same_rules(way):
-                raise _GivenWay("the filters of its collection, or its policy for deletions, changed")
+                raise _GivenWay("what is to be copied, or what becomes of deletions, changed")
             why = self._organisations.closed(box.pair.collection, datetime.now(UTC), ordered=bool(box.orders))
             if why:
                 raise _GivenWay(f"its collection is closed: {why}")
