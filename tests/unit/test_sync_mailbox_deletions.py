@@ -79,6 +79,36 @@ def test_what_moves_on_to_a_folder_that_is_not_listed_yet_is_not_there_twice(pol
     assert [content.text for content in case.target.items.values()].count("on its way") == 1
 
 
+@pytest.mark.parametrize("how", ["copied", "moved while a pass looks"])
+def test_what_was_seen_in_two_folders_and_is_gone_from_both_at_the_next_look_is_kept_in_both(how: str) -> None:
+    """A copy is to be kept, and a move that was seen by half looks the same: two items of one key, there one after the
+    other or both together, and of neither is anything left on the source.
+    """
+    case = _case("keep")
+    inbox, notes = folder_of(case.source, "inbox"), folder_of(case.source, "notes")
+    item = case.source.deliver(inbox, "in two folders")
+    asyncio.run(run_pass(case.new_pass()))
+    case.world.time += 60
+    case.source.deliver(inbox, "new")
+    case.source.deliver(notes, "also new")
+    seen: list[str] = []
+
+    def once(operation: Operation[Any]) -> None:
+        if isinstance(operation, SyncFolderItems) and operation.folder == inbox and not seen:
+            seen.append((case.source.copy if how == "copied" else case.source.move)(item, notes))
+
+    _after(case.source, once)
+    asyncio.run(run_pass(case.new_pass()))
+    for each in {item, *seen} & case.source.items.keys():
+        case.source.delete(each)
+    for _ in range(2):
+        case.world.time += 60
+        asyncio.run(run_pass(case.new_pass()))
+    places = [content.folder for content in case.target.items.values() if content.text == "in two folders"]
+    assert sorted(places) == sorted([folder_of(case.target, "inbox"), folder_of(case.target, "notes")])
+    assert not case.target.recoverable
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_what_was_in_a_folder_that_is_gone_is_not_there_twice_when_it_could_not_be_moved_at_once(
     policy: Policy,
