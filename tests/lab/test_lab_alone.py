@@ -57,6 +57,7 @@ rules:
   - {fault: expired-state, operations: [SyncFolderItems], times: 1}
   - {fault: item-error, code: ErrorItemCorrupt, operations: [GetItem], subjects: [Two], times: 1}
   - {fault: item-error, code: ErrorMessageSizeExceeded, operations: [ExportItems], larger_than: 10}
+  - {fault: folder-error, code: ErrorFolderCorrupt, operations: [FindItem], times: 1}
   - {fault: duplicate-delivery, times: 1}
 """
 FIND_FOLDERS = (
@@ -124,6 +125,7 @@ def everything_befalls(post: Callable[[str], requests.Response], address: str) -
     assert ask(get.format(item_ids([newest]))).codes == ["ErrorItemCorrupt"]
     assert "<t:Subject>Two<" in ask(get.format(item_ids([newest]))).text
     assert ask(f"<m:ExportItems>{item_ids([newest])}</m:ExportItems>").codes == ["ErrorMessageSizeExceeded"]
+    assert ask(COME).codes == ["ErrorFolderCorrupt"]
     assert ask(SEND.format(address)).codes == ["NoError"]
     until(lambda: len(ask(COME).ids()) == 2)
 

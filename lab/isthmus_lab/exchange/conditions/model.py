@@ -33,6 +33,7 @@ class Rule(_Section):
         "short-page",  # a page of SyncFolderItems or FindItem has `most` entries, and says that there are more
         "expired-state",  # a sync state is refused
         "item-error",  # chosen items are answered with `code`, always the same ones
+        "folder-error",  # whatever is asked of one of the `folders` is answered with `code`
         "store-error",  # whatever is in one of the `stores` is answered with `code`
         "duplicate-delivery",  # a message comes into the mailbox twice
     ]
@@ -41,6 +42,7 @@ class Rule(_Section):
     mailboxes: tuple[str, ...] = Field(default=("*",), description="addresses of those as whom the requests act")
     subjects: tuple[str, ...] = Field(default=("*",), description="item-error: subjects of items that exist")
     larger_than: int = Field(default=0, description="item-error: bytes of items that exist or are uploaded")
+    folders: tuple[str, ...] = Field(default=("*",), description="folder-error: names of folders")
     stores: tuple[Literal["mailbox", "archive"], ...] = Field(
         default=("mailbox", "archive"), description="store-error: of those as whom the requests act"
     )

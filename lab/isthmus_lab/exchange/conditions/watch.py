@@ -33,6 +33,7 @@ class Watch:
         """A real server's time, ``item_seconds`` and ``call_seconds``, counts as if it had passed."""
         self._faults = faults
         self._rules = list(faults.of_kind("item-error"))
+        self._folders = list(faults.of_kind("folder-error"))
         self._stores = list(faults.of_kind("store-error"))
         self._all: EwsError | None = None
         self._item_seconds = item_seconds
@@ -63,6 +64,14 @@ class Watch:
                 mailbox = call.caller.smtp or ""
                 if self._faults.strikes(rule, call.request.operation, mailbox, thing):
                     raise EwsError(rule.code, _WORDS.get(rule.code))
+
+    def enters(self, call: Call, folder: str) -> None:
+        """Called with the name of each folder that the request names; raises what befalls it."""
+        for rule in self._folders:
+            if fits(rule.folders, folder) and self._faults.strikes(
+                rule, call.request.operation, call.caller.smtp or "", folder
+            ):
+                raise EwsError(rule.code, _WORDS.get(rule.code))
 
     def opens(self, call: Call, store: str) -> None:
         """Called with each use of a store of the caller, "mailbox" or "archive"; raises what befalls it."""

@@ -103,6 +103,9 @@ class Watch(Protocol):
     def opens(self, call: Call, store: str, /) -> None:
         """Each use of a store of the caller, "mailbox" or "archive"."""
 
+    def enters(self, call: Call, folder: str, /) -> None:
+        """Each folder that the request names, by its name."""
+
 
 class _Unwatched:
     def __call__(self, _call: Call, _node: Element, /) -> None:
@@ -110,6 +113,9 @@ class _Unwatched:
 
     def opens(self, _call: Call, _store: str, /) -> None:
         """Nothing befalls any store."""
+
+    def enters(self, _call: Call, _folder: str, /) -> None:
+        """Nothing befalls any folder."""
 
 
 UNWATCHED: Final = _Unwatched()
@@ -195,6 +201,7 @@ class Call:
     def _granted(self, mailbox: Mailbox, folder: Folder, need: Rights) -> tuple[Mailbox, Folder]:
         """The folder, for somebody who has these rights; a public one where what needs these rights is done."""
         self.access(mailbox).demand(folder, need)
+        self._watch.enters(self, folder.name)
         if folder.is_search and need & (Rights.CREATE | Rights.CREATE_SUBFOLDER):
             raise EwsError("ErrorInvalidFolderTypeForOperation", "A search folder holds nothing of its own.")
         if mailbox.public:
