@@ -1,4 +1,4 @@
-"""`isthmus mailbox errors` lists everything that is set aside, whatever the source's server says of it."""
+"""What `isthmus mailbox errors` and `show` say of the ledger, whatever the servers say."""
 
 from __future__ import annotations
 
