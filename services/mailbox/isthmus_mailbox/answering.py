@@ -213,11 +213,15 @@ class Answers:
     async def _kept_aside(self, request: web.Request) -> web.Response:
         rows = await self._pool.fetch(
             """
-            SELECT kept_aside.*, mailbox.pair, mailbox.collection, count(*) OVER () AS of_all
-            FROM kept_aside JOIN mailbox USING (pair_id)
-            WHERE ($1::bytea[] = '{}' OR pair_id = ANY($1)) AND ($2::text IS NULL OR collection = $2)
-                  AND (pair_id, number) > ($3::bytea, $4::bigint)
-            ORDER BY pair_id, number LIMIT $5
+            WITH page AS (
+                SELECT *, count(*) OVER () AS of_all FROM kept_aside
+                WHERE ($1::bytea[] = '{}' OR pair_id = ANY($1))
+                      AND ($2::text IS NULL OR pair_id IN (SELECT pair_id FROM mailbox WHERE collection = $2))
+                      AND (pair_id, number) > ($3::bytea, $4::bigint)
+                ORDER BY pair_id, number LIMIT $5
+            )
+            SELECT page.*, mailbox.pair, mailbox.collection FROM page JOIN mailbox USING (pair_id)
+            ORDER BY pair_id, number
             """,
             [_id(each) for each in request.query.getall("mailbox", [])],
             request.query.get("collection"),

@@ -118,31 +118,41 @@ async def due(
     Of those that were never copied, and of those that were, the `most` most urgent; without those that are being worked
     on. Ordered ones come first, then by the priority of their collection, then those of which there is `news`, then the
     one that has waited longest. A switched one is due only when somebody ordered a pass; so is one whose collection is
-    `closed`, and one that was never copied whose collection is `full` (first_passes.py).
+    `closed`, where that is not `closed_to_orders`, too, and one that was never copied whose collection is `full`
+    (first_passes.py).
     """
+    # Asked twice a second, while as a rule nearly all mailboxes rest; those that wait are ranked without the rest of
+    # their rows. Each is looked up by itself, as PostgreSQL would rather read all of a table that it takes for empty.
     rows = await pool.fetch(
         """
-        WITH waiting AS (
-            SELECT mailbox.*, requests, orders, orders IS NULL AS unordered,
-                   pair_id <> ALL($10::bytea[]) AS looked_at,
+        WITH ordered AS MATERIALIZED (
+            SELECT pair_id, array_agg(request_id ORDER BY request_id) AS requests,
+                   array_agg(what ORDER BY request_id) AS orders
+            FROM mailbox_order GROUP BY pair_id
+        ), waiting AS (
+            SELECT pair_id, collection, passes, due, true AS unordered FROM mailbox
+            WHERE wanted AND NOT paused AND NOT switched AND partition = ANY($1::integer[]) AND due <= now()
+                  AND collection <> ALL($7::text[]) AND (passes > 0 OR collection <> ALL($9::text[]))
+                  AND pair_id NOT IN (SELECT pair_id FROM ordered)
+            UNION ALL
+            SELECT found.pair_id, collection, passes, due, false
+            FROM ordered, LATERAL (SELECT * FROM mailbox WHERE mailbox.pair_id = ordered.pair_id OFFSET 0) AS found
+            WHERE wanted AND NOT paused AND partition = ANY($1::integer[]) AND (failures = 0 OR due <= now())
+                  AND collection <> ALL($8::text[])
+        ), weighed AS (
+            SELECT pair_id, passes, due, unordered, pair_id <> ALL($10::bytea[]) AS looked_at,
                    coalesce(priority, $6) AS priority, count(*) OVER () AS in_all
-            FROM mailbox
-            LEFT JOIN LATERAL (
-                SELECT array_agg(request_id ORDER BY request_id) AS requests,
-                       array_agg(what ORDER BY request_id) AS orders
-                FROM mailbox_order WHERE pair_id = mailbox.pair_id
-            ) AS ordered ON true
-            LEFT JOIN unnest($4::text[], $5::integer[]) AS known (collection, priority) USING (collection)
-            WHERE wanted AND NOT paused AND partition = ANY($1::integer[]) AND pair_id <> ALL($2::bytea[])
-                  AND ((due <= now() AND NOT switched AND collection <> ALL($7::text[])
-                        AND (passes > 0 OR collection <> ALL($9::text[])))
-                       OR (orders IS NOT NULL AND (failures = 0 OR due <= now()) AND collection <> ALL($8::text[])))
+            FROM waiting LEFT JOIN unnest($4::text[], $5::integer[]) AS known (collection, priority) USING (collection)
+            WHERE pair_id <> ALL($2::bytea[])
         ), ranked AS (
             SELECT *, row_number() OVER (PARTITION BY passes = 0 ORDER BY unordered, priority, looked_at, due)
                 AS place
-            FROM waiting
+            FROM weighed
         )
-        SELECT * FROM ranked WHERE place <= $3 ORDER BY unordered, priority, looked_at, due
+        SELECT found.*, requests, orders, in_all
+        FROM ranked LEFT JOIN ordered USING (pair_id),
+             LATERAL (SELECT * FROM mailbox WHERE mailbox.pair_id = ranked.pair_id OFFSET 0) AS found
+        WHERE place <= $3 ORDER BY unordered, priority, looked_at, ranked.due
         """,
         list(partitions),
         list(running),
@@ -164,10 +174,14 @@ async def closed(
     """Of these collections those of which mailboxes are due, or ordered, and wait for nothing but their hour."""
     rows = await pool.fetch(
         """
-        SELECT DISTINCT collection FROM mailbox
+        SELECT collection FROM mailbox
+        WHERE wanted AND NOT paused AND NOT switched AND partition = ANY($1::integer[]) AND due <= now()
+              AND collection = ANY($2::text[])
+        UNION
+        SELECT collection
+        FROM mailbox_order, LATERAL (SELECT * FROM mailbox WHERE pair_id = mailbox_order.pair_id OFFSET 0) AS found
         WHERE wanted AND NOT paused AND partition = ANY($1::integer[]) AND collection = ANY($2::text[])
-              AND ((due <= now() AND NOT switched) OR (collection = ANY($3::text[]) AND EXISTS (
-                  SELECT FROM mailbox_order WHERE pair_id = mailbox.pair_id)))
+              AND collection = ANY($3::text[])
         ORDER BY collection
         """,
         list(partitions),
