@@ -47,6 +47,16 @@ _AWAY = (
 _FINISH_SECONDS = 3.0
 """An event that is being handled when its partition is given back may take this long to be done."""
 
+# Each key is looked up by itself. Of a topic that came after its last count PostgreSQL believes that nothing of it was
+# heard, and would compare every key of the topic with every one that is looked for.
+SEEN = """
+    SELECT source, key, sequence
+    FROM unnest($3::text[], $4::bytea[]) AS wanted (source, key), LATERAL (
+        SELECT sequence FROM consumer_seen
+        WHERE consumer_group = $1 AND topic = $2 AND source = wanted.source AND key = wanted.key OFFSET 0
+    ) AS found
+"""
+
 
 @dataclass(frozen=True)
 class _Broken:
@@ -240,13 +250,13 @@ class Handling:
         sequenced = [event for event in events if event.sequence]
         if not sequenced:
             return {}
+        wanted = {(event.source, event.key) for event in sequenced}
         rows = await connection.fetch(
-            "SELECT source, key, sequence FROM consumer_seen"
-            " WHERE consumer_group = $1 AND topic = $2 AND source = ANY($3) AND key = ANY($4)",
+            SEEN,
             self._group,
             sequenced[0].topic,
-            list({event.source for event in sequenced}),
-            list({event.key for event in sequenced}),
+            [source for source, _ in wanted],
+            [key for _, key in wanted],
         )
         return {(row["source"], row["key"]): row["sequence"] for row in rows}
 

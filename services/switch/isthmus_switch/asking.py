@@ -20,7 +20,7 @@ from .saga import Side, Step
 if TYPE_CHECKING:
     from isthmus.events.v1.project_pb2 import ProjectApplied
     from isthmus_events import Table
-    from isthmus_service import Pool, Service
+    from isthmus_service import Connection, Pool, Service
 
 REQUESTED_BY = "the collection, when in step"
 _EVERY = 1.0
@@ -28,19 +28,26 @@ _AGAIN_AFTER = timedelta(minutes=15)
 _AT_ONCE = 20
 """So many switches at most run because they requested themselves; the others wait for their turn."""
 
-# Who has been switched, or switched back by hand, is left alone; who was refused is tried again after a while.
-_CANDIDATES = """
-    SELECT m.pair_id
-    FROM mailbox m
-    LEFT JOIN switch s USING (pair_id)
-    LEFT JOIN self_request q USING (pair_id)
-    WHERE m.state = $1 AND m.collection = ANY($2)
-      AND (s.pair_id IS NULL OR (s.step = $3 AND s.side = $4 AND s.step_since < $5))
-      AND (q.pair_id IS NULL OR q.requested_at < $5)
-    ORDER BY m.pair_id
-    LIMIT $6
-"""
-_RUNNING = "SELECT count(*) FROM switch WHERE step < $1 AND requested_by = $2"
+# Who has been switched, or switched back by hand, is left alone; who was refused is tried again after a while. Those of
+# a collection are looked at one after the other until there are enough, each by itself; a join would read all of them.
+# The numbers are those of the indexes.
+_CANDIDATES = f"""
+    SELECT found.pair_id
+    FROM unnest($1::text[]) AS wanted (collection), LATERAL (
+        SELECT m.pair_id
+        FROM mailbox m
+        LEFT JOIN LATERAL (SELECT * FROM switch WHERE pair_id = m.pair_id OFFSET 0) AS s ON true
+        LEFT JOIN LATERAL (SELECT * FROM self_request WHERE pair_id = m.pair_id OFFSET 0) AS q ON true
+        WHERE m.state = {MAILBOX_STATE_IN_STEP} AND m.collection = wanted.collection
+          AND (s.pair_id IS NULL OR (s.step = $2 AND s.side = $3 AND s.step_since < $4))
+          AND (q.pair_id IS NULL OR q.requested_at < $4)
+        ORDER BY m.pair_id
+        LIMIT $5
+    ) AS found
+    ORDER BY found.pair_id
+    LIMIT $5
+"""  # noqa: S608
+_RUNNING = f"SELECT count(*) FROM switch WHERE step < {Step.DONE.value} AND requested_by = $1"  # noqa: S608
 _ONCE = """
     INSERT INTO self_request AS known VALUES ($1, $2)
     ON CONFLICT (pair_id) DO UPDATE SET requested_at = excluded.requested_at WHERE known.requested_at < $3
@@ -69,21 +76,18 @@ def _by_themselves(projects: Table[ProjectApplied]) -> list[str]:
     return [collection.name for collection in project.collections if collection.switch == "when-in-step"]
 
 
+async def candidates(connection: Connection, collections: list[str], now: datetime) -> list[bytes]:
+    """Mailboxes of these collections whose time has come, as many as there are places for."""
+    running = await connection.fetchval(_RUNNING, REQUESTED_BY)
+    places = max(0, _AT_ONCE - running)
+    rows = await connection.fetch(_CANDIDATES, collections, Step.REFUSED, Side.TARGET, now - _AGAIN_AFTER, places)
+    return [row["pair_id"] for row in rows]
+
+
 async def _ask(service: Service[Any], pool: Pool, collections: list[str]) -> None:
     now = datetime.now(UTC)
     async with pool.acquire() as connection:
-        running = await connection.fetchval(_RUNNING, Step.DONE, REQUESTED_BY)
-        rows = await connection.fetch(
-            _CANDIDATES,
-            MAILBOX_STATE_IN_STEP,
-            collections,
-            Step.REFUSED,
-            Side.TARGET,
-            now - _AGAIN_AFTER,
-            max(0, _AT_ONCE - running),
-        )
-        for row in rows:
-            pair_id = row["pair_id"]
+        for pair_id in await candidates(connection, collections, now):
             async with connection.transaction():
                 if not await connection.fetchval(_ONCE, pair_id, now, now - _AGAIN_AFTER):
                     continue  # another instance has asked for it
