@@ -11,8 +11,6 @@ _PLANS = {
     # Work is listed and done, so its table is nearly empty whenever PostgreSQL counts it, and reading all of a nearly
     # empty table looks as cheap as its index. The plan is kept, and the table fills.
     "enable_seqscan": "off",
-    # What is left without an index looks so expensive then that it would be compiled.
-    "jit": "off",
     # Of a mailbox that it has not counted yet PostgreSQL believes that there is nothing, and would plan for that.
     "plan_cache_mode": "force_generic_plan",
 }
