@@ -178,23 +178,21 @@ async def read(
     connection: Connection, project: str, wanted: JournalFilter, *, before: int | None = None, limit: int | None = None
 ) -> list[Entry]:
     """Entries, newest first; `before`: with lower numbers only."""
-    pair_ids, guid, dn = await _meant(connection, project, wanted.object)
+    meant = await _numbers(connection, project, wanted.object) if wanted.object else None
     rows = await connection.fetch(
-        """
+        f"""
         SELECT * FROM journal
         WHERE project = $1 AND ($2::bigint IS NULL OR number = $2) AND ($3::bigint IS NULL OR number < $3)
           AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::timestamptz IS NULL OR at < $5)
-          AND ($6::bytea[] IS NULL OR pair_id = ANY($6) OR object_guid = $7 OR lower(dn) = lower($8))
-        ORDER BY number DESC LIMIT $9
-        """,
+          AND {"$6::bigint[] IS NULL" if meant is None else "number = ANY($6)"}
+        ORDER BY number DESC LIMIT $7
+        """,  # noqa: S608
         project,
         wanted.number or None,
         before,
         _time(wanted.since),
         _time(wanted.until),
-        pair_ids if wanted.object else None,
-        guid,
-        dn,
+        meant,
         limit,
     )
     return [Entry.of(row) for row in rows]
@@ -202,12 +200,14 @@ async def read(
 
 async def knows(connection: Connection, project: str, name: str) -> bool:
     """Whether an object of a pair goes by this name, or ever did, as far as dirsync noticed."""
-    pair_ids, guid, _ = await _meant(connection, project, name)
+    pair_ids, guid = await _meant(connection, project, name)
     found = await connection.fetchval(
         """
         SELECT EXISTS (SELECT FROM address WHERE project = $1 AND pair_id = ANY($2))
             OR EXISTS (SELECT FROM journal WHERE project = $1 AND pair_id = ANY($2))
-            OR EXISTS (SELECT FROM pair WHERE project = $1 AND (id = ANY($2) OR source_guid = $3 OR target_guid = $3))
+            OR EXISTS (SELECT FROM pair WHERE project = $1 AND id = ANY($2))
+            OR EXISTS (SELECT FROM pair WHERE project = $1 AND source_guid = $3)
+            OR EXISTS (SELECT FROM pair WHERE project = $1 AND target_guid = $3)
         """,
         project,
         pair_ids,
@@ -242,8 +242,25 @@ async def only_project(connection: Connection, wanted: str) -> str:
     raise LookupError(f"no project {wanted!r}; {there_are}" if wanted else f"say which project; {there_are}")
 
 
-async def _meant(connection: Connection, project: str, name: str) -> tuple[list[bytes], bytes | None, str]:
-    """The pairs, the GUID and the distinguished name that a name of an object can mean."""
+async def _numbers(connection: Connection, project: str, name: str) -> list[int]:
+    """The entries about the objects that a name can mean."""
+    pair_ids, guid = await _meant(connection, project, name)
+    rows = await connection.fetch(
+        """
+        SELECT number FROM journal WHERE project = $1 AND pair_id = ANY($2)
+        UNION SELECT number FROM journal WHERE project = $1 AND object_guid = $3
+        UNION SELECT number FROM journal WHERE project = $1 AND lower(dn) = lower($4)
+        """,
+        project,
+        pair_ids,
+        guid,
+        name.strip(),
+    )
+    return [row["number"] for row in rows]
+
+
+async def _meant(connection: Connection, project: str, name: str) -> tuple[list[bytes], bytes | None]:
+    """The pairs and the GUID that a name of an object can mean."""
     name = name.strip()
     guid: bytes | None = None
     try:
@@ -254,14 +271,15 @@ async def _meant(connection: Connection, project: str, name: str) -> tuple[list[
     rows = await connection.fetch(
         """
         SELECT pair_id FROM address WHERE project = $1 AND key = $2
-        UNION SELECT pair_id FROM journal WHERE project = $1 AND (object_guid = $3 OR lower(dn) = lower($4))
+        UNION SELECT pair_id FROM journal WHERE project = $1 AND object_guid = $3
+        UNION SELECT pair_id FROM journal WHERE project = $1 AND lower(dn) = lower($4)
         """,
         project,
         name.casefold(),
         guid,
         name,
     )
-    return [*ids, *(row["pair_id"] for row in rows)], guid, name
+    return [*ids, *(row["pair_id"] for row in rows)], guid
 
 
 def _time(microseconds: int) -> datetime | None:

@@ -119,12 +119,26 @@ async def pairs_of(
 ) -> list[Record]:
     """The pairs of which any object is named, those that are merged into them included."""
     rows = await connection.fetch(
-        "SELECT * FROM pair WHERE project = $1 AND (source_guid = ANY($2) OR target_guid = ANY($3) OR merged && $2)",
+        f"""
+        WITH named AS (
+            SELECT id FROM {_each("$2", "source_guid")}
+            UNION SELECT id FROM {_each("$3", "target_guid")}
+            UNION SELECT id FROM pair WHERE project = $1 AND merged <> '{{}}' AND merged && $2::bytea[]
+        )
+        SELECT found.* FROM named, LATERAL (SELECT * FROM pair WHERE id = named.id OFFSET 0) AS found
+        """,  # noqa: S608
         project,
         list(source_guids),
         list(target_guids),
     )
     return [Record.of(row) for row in rows]
+
+
+def _each(guids: str, column: str) -> str:
+    """Pairs with any of the array `guids` in this column, as what follows FROM. Each is looked up by itself: otherwise
+    PostgreSQL compares each with all pairs when it knows no better."""
+    found = f"SELECT id FROM pair WHERE project = $1 AND {column} = guid OFFSET 0"  # noqa: S608
+    return f"unnest({guids}::bytea[]) AS wanted (guid), LATERAL ({found}) AS found"
 
 
 async def pairs_by_id(connection: Connection, project: str, ids: Iterable[bytes]) -> list[Record]:
@@ -135,8 +149,7 @@ async def pairs_by_id(connection: Connection, project: str, ids: Iterable[bytes]
 async def known_guids(connection: Connection, project: str, side: Side) -> set[bytes]:
     """The GUIDs of one side's objects, but for those that are known to be gone."""
     rows = await connection.fetch(
-        "SELECT source_guid AS guid FROM pair WHERE project = $1 AND NOT source_gone "
-        "UNION SELECT unnest(merged) FROM pair WHERE project = $1 AND NOT source_gone"
+        "SELECT unnest(array_prepend(source_guid, merged)) AS guid FROM pair WHERE project = $1 AND NOT source_gone"
         if side is Side.SOURCE
         else "SELECT target_guid AS guid FROM pair WHERE project = $1 AND NOT target_gone AND target_guid IS NOT NULL",
         project,
@@ -352,10 +365,13 @@ async def counts(connection: Connection, project: str) -> Mapping[str, Any]:
     """Figures for DirectoryStatus, and the newest problem."""
     row = await connection.fetchrow(
         """
+        WITH failing AS (
+            SELECT problem FROM pair WHERE project = $1 AND problem <> '' AND NOT source_gone
+        )
         SELECT count(*) AS pairs, count(*) FILTER (WHERE created) AS created, count(*) FILTER (WHERE NOT created)
-                   AS matched, count(*) FILTER (WHERE problem <> '') AS errors,
+                   AS matched, (SELECT count(*) FROM failing) AS errors,
                (SELECT count(*) FROM refused WHERE project = $1) AS ambiguous,
-               coalesce(max(problem) FILTER (WHERE problem <> ''), '') AS problem,
+               (SELECT coalesce(max(problem), '') FROM failing) AS problem,
                (SELECT dn || ': ' || reason FROM refused WHERE project = $1 ORDER BY since DESC LIMIT 1) AS refusal
         FROM pair WHERE project = $1 AND NOT source_gone
         """,

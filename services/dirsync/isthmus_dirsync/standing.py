@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from isthmus_service import DATABASE_ERRORS
@@ -13,7 +14,7 @@ from isthmus_dirsync import metrics, records, telling
 if TYPE_CHECKING:
     from isthmus_service import Pool
 
-_SECONDS = 1.0
+_SECONDS, _SELDOM_SECONDS = 1.0, 10.0
 
 
 class Standing:
@@ -42,6 +43,7 @@ class Standing:
         """Tell it until cancelled, with the figures of the database."""
         told: object = None
         while True:
+            began = time.monotonic()
             with contextlib.suppress(*DATABASE_ERRORS):
                 # The state first: figures that are counted later are at least as new as what it says.
                 state, problem = self.state, self._problem
@@ -51,4 +53,5 @@ class Standing:
                     if now != told:
                         await telling.tell_status(connection, self._project, state, figures, problem)
                 told = now
-            await asyncio.sleep(_SECONDS)
+            # Counting takes a twentieth of the time, or is done so seldom.
+            await asyncio.sleep(max(_SECONDS, min(20 * (time.monotonic() - began), _SELDOM_SECONDS)))
