@@ -155,6 +155,8 @@ async def test_it_holds_what_the_ledger_in_memory_holds(pool: Pool, seed: int) -
         for work in (Work.COPY, Work.READ_FLAG):
             rows, expected = [await each.next_work(work, 0, _EVER, 100) for each in (ledger, memory)]
             assert [row.from_id for row in rows] == [row.from_id for row in expected]
+            for asked, found in ((ledger, rows), (memory, expected)):
+                assert await asked.last_work(work, _EVER) == (found[-1].sequence if found else 0)
         doubts, expected = [await each.in_doubt() for each in (ledger, memory)]
         assert {row.from_id: row.intent for row in doubts} == {row.from_id: row.intent for row in expected}
     assert await pool.fetchval("SELECT bytes_done FROM mailbox") == written

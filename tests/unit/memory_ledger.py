@@ -67,12 +67,15 @@ class MemoryLedger:
         return {each: self.staged_rows[each] for each in from_ids if each in self.staged_rows}
 
     async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
-        rows = [
-            row
-            for row in self.staged_rows.values()
-            if row.work is work and row.intent is None and row.sequence > after and row.not_before <= due
-        ]
+        rows = [row for row in self._due(work, due) if row.sequence > after]
         return sorted(rows, key=lambda row: row.sequence)[:limit]
+
+    async def last_work(self, work: Work, due: float) -> int:
+        return max((row.sequence for row in self._due(work, due)), default=0)
+
+    def _due(self, work: Work, due: float) -> list[Staged]:
+        staged = self.staged_rows.values()
+        return [row for row in staged if row.work is work and row.intent is None and row.not_before <= due]
 
     async def arriving(self, search_keys: Collection[bytes]) -> set[bytes]:
         return {

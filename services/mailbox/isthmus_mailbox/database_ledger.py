@@ -50,6 +50,8 @@ from isthmus_mailbox.ledger_statements import (
     by_id,
 )
 
+_DUE = """work = $2 AND not_before <= $3 AND NOT EXISTS (
+    SELECT FROM intent WHERE intent.pair_id = $1 AND sequence <@ sequences)"""
 _AT_ONCE = 1000
 _WORK = {each.value: each for each in Work}
 _NOTHING = LedgerChange()
@@ -124,14 +126,16 @@ class DatabaseLedger:
         return {row.from_id: row for row in map(_staged, rows)}
 
     async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
-        return await self._work(
-            "work = $2 AND sequence > $3 AND not_before <= $4 AND NOT EXISTS ("
-            "SELECT FROM intent WHERE intent.pair_id = $1 AND sequence <@ sequences) ORDER BY sequence LIMIT $5",
+        return await self._work(f"{_DUE} AND sequence > $4 ORDER BY sequence LIMIT $5", work, due, after, limit)
+
+    async def last_work(self, work: Work, due: float) -> int:
+        last: int | None = await self._pool.fetchval(
+            f"SELECT sequence FROM work WHERE pair_id = $1 AND {_DUE} ORDER BY sequence DESC LIMIT 1",  # noqa: S608
+            self._pair,
             work,
-            after,
             due,
-            limit,
         )
+        return last or 0
 
     async def arriving(self, search_keys: Collection[bytes]) -> set[bytes]:
         rows = await self._pool.fetch(

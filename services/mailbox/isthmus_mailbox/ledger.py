@@ -53,6 +53,9 @@ class Ledger(Protocol):
     async def next_work(self, work: Work, after: int, due: float, limit: int) -> list[Staged]:
         """Work without an intent that is due, by sequence, from the one after `after` on."""
 
+    async def last_work(self, work: Work, due: float) -> int:
+        """The sequence of the last of such work; 0: there is none."""
+
     async def arriving(self, search_keys: Collection[bytes]) -> set[bytes]:
         """Those of these search keys that items have which are to be copied and are not on the to side yet."""
 

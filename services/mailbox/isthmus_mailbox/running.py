@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from isthmus_sync.mailbox.model import Work
+
 from isthmus_mailbox import around, choosing, doubts, listing, news, stores, tree, working
 from isthmus_mailbox.passing import Pass
 
@@ -18,7 +20,7 @@ async def _run(p: Pass) -> None:
         return
     await tree.see(p)
     await _bring(p)
-    departed = await working.departed(p)
+    departed = await p.ledger.last_work(Work.DELETE, p.due)
     if departed and p.deletions != "mirror":
         # What leaves one folder while others are listed may have come to one that was listed before. It is deleted, or
         # is the to side's own, for good, so all folders are looked at once more, for where it has come to.

@@ -166,14 +166,6 @@ def _flagged(before: ItemRow, row: Staged, change_key: str) -> ItemRow:
     )
 
 
-async def departed(p: Pass) -> int:
-    """The sequence of the last deletion that is due; 0: there is none."""
-    reached = 0
-    while rows := await p.ledger.next_work(Work.DELETE, reached, p.due, _CHUNK):
-        reached = rows[-1].sequence
-    return reached
-
-
 async def delete(p: Pass, last: int) -> None:
     """Delete what the from side has no more, as the collection's policy has it, up to this sequence."""
     if p.without or p.untold:
