@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
@@ -15,8 +16,8 @@ from isthmus_mailbox import boxes
 from isthmus_mailbox.notices import Notices, Watch
 from isthmus_mailbox.organisations import Organisations
 
-_LOOK_SECONDS = 2.0
-"""So often it is seen which mailboxes are to be watched."""
+_LOOK_SECONDS, _SELDOM_SECONDS = 2.0, 10.0
+"""So often it is seen which mailboxes are to be watched; so seldom, where that takes long."""
 
 
 class Watching:
@@ -39,12 +40,16 @@ class Watching:
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        pause = _LOOK_SECONDS
         try:
             while True:
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(pause)
+                began = time.monotonic()
                 with contextlib.suppress(*DATABASE_AWAY):
                     self._resting = await boxes.resting(self._pool, list(self._owned()), self._resting)
                     self._notices.want(self._watches())
+                # All that rest are read: for a twentieth of the time, or so seldom.
+                pause = max(_LOOK_SECONDS, min(20 * (time.monotonic() - began), _SELDOM_SECONDS))
         finally:
             await self._notices.close()
 
