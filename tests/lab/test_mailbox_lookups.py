@@ -9,7 +9,17 @@ import pytest
 from isthmus_events import Lease
 from isthmus_mailbox.database_ledger import DatabaseLedger
 from isthmus_mailbox.ids import pack
-from isthmus_mailbox.ledger_statements import ANY_OF, NEW_COPIED_SOON, by_id
+from isthmus_mailbox.ledger_statements import (
+    ANY_OF,
+    ARRIVING,
+    COUNTS,
+    DELETE_ALL,
+    NEW_COPIED_SOON,
+    OTHERS,
+    PLACES,
+    by_id,
+    one_of,
+)
 from isthmus_service import Pool
 from isthmus_sync.mailbox.model import Copied, LedgerChange, Staged, Work
 from isthmus_sync.mailbox.ways import Way
@@ -27,6 +37,15 @@ _LOOKUPS = {
     ),
 }
 """Statements and the types of their values."""
+_WHOLE = {
+    "counts": (COUNTS, "bytea"),
+    "others": (OTHERS, "bytea, integer"),
+    "all_go": (DELETE_ALL, "bytea, integer"),
+    "arriving": (ARRIVING, _IDS),
+    "places": (PLACES, _IDS),
+    "departures": (f"SELECT * FROM work WHERE pair_id = $1 AND work = 2 AND {one_of('search_key', '$2')}", _IDS),
+}
+"""Such as go through a mailbox, or a folder of it."""
 
 
 @pytest.fixture
@@ -80,6 +99,24 @@ async def test_nothing_is_read_but_what_is_looked_for(pool: Pool, before: str) -
         }
         read = {name: await _read_in_vain(connection, name, values[name]) for name in _LOOKUPS}
     assert read == dict.fromkeys(_LOOKUPS, 0)
+
+
+@pytest.mark.parametrize("before", ["empty tables", "another mailbox"])
+async def test_what_goes_through_a_mailbox_compares_no_row_with_each_of_others(pool: Pool, before: str) -> None:
+    if before == "another mailbox":
+        await _fill(pool, b"\1" * 16)
+    await pool.execute("VACUUM ANALYZE item, work")
+    async with pool.acquire() as connection:
+        for name, (statement, types) in _WHOLE.items():
+            await connection.execute(f"PREPARE {name} ({types}) AS {statement}")
+        await _fill(pool, b"\2" * 16)
+        pair, keys = _literal(b"\2" * 16), _literal([b"key"])
+        values = {"bytea": pair, "bytea, integer": f"{pair}, 1", _IDS: f"{pair}, {keys}"}
+        for name, (_, types) in _WHOLE.items():
+            rows = await connection.fetch(f"EXPLAIN EXECUTE {name} ({values[types]})")
+            plan = "\n".join(row[0] for row in rows)
+            assert "Join" not in plan, plan
+            assert "= ANY" not in plan, plan
 
 
 async def _read_in_vain(connection: Any, name: str, values: tuple[object, ...]) -> int:

@@ -34,8 +34,10 @@ from isthmus_mailbox.ids import pack, pack_optional, unpack, unpack_optional
 from isthmus_mailbox.ledger_statements import (
     AGREE,
     ANY_OF,
+    ARRIVING,
     COPIED,
     COPIED_SOON,
+    COUNTS,
     DELETE_ALL,
     END,
     FILLED,
@@ -45,9 +47,11 @@ from isthmus_mailbox.ledger_statements import (
     LIST,
     NEW_COPIED_SOON,
     OTHERS,
+    PLACES,
     STAGE,
     STAGED,
     by_id,
+    one_of,
 )
 
 _DUE = """work = $2 AND not_before <= $3 AND NOT EXISTS (
@@ -109,11 +113,7 @@ class DatabaseLedger:
         return await self._items("item AS found WHERE pair_id = $1 AND way = $2 AND way <> 0", way)
 
     async def counts(self) -> dict[tuple[int, bool], int]:
-        rows = await self._pool.fetch(
-            "SELECT folder, associated, count(*) AS items FROM item WHERE pair_id = $1 AND NOT EXISTS (SELECT FROM work"
-            " WHERE work.pair_id = $1 AND work.source_id = item.source_id AND work = 2) GROUP BY folder, associated",
-            self._pair,
-        )
+        rows = await self._pool.fetch(COUNTS, self._pair)
         return {(row["folder"], row["associated"]): row["items"] for row in rows}
 
     async def claimed(self, to_ids: Collection[str]) -> dict[str, ItemRow]:
@@ -138,25 +138,15 @@ class DatabaseLedger:
         return last or 0
 
     async def arriving(self, search_keys: Collection[bytes]) -> set[bytes]:
-        rows = await self._pool.fetch(
-            "SELECT search_key FROM work WHERE pair_id = $1 AND work = 1 AND search_key = ANY($2::bytea[])"
-            " AND NOT EXISTS (SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id)",
-            self._pair,
-            list(search_keys),
-        )
+        rows = await self._pool.fetch(ARRIVING, self._pair, list(search_keys))
         return {row["search_key"] for row in rows}
 
     async def places(self, search_keys: Collection[bytes]) -> set[tuple[bytes, int]]:
-        rows = await self._pool.fetch(
-            "SELECT search_key, folder FROM item WHERE pair_id = $1 AND search_key = ANY($2::bytea[]) AND NOT EXISTS ("
-            "SELECT FROM work WHERE work.pair_id = $1 AND work.source_id = item.source_id AND work = 2)",
-            self._pair,
-            list(search_keys),
-        )
+        rows = await self._pool.fetch(PLACES, self._pair, list(search_keys))
         return {(row["search_key"], row["folder"]) for row in rows}
 
     async def departures(self, search_keys: Collection[bytes]) -> list[Staged]:
-        return await self._work("work = 2 AND search_key = ANY($2::bytea[])", list(search_keys))
+        return await self._work(f"work = 2 AND {one_of('search_key', '$2')}", list(search_keys))
 
     async def left_out_arrivals(self) -> list[Staged]:
         return await self._work(

@@ -25,6 +25,24 @@ def by_id(table: str, column: str, wanted: str, pair: str = "$1", what: str = "*
     return f"unnest({wanted}::bytea[]) AS wanted (id), LATERAL ({found}) AS found"
 
 
+# Whether the deletion of an `item` of the pair $1 is staged, and whether the item of `work` is held in the folder $2.
+# Each is looked up by itself, as in `by_id`.
+_LEAVING = """EXISTS (
+        SELECT FROM (SELECT work FROM work WHERE pair_id = $1 AND source_id = item.source_id OFFSET 0) AS staged
+        WHERE work = 2
+    )"""
+_HELD = """EXISTS (
+        SELECT FROM (SELECT folder FROM item WHERE pair_id = $1 AND source_id = work.source_id OFFSET 0) AS held
+        WHERE folder = $2
+    )"""
+
+
+def one_of(column: str, wanted: str) -> str:
+    """Whether it is in the array `wanted`. PostgreSQL makes a table of that to look it up in; it would compare it with
+    each of an array, or make a join of it and compare it as well, were it not asked whether that is true."""
+    return f"({column} IN (SELECT unnest({wanted}::bytea[]))) IS TRUE"
+
+
 def _ending(numbers: str) -> str:
     """The intents of the work with these numbers end: expressions of a WITH. `numbers`: a multirange, or NULL."""
     return f"""ended AS (
@@ -49,8 +67,7 @@ END = """
 """
 DELETE_ALL = f"""
     WITH never_copied AS (
-        DELETE FROM work WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
-            SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id AND item.folder = $2)
+        DELETE FROM work WHERE pair_id = $1 AND folder = $2 AND NOT {_HELD}
     )
     INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
                       attempts, not_before, reason, sequence)
@@ -206,10 +223,20 @@ IN_DOUBT = f"""
     JOIN work ON work.pair_id = $1 AND work = ANY('{{1, 2, 3, 4}}') AND sequence >= lower(run) AND sequence < upper(run)
     WHERE intent.pair_id = $1
 """  # noqa: S608
-OTHERS = """
-    SELECT source_id FROM item WHERE pair_id = $1 AND folder = $2 AND NOT EXISTS (
-        SELECT FROM work WHERE work.pair_id = $1 AND work.source_id = item.source_id AND work = 2)
+OTHERS = f"""
+    SELECT source_id FROM item WHERE pair_id = $1 AND folder = $2 AND NOT {_LEAVING}
     UNION ALL
-    SELECT source_id FROM work WHERE pair_id = $1 AND folder = $2 AND work <> 2 AND NOT EXISTS (
-        SELECT FROM item WHERE item.pair_id = $1 AND item.source_id = work.source_id AND item.folder = $2)
-"""
+    SELECT source_id FROM work WHERE pair_id = $1 AND folder = $2 AND work <> 2 AND NOT {_HELD}
+"""  # noqa: S608
+COUNTS = f"""
+    SELECT folder, associated, count(*) AS items FROM item WHERE pair_id = $1 AND NOT {_LEAVING}
+    GROUP BY folder, associated
+"""  # noqa: S608
+ARRIVING = f"""
+    SELECT search_key FROM work WHERE pair_id = $1 AND work = 1 AND {one_of("search_key", "$2")} AND NOT EXISTS (
+        SELECT FROM item WHERE pair_id = $1 AND source_id = work.source_id OFFSET 0)
+"""  # noqa: S608
+PLACES = f"""
+    SELECT search_key, folder FROM item
+    WHERE pair_id = $1 AND {one_of("search_key", "$2")} AND NOT {_LEAVING}
+"""  # noqa: S608
