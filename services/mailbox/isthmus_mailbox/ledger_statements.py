@@ -25,15 +25,15 @@ def by_id(table: str, column: str, wanted: str, pair: str = "$1", what: str = "*
     return f"unnest({wanted}::bytea[]) AS wanted (id), LATERAL ({found}) AS found"
 
 
-# Whether the deletion of an `item` of the pair $1 is staged, and whether the item of `work` is held in the folder $2.
-# Each is looked up by itself, as in `by_id`.
+# Whether the deletion of an `item` of the pair $1 is staged, and whether the item of `work` is held in a folder. Each
+# is looked up by itself, as in `by_id`.
 _LEAVING = """EXISTS (
         SELECT FROM (SELECT work FROM work WHERE pair_id = $1 AND source_id = item.source_id OFFSET 0) AS staged
         WHERE work = 2
     )"""
 _HELD = """EXISTS (
         SELECT FROM (SELECT folder FROM item WHERE pair_id = $1 AND source_id = work.source_id OFFSET 0) AS held
-        WHERE folder = $2
+        WHERE folder = {}
     )"""
 
 
@@ -54,20 +54,19 @@ def _ending(numbers: str) -> str:
 
 
 # What the work of folders has of intents, with the pair and the folders; `$3`: also work elsewhere, of items in these.
-END = """
+END = f"""
     WITH numbers AS (
         SELECT range_agg(int8range(sequence, sequence, '[]')) AS them FROM work
-        WHERE pair_id = $1 AND (folder = ANY($2::integer[]) OR $3 AND source_id IN (
-            SELECT source_id FROM item WHERE pair_id = $1 AND folder = ANY($2::integer[])))
+        WHERE pair_id = $1 AND (folder = ANY($2::integer[]) OR $3 AND {_HELD.format("ANY($2::integer[])")})
     ), ended AS (
         DELETE FROM intent USING numbers WHERE pair_id = $1 AND sequences <@ them
     )
     UPDATE intent SET sequences = sequences - them FROM numbers
     WHERE pair_id = $1 AND sequences && them AND NOT sequences <@ them
-"""
+"""  # noqa: S608
 DELETE_ALL = f"""
     WITH never_copied AS (
-        DELETE FROM work WHERE pair_id = $1 AND folder = $2 AND NOT {_HELD}
+        DELETE FROM work WHERE pair_id = $1 AND folder = $2 AND NOT {_HELD.format("$2")}
     )
     INSERT INTO work (pair_id, source_id, folder, work, search_key, size, associated, is_read, change_key, modified,
                       attempts, not_before, reason, sequence)
@@ -226,7 +225,7 @@ IN_DOUBT = f"""
 OTHERS = f"""
     SELECT source_id FROM item WHERE pair_id = $1 AND folder = $2 AND NOT {_LEAVING}
     UNION ALL
-    SELECT source_id FROM work WHERE pair_id = $1 AND folder = $2 AND work <> 2 AND NOT {_HELD}
+    SELECT source_id FROM work WHERE pair_id = $1 AND folder = $2 AND work <> 2 AND NOT {_HELD.format("$2")}
 """  # noqa: S608
 COUNTS = f"""
     SELECT folder, associated, count(*) AS items FROM item WHERE pair_id = $1 AND NOT {_LEAVING}
