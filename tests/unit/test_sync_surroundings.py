@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from isthmus_exchange.values import Delegate, Delegation, InboxRule, Item, Member
 from isthmus_sync.mailbox import delegation, rules, staging
 from isthmus_sync.mailbox.delegation import Agreed
@@ -29,6 +30,43 @@ def test_rules_name_the_folders_of_the_other_side() -> None:
     ]
     assert [each.what for each in aside] == ["News", "Old", "Broken", "Answer"]
     assert all(each.reason for each in aside)
+
+
+def _ending(rule: InboxRule) -> InboxRule:
+    return rule._replace(content=rule.content + "<t:StopProcessingRules>true</t:StopProcessingRules>")
+
+
+def _forwarding(name: str, *, enabled: bool = True) -> InboxRule:
+    return _rule(name, enabled=enabled)._replace(content="<t:ForwardToRecipients>…</t:ForwardToRecipients>")
+
+
+@pytest.mark.parametrize(
+    ("before", "forwards"),
+    [
+        (_ending(_rule("Staff", "elsewhere")), False),
+        (_rule("Staff", supported=False), False),
+        (_rule("Staff", "elsewhere"), True),
+        (_ending(_rule("Staff", "AA==")), True),
+        (_ending(_rule("Staff", "elsewhere", enabled=False)), True),
+        (_ending(_rule("Staff", "elsewhere", in_error=True)), True),
+    ],
+)
+def test_nothing_is_sent_out_that_a_rule_kept_back_which_cannot_come_over(before: InboxRule, forwards: bool) -> None:
+    source = [
+        _forwarding("Earlier"),
+        before,
+        _rule("Travel", "AA=="),
+        _forwarding("All"),
+        _forwarding("Off", enabled=False),
+    ]
+    want, aside = rules.wanted(source, {"AA==": "BB=="})
+    names = [rule.name for rule in want]
+    assert {"Earlier", "Travel", "Off"} <= {*names}, "what others can see is seen already, what is moved can be found"
+    assert ("All" in names) == forwards
+    assert {*names} | {each.what for each in aside} == {rule.name for rule in source}
+    # The same where only the to side's server refuses it.
+    left, aside = rules.without([_ending(_rule("Staff")), _forwarding("All")], {0: "ErrorInvalidValue"})
+    assert (left, [each.what for each in aside]) == ([], ["Staff", "All"])
 
 
 def test_rules_are_made_once_and_those_of_the_owner_stay() -> None:

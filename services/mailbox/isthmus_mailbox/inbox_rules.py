@@ -30,14 +30,18 @@ async def follow(p: Pass, around: Around) -> None:
     want, aside = rules.wanted(source, await _counterparts(p, source))
     present = await p.to_side.call(GetInboxRules()) if want or ours else []
     plan = rules.plan(want, ours, present)
+    if {rule.name for rule in plan.create} - {*ours}:
+        # Should no answer come, they are known as ours, and go when their originals do.
+        names = sorted({*ours, *(rule.name for rule in plan.create)})
+        await around.kept.keep(KIND, "", "", json.dumps(names), aside)
     while plan.delete or plan.create:
         refused = await p.to_side.call(UpdateInboxRules(tuple(plan.delete), tuple(plan.create)))
         if not refused:
             break
         # All or nothing: once more without what the server does not take.
-        aside += [KeptAside("", plan.create[index].name, reason) for index, reason in refused.items()]
-        rest = [rule for index, rule in enumerate(plan.create) if index not in refused]
-        want, plan = rest, plan._replace(create=rest)
+        want, more = rules.without(plan.create, refused)
+        aside += more
+        plan = plan._replace(create=want)
     await around.kept.keep(KIND, "", "", json.dumps([rule.name for rule in want]), aside)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..errors import EwsError
 from ..names import M, T
 from ..shapes import plain
 from ..soap import Element, check, text
@@ -29,6 +30,7 @@ class GetInboxRules(Operation["list[InboxRule]"]):
 @dataclass(frozen=True)
 class UpdateInboxRules(Operation["dict[int, str]"]):
     """Rules that go, by id, and new ones: all of it or nothing. Answers why it was nothing: by index of the new rules.
+    Raises EwsError when one cannot go: it is there no more, so the others are to be read anew.
 
     Outlook's own picture of the rules goes with any change, and with it the rules that only Outlook knows.
     """
@@ -54,7 +56,13 @@ class UpdateInboxRules(Operation["dict[int, str]"]):
         for each in message.iterfind(f"{M}RuleOperationErrors/{T}RuleOperationError"):
             index = int(each.findtext(f"{T}OperationIndex") or 0) - len(self.delete)
             error = each.find(f"{T}ValidationErrors/{T}Error")
-            words = "" if error is None else f"{error.findtext(f'{T}ErrorCode')}: {error.findtext(f'{T}ErrorMessage')}"
+            words = (
+                "refused"
+                if error is None
+                else f"{error.findtext(f'{T}ErrorCode')}: {error.findtext(f'{T}ErrorMessage')}"
+            )
+            if index < 0:
+                raise EwsError("ErrorInboxRulesValidationError", words)
             refused[index] = words
         if not refused and (error_ := check(message)) is not None:
             raise error_

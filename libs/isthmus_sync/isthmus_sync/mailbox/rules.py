@@ -5,7 +5,7 @@ Addresses in rules stay as they are: each organisation knows everybody's address
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
@@ -26,17 +26,48 @@ def wanted(source: Sequence[InboxRule], ids: Mapping[str, str]) -> tuple[list[In
 
     `ids`: for folders and items of the from side their counterparts.
     """
-    rules, aside = [], []
-    for rule in source:
-        if reason := _reason(rule, ids):
-            aside.append(KeptAside("", rule.name, reason))
-            continue
+    able, aside = _kept((rule, _reason(rule, ids)) for rule in source)
+    rules = []
+    for rule in able:
         content = rule.content
         for each in (*rule.folders, *rule.items):
             content = content.replace(f"Id={quoteattr(each)}", f"Id={quoteattr(ids[each])}")
         folders, items = (tuple(ids[each] for each in some) for some in (rule.folders, rule.items))
         rules.append(rule._replace(id="", content=content, folders=folders, items=items))
     return rules, aside
+
+
+def without(rules: Sequence[InboxRule], refused: Mapping[int, str]) -> tuple[list[InboxRule], list[KeptAside]]:
+    """The rules that are left when the to side's server refuses some, by place and with the reason; and the others."""
+    return _kept((rule, refused.get(place, "")) for place, rule in enumerate(rules))
+
+
+def _kept(rules: Iterable[tuple[InboxRule, str]]) -> tuple[list[InboxRule], list[KeptAside]]:
+    """In their order, those that come over, and those that do not; each with the reason why it cannot.
+
+    A rule that ends the processing keeps mail from those after it. Where it is missing, these would act on that mail,
+    too, so none that sends mail out, or deletes it, comes over behind it.
+    """
+    kept, aside = [], []
+    missing = ""
+    for rule, reason in rules:
+        if not reason and missing and rule.enabled and any(f"<t:{each}" in rule.content for each in _FOR_GOOD):
+            reason = (
+                f"the rule {missing!r} before it, which may end the processing, cannot come over, and without that this"
+                " one would act on more mail; make both anew"
+            )
+        if not reason:
+            kept.append(rule)
+            continue
+        aside.append(KeptAside("", rule.name, reason))
+        if rule.enabled and not rule.in_error and (_ENDS in rule.content or not rule.supported):
+            missing = rule.name
+    return kept, aside
+
+
+_ENDS = "<t:StopProcessingRules>true<"
+_FOR_GOOD = ("Forward", "Redirect", "SendSMS", "ServerReply", "Delete>", "PermanentDelete>")
+"""How the actions begin that nobody can take back ([MS-OXWSRULES] 2.2.4.9)."""
 
 
 def plan(want: Sequence[InboxRule], ours: Collection[str], present: Sequence[InboxRule]) -> Plan:
