@@ -291,6 +291,48 @@ async def test_the_hours_of_a_collection_take_effect_at_once(running: MailboxSys
     assert await contents(anna.beta) == await contents(anna.alpha)
 
 
+async def test_a_pass_ends_when_the_mailbox_gets_another_counterpart_and_when_its_owner_is_switched(
+    running: MailboxSystem, service: Process
+) -> None:
+    ines, jack, other = (running.hire(name) for name in ("ines", "jack", "other"))
+    for mover in (ines, jack):
+        inbox = await role(mover.alpha, "inbox")
+        await put(mover.alpha, inbox, *(stream(f"Letter {number}") for number in range(20)))
+        for number in range(12):
+            box = await mover.alpha.call(CreateFolder(inbox, f"Box {number}", "IPF.Note"))
+            await put(mover.alpha, box, stream("One"))
+    right = ines.pair()
+    right.target.CopyFrom(other.pair().target)
+    for mover, after in ((ines, right), (jack, jack.pair(SIDE_TARGET))):
+        with conditions(running.office.exchanges.alpha, delay={"call_ms": {"SyncFolderItems": 5000}}):
+            await running.say(ACCOUNT_PAIRS, mover.id, mover.pair())
+
+            async def under_way(mover: Mover = mover) -> bool:
+                return bool(mover.progress)
+
+            await eventually(under_way, 150)
+            await running.say(ACCOUNT_PAIRS, mover.id, after)
+
+            async def rests(mover: Mover = mover) -> bool:
+                said = [line for line in service.tail(10_000).splitlines() if "not between these mailboxes" in line]
+                return any(mover.source.smtp in line for line in said)
+
+            await eventually(rests, 60)
+            assert mover.passes == []
+    left = await contents(ines.beta)
+
+    # Of the other mailbox the ledger knows nothing: it gets everything, and the former one nothing more.
+    await running.answer(ines, b"")
+    assert await contents(other.beta) == await contents(ines.alpha)
+    assert await contents(ines.beta) == left
+
+    # Who is switched is left alone until somebody orders a pass.
+    assert jack.passes == []
+    answer = await running.answer(jack, await running.order(jack, MAILBOX_ORDER_PASS_AND_PROVE))
+    assert (answer.proof.equal, answer.proof.surplus) == (True, 0)
+    assert await contents(jack.beta) == await contents(jack.alpha)
+
+
 async def test_a_blackout_that_begins_within_a_proof_ends_it_between_two_pages(
     running: MailboxSystem, service: Process, database_url: str
 ) -> None:

@@ -49,14 +49,19 @@ class Box:
 
 
 async def keep(connection: Connection, pair: Pair, partition: int) -> None:
-    """Take over what the account map says of a pair."""
+    """Take over what the account map says of a pair. One that gets another mailbox is due, and nothing that is known of
+    the former one's folders holds.
+    """
+    before = await connection.fetchval("SELECT pair FROM mailbox WHERE pair_id = $1", pair.id)
+    other = before is not None and between(Pair.FromString(before))[1:] != between(pair)[1:]
     await connection.execute(
         """
         INSERT INTO mailbox (pair_id, partition, pair, collection, wanted, switched) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (pair_id) DO UPDATE SET
             partition = excluded.partition, pair = excluded.pair, collection = excluded.collection,
             wanted = excluded.wanted, switched = excluded.switched,
-            due = CASE WHEN mailbox.collection = excluded.collection THEN mailbox.due ELSE now() END
+            due = CASE WHEN mailbox.collection = excluded.collection AND NOT $7 THEN mailbox.due ELSE now() END,
+            marks = CASE WHEN $7 THEN '' ELSE mailbox.marks END
         """,
         pair.id,
         partition,
@@ -64,6 +69,7 @@ async def keep(connection: Connection, pair: Pair, partition: int) -> None:
         pair.collection,
         not unwanted(pair),
         pair.active_side == SIDE_TARGET,
+        other,
     )
 
 
@@ -206,14 +212,20 @@ async def still_paused(connection: Connection, pair_id: bytes) -> bool:
     return bool(await connection.fetchval("SELECT paused FROM mailbox WHERE pair_id = $1 FOR SHARE", pair_id))
 
 
-async def standing(pool: Pool, pair_ids: Collection[bytes]) -> dict[bytes, str]:
-    """The collection of each of these mailboxes; empty when it is paused or no longer wanted."""
+async def standing(pool: Pool, pair_ids: Collection[bytes]) -> dict[bytes, Pair | None]:
+    """The pair of each of these mailboxes as it is now; None when it is paused or no longer wanted."""
     rows = await pool.fetch(
-        "SELECT pair_id, CASE WHEN wanted AND NOT paused THEN collection ELSE '' END AS collection"
+        "SELECT pair_id, CASE WHEN wanted AND NOT paused THEN pair END AS pair"
         " FROM mailbox WHERE pair_id = ANY($1::bytea[])",
         list(pair_ids),
     )
-    return {row["pair_id"]: row["collection"] for row in rows}
+    return {row["pair_id"]: row["pair"] and Pair.FromString(row["pair"]) for row in rows}
+
+
+def between(pair: Pair) -> tuple[object, ...]:
+    """Between which mailboxes a pass is to be, and which of them is its owner's: when that changes, it ends."""
+    mailboxes = [(each.primary_smtp_address, each.mailbox_guid) for each in (pair.source, pair.target)]
+    return pair.active_side == SIDE_TARGET, *mailboxes
 
 
 @dataclass(frozen=True)

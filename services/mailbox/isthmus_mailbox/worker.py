@@ -108,10 +108,10 @@ class Worker:
         # When that began, by this process's clock; and how many mailboxes wait for a place.
         self._began: dict[bytes, float] = {}
         self._waiting = 0
-        # By mailbox, with the epoch of the lease under which they were made, or read.
-        self._marks: dict[bytes, tuple[int, Marks]] = {}
-        # The collections of mailboxes that are worked on, as they are now; empty: they are to rest.
-        self._standing: dict[bytes, str] = {}
+        # By mailbox, with the epoch of the lease under which they were made, or read, and of which mailboxes they are.
+        self._marks: dict[bytes, tuple[object, Marks]] = {}
+        # The pairs of mailboxes that are worked on, as they are now; None: they are to rest.
+        self._standing: dict[bytes, Pair | None] = {}
         # For which partitions and filters it was seen to that mailboxes are due whose filters changed.
         self._filters_seen: tuple[list[int], dict[str, str]] = ([], {})
         # What mailboxes bring beside their mail, by collection, as it was seen.
@@ -331,8 +331,11 @@ class Worker:
                 raise OwnershipLost(f"partition {lease.partition}")
             if self._service.stopping.is_set():
                 raise _GivenWay("the service stops")
-            if self._standing.get(box.id, box.pair.collection) != box.pair.collection:
+            now = self._standing.get(box.id, box.pair)
+            if now is None or now.collection != box.pair.collection:
                 raise _GivenWay("the mailbox is paused, or not in this collection any more")
+            if boxes.between(now) != boxes.between(box.pair):
+                raise _GivenWay("it is not between these mailboxes any more, or its owner is on the other side")
             if not self._organisations.same_rules(way):
                 raise _GivenWay("what is to be copied, or what becomes of deletions, changed")
             why = self._organisations.closed(box.pair.collection, datetime.now(UTC), ordered=bool(box.orders))
@@ -386,10 +389,10 @@ class Worker:
 
     def _marks_of(self, box: Box, lease: Lease) -> Marks:
         """Ours, or those that the owner before wrote down."""
-        epoch, marks = self._marks.get(box.id, (None, Marks()))
-        if epoch != lease.epoch:
+        of, marks = self._marks.get(box.id, (None, Marks()))
+        if of != (now := (lease.epoch, boxes.between(box.pair))):
             marks = Marks.read(box.marks)
-            self._marks[box.id] = (lease.epoch, marks)
+            self._marks[box.id] = (now, marks)
         return marks
 
     async def _run(self, made: Pass, *, proving: bool) -> Proof | None:
