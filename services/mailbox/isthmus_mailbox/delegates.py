@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from isthmus_exchange.errors import EwsError, Kind
 from isthmus_exchange.operations import AddDelegates, GetDelegation, RemoveDelegates, UpdateDelegates
 from isthmus_sync.mailbox import delegation
@@ -22,14 +24,16 @@ async def follow(p: Pass, around: Around) -> None:
     counterparts = await around.people.counterparts([each.member for each in source.delegates])
     want, aside = delegation.wanted(source, counterparts)
     if want != agreed or (p.eager and want.delegates):
-        aside += await _carry_out(p, want, agreed)
+        aside += await _carry_out(p, around, want, agreed, aside)
     refused = {each.who for each in aside}
     kept = {key: each for key, each in want.delegates.items() if each.member.address not in refused}
     await around.kept.keep(KIND, "", "", Agreed(kept, want.delivery).text(), aside)
 
 
-async def _carry_out(p: Pass, want: Agreed, agreed: Agreed) -> list[KeptAside]:
-    """Who could not be made a delegate, and why."""
+async def _carry_out(
+    p: Pass, around: Around, want: Agreed, agreed: Agreed, waiting: Sequence[KeptAside]
+) -> list[KeptAside]:
+    """Who could not be made a delegate, and why; beside those who are `waiting` until they exist."""
     address = p.to_side.address
     plan = delegation.plan(want, agreed, await p.to_side.call(GetDelegation(address)))
     added: list[EwsError | None] = []
@@ -37,6 +41,9 @@ async def _carry_out(p: Pass, want: Agreed, agreed: Agreed) -> list[KeptAside]:
     if plan.remove:
         await p.to_side.call(RemoveDelegates(address, tuple(plan.remove)))
     if plan.add:
+        # Should no answer come, they are known as ours, and go when their originals do.
+        about = Agreed({**agreed.delegates, **want.delegates}, agreed.delivery, sure=False)
+        await around.kept.keep(KIND, "", "", about.text(), waiting)
         added = await p.to_side.call(AddDelegates(address, tuple(plan.add)))
     if plan.update or plan.delivery:
         updated = await p.to_side.call(UpdateDelegates(address, tuple(plan.update), plan.delivery))

@@ -60,6 +60,12 @@ async def _follow(
             updates.append((number, FolderUpdate(doubtful[number], settings.element, permissions=here.permissions)))
         if here.properties:
             updates.append((number, FolderUpdate(doubtful[number], settings.element, properties=here.properties)))
+    for number in {number for number, update in updates if update.permissions is not None}:
+        want, aside = wants[number]
+        if about := before.get(number, Agreed()).beside(want):
+            # Should no answer come, they are known as ours, and go when their originals do.
+            every = [*aside, *lost.get(number, ())]
+            await around.kept.keep(KIND, str(number), paths[number], about.text(), every)
     refused = await _set(p, updates)
     for number, (want, aside) in wants.items():
         if number in present or number not in doubtful:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from isthmus_exchange.values import Delegate, Delegation, Member
 
-from isthmus_sync.mailbox.folder_settings import Counterparts, KeptAside
+from isthmus_sync.mailbox.folder_settings import Counterparts, KeptAside, among
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,16 @@ class Agreed:
 
     delegates: dict[str, Delegate] = field(default_factory=dict)
     delivery: str = ""
+    # False: some of them were only about to be made delegates.
+    sure: bool = True
 
     def text(self) -> str:
         """As JSON, for the ledger."""
         listed = [
             [list(each.member), each.levels, each.gets_copies, each.sees_private] for each in self.delegates.values()
         ]
-        return json.dumps({"delegates": listed, "delivery": self.delivery})
+        told = {"delegates": listed, "delivery": self.delivery}
+        return json.dumps(told if self.sure else {**told, "sure": False})
 
     @classmethod
     def of(cls, text: str) -> Agreed:
@@ -34,7 +37,7 @@ class Agreed:
             Delegate(Member(*member), tuple((name, level) for name, level in levels), copies, private)
             for member, levels, copies, private in told["delegates"]
         ]
-        return cls({each.member.key: each for each in people}, told["delivery"])
+        return cls({each.member.key: each for each in people}, told["delivery"], told.get("sure", True))
 
 
 class Plan(NamedTuple):
@@ -64,7 +67,12 @@ def plan(want: Agreed, agreed: Agreed, present: Delegation) -> Plan:
     here: Mapping[str, Delegate] = {each.member.key: each for each in present.delegates}
     add = [each for key, each in want.delegates.items() if key not in here]
     update = [each for key, each in want.delegates.items() if key in here and _differ(each, here[key])]
-    remove = [here[key].member for key in agreed.delegates if key in here and key not in want.delegates]
+    ours = [each.member for each in agreed.delegates.values()]
+    remove = [
+        each.member
+        for key, each in here.items()
+        if key not in want.delegates and among(each.member, agreed.delegates, ours)
+    ]
     delivery = want.delivery if want.delivery and want.delivery != present.delivery else ""
     return Plan(add, update, remove, delivery)
 

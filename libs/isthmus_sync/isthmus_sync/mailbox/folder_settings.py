@@ -31,11 +31,14 @@ class Agreed:
 
     permissions: dict[str, Permission] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
+    # False: some of it was only about to be set.
+    sure: bool = True
 
     def text(self) -> str:
         """As JSON, for the ledger."""
         listed = [[*each.member, each.level, each.rights] for each in self.permissions.values()]
-        return json.dumps({"permissions": listed, "properties": self.properties})
+        told = {"permissions": listed, "properties": self.properties}
+        return json.dumps(told if self.sure else {**told, "sure": False})
 
     @classmethod
     def of(cls, text: str) -> Agreed:
@@ -45,7 +48,22 @@ class Agreed:
             Permission(Member(*each[:4]), each[4], tuple((name, value) for name, value in each[5]))
             for each in told["permissions"]
         ]
-        return cls({each.member.key: each for each in permissions}, told["properties"])
+        return cls({each.member.key: each for each in permissions}, told["properties"], told.get("sure", True))
+
+    def beside(self, want: Agreed) -> Agreed | None:
+        """This before `want` is set: what may be there afterwards, whatever the answer. None where that is nobody who
+        has to be known.
+        """
+        if all(each.member.distinguished or key in self.permissions for key, each in want.permissions.items()):
+            return None
+        return Agreed({**self.permissions, **want.permissions}, self.properties, sure=False)
+
+
+def among(member: Member, agreed: Mapping[str, object], members: Iterable[Member]) -> bool:
+    """Whether somebody of the to side is one of those who were agreed, by key, if only by their SID: who is renamed has
+    another address.
+    """
+    return member.key in agreed or (member.sid != "" and any(each.sid == member.sid for each in members))
 
 
 class Difference(NamedTuple):
@@ -100,8 +118,11 @@ def difference(want: Agreed, agreed: Agreed, present: FolderSettings) -> Differe
     permissions: list[Permission] | None = None
     if present.permissions is not None:
         here = {each.member.key: each for each in present.permissions}
+        ours = [each.member for each in agreed.permissions.values()]
         own = {
-            key: each for key, each in here.items() if key not in agreed.permissions and not each.member.distinguished
+            key: each
+            for key, each in here.items()
+            if not each.member.distinguished and not among(each.member, agreed.permissions, ours)
         }
         after = {**own, **want.permissions}
         if {key: _rights(each) for key, each in after.items()} != {key: _rights(each) for key, each in here.items()}:
