@@ -140,6 +140,22 @@ def test_copies_of_one_item_are_compared_by_what_they_hold() -> None:
     assert [item.id for item in proof.compare(thrice, others).different] == ["a", "b", "c"]
 
 
+def test_of_copies_of_one_item_an_earlier_state_is_a_difference_too() -> None:
+    times = [f"2024-01-01T00:00:0{second}Z" for second in range(4)]
+    ours = [_entry("a", b"1", at=times[3]), _entry("b", b"1", at=times[1])]
+    assert [item.id for item in proof.compare(ours, [_entry(name, b"1", at=times[1]) for name in "xy"]).different] == [
+        "a"
+    ]
+    assert not proof.compare(ours, [_entry("x", b"1", at=times[2]), _entry("y", b"1", at=times[3])]).different
+
+
+def test_an_item_without_a_search_key_is_known_by_what_it_tells_and_not_by_what_a_server_adds_to_its_size() -> None:
+    ours = [_entry("a", b"", content=b"one")._replace(size=10), _entry("b", b"", content=b"two")._replace(size=10)]
+    theirs = [each._replace(id=f"copy of {each.id}", size=each.size + 4) for each in ours[::-1]]
+    assert proof.compare(ours, theirs) == proof.Comparison()
+    assert [each.missing for each in proof.compare(ours, theirs[:1]).numbers] == [1]
+
+
 def test_read_flags_of_copies_of_one_item_are_compared_as_multisets() -> None:
     ours = [_entry("a", b"1"), _entry("b", b"1"), _entry("c", b"1", is_read=True)]
     assert not proof.compare(ours, [ours[2], ours[0], ours[1]]).flags

@@ -199,6 +199,15 @@ def test_what_is_there_once_more_than_on_the_source_is_there_twice_whoever_broug
     assert (proof.equal, proof.surplus, proof.own) == (True, 1, 1)
 
 
+@pytest.mark.parametrize("key", [b"another", b""])
+def test_a_copy_that_has_lost_its_key_is_written_over_and_not_there_twice(case: Case, key: bytes) -> None:
+    next(content for content in case.target.items.values() if content.text == "one").key = key
+    assert not asyncio.run(prove(case.new_pass())).equal
+    asyncio.run(run_pass(case.new_pass()))
+    assert asyncio.run(prove(case.new_pass())).equal
+    assert_same(case)
+
+
 @pytest.mark.parametrize("policy", ["mirror", "recoverable"])
 def test_a_second_upload_is_deleted_though_its_original_is_gone_meanwhile(case: Case, policy: Policy) -> None:
     case.policy = policy

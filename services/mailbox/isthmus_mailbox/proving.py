@@ -350,8 +350,8 @@ async def _judge(p: Pass, place: Place, different: list[Difference], present: se
             for item in lost:
                 proof.keep(Kept(place.path, "removed" if item in removed else "missing", item))
                 if p.heal and place.number is not None and item.id not in staged:
-                    # It is copied as if it were new.
-                    change.forget += [item.id] if item.id in known else []
+                    # It is copied as if it were new; or over its copy, should that be there with another key.
+                    change.forget += [item.id] if item in removed else []
                     change.stage.append(_creation(p, place.number, item))
         else:
             # What the ledger does not know is surplus before what it knows.

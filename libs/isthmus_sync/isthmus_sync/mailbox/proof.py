@@ -86,7 +86,7 @@ def _judge(same: Difference, found: Comparison) -> None:
             found.different.append(ours)
         elif ours.is_read != theirs.is_read:
             found.flags.append(ours)
-    elif unmatched := _unmatched(same, _CONTENT):
+    elif unmatched := _unmatched(same, _CONTENT) or _outdated(same):
         found.different += unmatched
     else:
         lacking = {_CONTENT_AND_FLAG(item) for item in _unmatched(same, _CONTENT_AND_FLAG)}
@@ -170,14 +170,20 @@ def _unmatched(same: Difference, told: Callable[[Entry], object]) -> list[Entry]
     return unmatched
 
 
+def _outdated(same: Difference) -> list[Entry]:
+    """Of several items with one key, alike on both sides, those that are newer than what is there in their place."""
+    ours, theirs = (sorted(items, key=attrgetter("content", "modified")) for items in same)
+    return [item for item, copy in zip(ours, theirs, strict=True) if _newer(item, copy)]
+
+
 def _newer(ours: Entry, theirs: Entry) -> bool:
     # Both are times in UTC to the second, written alike: they order as texts.
     return bool(ours.modified and theirs.modified) and ours.modified > theirs.modified
 
 
-def _key(item: Entry) -> tuple[bool, bytes, int]:
-    # An item without a search key is told apart by its size, which is better than not at all.
-    return item.associated, item.search_key, 0 if item.search_key else item.size
+def _key(item: Entry) -> tuple[bool, bytes, bytes]:
+    # An item without a search key is known by what it tells, which is better than not at all.
+    return item.associated, item.search_key, b"" if item.search_key else item.content
 
 
 class _Paths:
