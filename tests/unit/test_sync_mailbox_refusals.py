@@ -290,6 +290,38 @@ def test_nothing_is_deleted_that_may_be_in_a_folder_that_was_not_listed(case: Ca
     assert len(case.target.items) == 3
 
 
+def test_what_another_request_makes_meanwhile_is_not_taken_for_what_a_server_stumbled_over() -> None:
+    """An item and its copy have one search key, and each goes in a request of its own."""
+    case = Case()
+    inbox = folder_of(case.source, "inbox")
+    letter = case.source.deliver(inbox, "letter" * 1_000_000)
+    case.source.edit(case.source.copy(letter, inbox), "edited" * 1_000_000)
+    case.world.takes_turns = True
+    real, uploads, another = case.target.call, 0, asyncio.Event()
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        nonlocal uploads
+        if not isinstance(operation, UploadItems):
+            return await real(operation, announce)
+        uploads += 1
+        if uploads == 1:
+            assert announce is not None
+            await announce(case.world.time + 30)
+            await another.wait()
+            raise EwsError("ErrorInternalServerError", "an item was too much")
+        another.set()
+        answer = await real(operation, announce)
+        for _ in range(20):  # it is on its way while the other one is looked for
+            await asyncio.sleep(0)
+        return answer
+
+    case.target.call = call  # type: ignore[method-assign]
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    assert uploads >= 3
+    assert_same(case)
+
+
 @pytest.mark.parametrize("over", ["last", "middle"])
 def test_what_a_server_made_before_it_stumbled_is_not_made_twice(case: Case, over: str) -> None:
     """Nobody has to order a proof for that."""

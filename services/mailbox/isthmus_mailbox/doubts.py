@@ -138,6 +138,24 @@ async def look(p: Pass, rows: list[Staged], *, hold: bool = False) -> list[doubt
     return found
 
 
+async def adopt_at_once(p: Pass, rows: list[Staged]) -> set[str]:
+    """The from ids of those of a request's rows whose items are there, though it failed. They are in the ledger now, or
+    stay in doubt: of what another request has just made there with the same key nobody can say yet whose it is.
+    """
+    found = await look(p, rows)
+    # In this order: what is not under way any more is in the ledger.
+    own = {row.sequence for row in rows}
+    others = [row for row in await p.ledger.in_doubt() if row.sequence not in own and doubt.needs_look(row)]
+    under_way = {(row.folder, row.search_key) for row in others}
+    claimed = await p.ledger.claimed([each.item.id for each in found])
+    for each in found:
+        if each.item.id in claimed or (each.staged.folder, each.staged.search_key) in under_way:
+            p.doubt = True
+        else:
+            await adopt(p, each)
+    return {each.staged.from_id for each in found}
+
+
 def _hold(p: Pass, folder: int, path: str, error: EwsError) -> None:
     p.held.add(folder)
     p.to_folders.pop(folder, None)

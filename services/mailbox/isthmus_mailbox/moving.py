@@ -79,11 +79,8 @@ async def _not_moved(p: Pass, batch: list[Move], announce: Announce) -> list[Mov
     """
     over = p.clock() - GRACE_SECONDS
     await announce(over)
-    found = await doubts.look(p, [replace(each.arrived, intent=_intent(each, over)) for each in batch])
-    for each in found:
-        await doubts.adopt(p, each)
-    moved = {each.staged.from_id for each in found}
-    rest = [each for each in batch if each.arrived.from_id not in moved]
+    there = await doubts.adopt_at_once(p, [replace(each.arrived, intent=_intent(each, over)) for each in batch])
+    rest = [each for each in batch if each.arrived.from_id not in there]
     await p.write(LedgerChange(intents=dict.fromkeys(each.arrived.sequence for each in rest)))
     return rest
 

@@ -46,9 +46,10 @@ async def halving(
             raise MailboxBlocked(str(error), batch[0].staged.folder) from error
         if error.kind not in (Kind.PERMANENT, Kind.MAILBOX):
             raise
-        if _stumbled(error):  # those that were made all the same are known now
+        if _stumbled(error):  # those that were made all the same are known now, or still in doubt
             known = await p.ledger.known([each.staged.from_id for each in batch])
-            batch = [each for each in batch if each.over or each.staged.from_id not in known]
+            decided = {*known, *(row.from_id for row in await p.ledger.in_doubt())}
+            batch = [each for each in batch if each.over or each.staged.from_id not in decided]
         if len(batch) == 1:
             await refused(batch[0], error)
         if len(batch) <= 1:
@@ -102,13 +103,10 @@ def _stumbled(error: Exception) -> bool:
 
 
 async def _not_made(p: Pass, batch: list[Copy], intents: Mapping[int, Intent | None]) -> list[Copy]:
-    """Those of a request that failed that are not there; the others are in the ledger now."""
+    """Those of a request that failed that are not there; the others are in the ledger now, or stay in doubt."""
     new = [each.staged for each in batch if _action(each) is Action.CREATE]
-    found = await doubts.look(p, [replace(row, intent=intents[row.sequence]) for row in new])
-    for each in found:
-        await doubts.adopt(p, each)
-    made = {each.staged.from_id for each in found}
-    return [each for each in batch if each.staged.from_id not in made]
+    there = await doubts.adopt_at_once(p, [replace(row, intent=intents[row.sequence]) for row in new])
+    return [each for each in batch if each.staged.from_id not in there]
 
 
 async def unanswered(p: Pass, rows: list[Staged], intents: dict[int, Intent | None]) -> None:
