@@ -11,17 +11,20 @@ MOST = 48 * 1024 * 1024
 
 
 class ByteGate:
-    """Admits batches as long as their sum stays below a limit; one that is larger alone is admitted alone."""
+    """Admits batches as long as their sum stays below a limit; one that is larger alone is admitted alone. They come in
+    the order in which they were asked for: who needs all of it would wait for ever while others come and go.
+    """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._held = 0
+        self._first_in_line = asyncio.Lock()
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[None]:
         size = min(size, self._most)
-        async with self._changed:
+        async with self._first_in_line, self._changed:
             await self._changed.wait_for(lambda: self._held + size <= self._most)
             self._held += size
         try:
