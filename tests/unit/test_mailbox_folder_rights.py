@@ -1,0 +1,97 @@
+"""Rights of folders between two mailboxes of the lab's EWS in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from isthmus_exchange.operations import (
+    CreateFolder,
+    DeleteFolder,
+    FindFolders,
+    FolderUpdate,
+    GetDistinguishedFolders,
+    GetFolderSettings,
+    SetFolderSettings,
+)
+from isthmus_exchange.values import Member, Permission
+from isthmus_lab.exchange.ews.answering import Answering
+from isthmus_lab.store import Store
+from isthmus_mailbox.passing import Pass
+from isthmus_mailbox.running import run_pass
+from isthmus_mailbox.surroundings import Around
+from isthmus_project import Surroundings
+
+from tests.unit.exchange_in_process import services_in
+from tests.unit.mailbox_world import World
+from tests.unit.mapi_bags import mail
+from tests.unit.memory_ledger import MemoryLedger
+from tests.unit.test_exchange_properties import Side
+from tests.unit.test_mailbox_inbox_rules import Kept, Nobody
+
+_ONLY_RIGHTS = Surroundings(rules=False, delegates=False, out_of_office=False, search_folders=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["made by us", "made by its owner"])
+def test_a_folder_that_takes_the_place_of_another_gets_its_rights(store: Store, tmp_path: Path, own: bool) -> None:
+    answering = Answering(services_in(tmp_path, store))
+    source = Side(answering, store.mailbox(uuid4()), "anna@alpha.test")
+    target = Side(answering, store.mailbox(uuid4()), "olga@alpha.test")
+    ledger, around = MemoryLedger(World()), Around(_ONLY_RIGHTS, Nobody(), Kept())
+
+    def run() -> None:
+        asyncio.run(run_pass(Pass(ledger=ledger, from_side=source, to_side=target, around=around)))
+
+    private, shared = (_folder(source, name) for name in ("Private", "Shared"))
+    _open(source, private, "None")
+    _open(source, shared, "Reviewer")
+    run()
+    assert _levels(target) == {"Private": "None", "Shared": "Reviewer"}
+    for name, folder in _folders(target).items():
+        asyncio.run(target.call(DeleteFolder(folder)))
+        if own:
+            _open(target, _folder(target, name), "None" if name == "Shared" else "Reviewer")
+    for number, name in enumerate(_NAMES):
+        place = source.mailbox.folders.find(source.mailbox.folders.role("inbox").id, name)
+        assert place is not None
+        source.mailbox.items.add(place.id, mail("New", number))
+    for _ in range(2):
+        run()
+    assert _levels(target) == {"Private": "None", "Shared": "Reviewer"}
+
+
+def _folder(side: Side, name: str) -> str:
+    inbox = asyncio.run(side.call(GetDistinguishedFolders()))["inbox"].id
+    made: str = asyncio.run(side.call(CreateFolder(inbox, name, "IPF.Note")))
+    return made
+
+
+def _open(side: Side, folder: str, level: str) -> None:
+    entry = Permission(Member(distinguished="Default"), level)
+    assert asyncio.run(side.call(SetFolderSettings((FolderUpdate(folder, "Folder", permissions=[entry]),)))) == [None]
+
+
+def _folders(side: Side) -> dict[str, str]:
+    return {each.name: each.id for each in asyncio.run(side.call(FindFolders(0))).folders if each.name in _NAMES}
+
+
+_NAMES = ("Private", "Shared")
+
+
+def _levels(side: Side) -> dict[str, str]:
+    """What everybody may do in these folders."""
+    found = {}
+    for name, folder in _folders(side).items():
+        [settings] = asyncio.run(side.call(GetFolderSettings((folder,))))
+        found[name] = next(each.level for each in settings.permissions if each.member.distinguished == "Default")
+    return found
