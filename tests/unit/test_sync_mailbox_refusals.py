@@ -13,6 +13,7 @@ from isthmus_exchange.errors import EwsError, InDoubtError
 from isthmus_exchange.operations import (
     DeleteItems,
     DescribeItems,
+    ExportItems,
     FindEntries,
     FindItem,
     GetParties,
@@ -27,6 +28,7 @@ from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.proving import prove
 from isthmus_mailbox.running import run_pass
 from isthmus_sync.mailbox.model import Outcome, Work
+from isthmus_sync.mailbox.ways import Way
 
 from tests.unit.mailbox_case import Case, assert_same, copied, folder_of
 from tests.unit.mailbox_model import ModelMailbox
@@ -52,6 +54,28 @@ def test_a_name_that_only_the_server_finds_taken_holds_no_other_folder_up(case: 
     proof = asyncio.run(prove(case.new_pass()))
     assert not proof.equal
     assert "Posteingang/Trips : the folder is missing" in proof.differences
+
+
+@pytest.mark.parametrize("code", ["ErrorInvalidRequest", "ErrorInvalidOperation"])
+def test_a_server_that_has_exported_something_knows_how_to(case: Case, code: str) -> None:
+    """It may refuse a whole request for one of its items, with what another one says that has no streams."""
+    inbox = folder_of(case.source, "inbox")
+    four, *_ = [case.source.deliver(inbox, text) for text in ("four", "five", "six")]
+    answer = case.source.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, ExportItems) and four in operation.ids:
+            raise EwsError(code)
+        return await answer(operation, announce)
+
+    case.source.call = call  # type: ignore[method-assign]
+    for _ in range(3):
+        case.world.time += 60
+        asyncio.run(run_pass(case.new_pass(eager=True)))
+    assert_same(case)
+    ways = {case.source.items[row.from_id].text: row.way for row in case.ledger.item_rows.values()}
+    assert ways.pop("four") is not Way.STREAM
+    assert set(ways.values()) == {Way.STREAM}
 
 
 @pytest.mark.parametrize("eager", [False, True])

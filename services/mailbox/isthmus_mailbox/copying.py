@@ -51,16 +51,32 @@ async def _without_their_owner_s(p: Pass, batch: list[Copy]) -> list[Copy]:
     return [each for each in batch if each.staged.from_id not in theirs]
 
 
+async def _exports(p: Pass, batch: list[Copy]) -> bool:
+    """Whether the from side's server exports one of a batch alone, which it has refused as a whole in the words of one
+    that has no streams: so it is an item that it refuses.
+    """
+    for each in (batch[0], batch[-1]):
+        try:
+            await p.from_side.call(ExportItems((each.staged.from_id,), each.staged.size))
+        except EwsError as error:
+            if not ways.has_no_operation(error):
+                raise
+        else:
+            return True
+    return False
+
+
 async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
     """`others` gets what is to go another way."""
     try:
         ids, size = tuple(each.staged.from_id for each in batch), sum(each.staged.size for each in batch)
         exported = await p.from_side.call(ExportItems(ids, size))
     except EwsError as error:
-        if not ways.has_no_operation(error):
+        if not ways.has_no_operation(error) or (len(batch) > 1 and await _exports(p, batch)):
             raise
-        p.log.warning("the source's server has no ExportItems: items go by their properties", reason=str(error))
-        p.streams = False
+        if len(batch) > 1:
+            p.log.warning("the source's server has no ExportItems: items go by their properties", reason=str(error))
+            p.streams = False
         others += (each._replace(way=Way.NO_STREAMS) for each in batch)
         return
     if p.correspondents is not None:
