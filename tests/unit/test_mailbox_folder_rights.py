@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from isthmus_exchange.client import Announce
 from isthmus_exchange.operations import (
     CreateFolder,
     DeleteFolder,
@@ -15,7 +17,9 @@ from isthmus_exchange.operations import (
     FolderUpdate,
     GetDistinguishedFolders,
     GetFolderSettings,
+    Operation,
     SetFolderSettings,
+    UploadItems,
 )
 from isthmus_exchange.values import Member, Permission
 from isthmus_lab.exchange.ews.answering import Answering
@@ -68,6 +72,30 @@ def test_a_folder_that_takes_the_place_of_another_gets_its_rights(store: Store, 
     for _ in range(2):
         run()
     assert _levels(target) == {"Private": "None", "Shared": "Reviewer"}
+
+
+def test_nobody_sees_what_comes_into_a_folder_that_was_open_there(store: Store, tmp_path: Path) -> None:
+    """Its owner has one of that name on the target, which others may read: its rights come before its items."""
+    answering = Answering(services_in(tmp_path, store))
+    source = Side(answering, store.mailbox(uuid4()), "anna@alpha.test")
+    target = Side(answering, store.mailbox(uuid4()), "olga@alpha.test")
+    _open(source, _folder(source, "Private"), "None")
+    _open(target, _folder(target, "Private"), "Reviewer")
+    place = source.mailbox.folders.find(source.mailbox.folders.role("inbox").id, "Private")
+    assert place is not None
+    source.mailbox.items.add(place.id, mail("Secret", 1))
+    answer, seen = target.call, list[dict[str, str]]()
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, UploadItems):
+            [settings] = await answer(GetFolderSettings((operation.items[0].folder,)))
+            seen.append({each.member.distinguished: each.level for each in settings.permissions})
+        return await answer(operation, announce)
+
+    target.call = call  # type: ignore[method-assign]
+    around = Around(_ONLY_RIGHTS, Nobody(), Kept())
+    asyncio.run(run_pass(Pass(ledger=MemoryLedger(World()), from_side=source, to_side=target, around=around)))
+    assert [each["Default"] for each in seen] == ["None"]
 
 
 def _folder(side: Side, name: str) -> str:

@@ -22,17 +22,34 @@ async def follow(p: Pass) -> None:
     around = p.around
     if around is None or not (p.marks.around_due or not p.heal):
         return
+    if p.heal:
+        done = await _made(p, _follow(p, around))
+    else:
+        wanted = around.wanted.out_of_office
+        done = not wanted or await _made(p, _part(p, around, out_of_office.KIND, out_of_office.hand_over))
+    p.marks.around_due = not done
+
+
+async def rights(p: Pass) -> None:
+    """Bring the rights of folders over before their items, where a folder that the to side had of its own stands for
+    one of the from side's: who may see what comes into it is not for what was there to say.
+    """
+    if p.adopted and p.closed and p.heal and p.around is not None:
+        await _made(p, _part(p, p.around, folder_settings.KIND, folder_settings.follow))
+    p.adopted = False
+
+
+async def _made(p: Pass, settings: Awaitable[None]) -> bool:
+    """Whether these settings could be made; if not, they are tried again."""
     try:
-        if p.heal:
-            await _follow(p, around)
-        elif around.wanted.out_of_office:
-            await _part(p, around, out_of_office.KIND, out_of_office.hand_over)
+        await settings
     except PeopleAwayError as error:
         p.log.info("what surrounds the mail waits", reason=str(error))
     except InDoubtError as error:
         p.log.info("a setting got no answer; it is made again", reason=str(error))
     else:
-        p.marks.around_due = False
+        return True
+    return False
 
 
 async def lost(p: Pass, folder: int) -> None:

@@ -37,6 +37,7 @@ async def _bring(p: Pass) -> None:
     await doubts.settle_items(p, hold=True)
     await tree.follow(p)
     await tree.settle(p)
+    await around.rights(p)
     await choosing.follow(p)
     await listing.follow(p)
     await working.work_off(p)
