@@ -267,6 +267,28 @@ def test_of_two_in_doubt_over_the_switch_with_one_key_each_is_taken_for_itself(
     assert_same(case)
 
 
+def test_what_its_owner_writes_while_a_newer_copy_is_assembled_stays() -> None:
+    case = Case()
+    Streams.UNKNOWN.arrange(case)
+    letter = case.source.deliver(folder_of(case.source, "inbox"), "letter")
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    (earlier,) = case.target.items
+    case.source.edit(letter, "letter, in the last minute")
+    answer = case.target.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, MoveItems):
+            case.target.edit(earlier, "letter, answered")
+        return await answer(operation, announce)
+
+    case.target.call = call  # type: ignore[method-assign]
+    for _ in range(2):
+        asyncio.run(run_pass(_after_the_switch(case)))
+    assert _texts(case) == ["letter, answered", "letter, in the last minute"]
+    assert not case.ledger.staged_rows
+
+
 def _moved_and_edited(case: Case, text: str) -> str:
     moved = case.source.move(next(iter(case.source.items)), folder_of(case.source, "deleteditems"))
     case.source.edit(moved, text)

@@ -32,7 +32,7 @@ from isthmus_sync.mailbox.model import LedgerChange, Work
 from isthmus_sync.mailbox.staging import deletion
 from isthmus_sync.mailbox.ways import Plan, Way
 
-from isthmus_mailbox import assembly, receipts
+from isthmus_mailbox import assembly, owners, receipts
 from isthmus_mailbox.passing import MailboxBlocked, Pass
 from isthmus_mailbox.sending import Copy, fail, gone, halving, make_folders_again, record, send
 
@@ -204,6 +204,11 @@ async def _put(p: Pass, each: Copy, made: ItemId) -> None:
     if isinstance(answers[0], EwsError):
         each = each._replace(over=None)  # it is the finished item that was not found
     elif each.over is not None:
+        if await owners.theirs(p, [each.over]):
+            await p.write(
+                LedgerChange(items=[owners.left_alone(each.over, each.staged)], unstage=[each.staged.from_id])
+            )
+            return
         try:
             await assembly.replace(p, each.staged, each.over)
         except (InDoubtError, TransientError):
