@@ -53,10 +53,20 @@ class Portal:
             with urllib.request.urlopen(f"{self.address}{path}", timeout=10) as response:  # noqa: S310 - http by its making
                 answer: dict[str, Any] = json.load(response)
                 return answer
+        except urllib.error.HTTPError as error:
+            raise PortalError(f"the portal at {self.address} says: {_words(error)}") from error
         except (OSError, ValueError) as error:
             raise PortalError(
                 f"the portal at {self.address} does not answer: {reason(error)}; does stats run ('isthmus ps')?"
             ) from error
+
+
+def _words(error: urllib.error.HTTPError) -> str:
+    """The portal's own words; of a proxy before it, that there are none."""
+    try:
+        return str(json.load(error)["error"])
+    except (ValueError, LookupError, TypeError):
+        return str(error)
 
 
 def portal_or_fail(address: str) -> Portal:

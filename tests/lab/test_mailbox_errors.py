@@ -187,7 +187,7 @@ async def test_a_mailbox_that_left_all_collections_is_shown_as_it_is(
         shown = await desk.run(anna.source.smtp, command="show")
         assert "in no collection, 0 passes" in shown
         assert "next pass: none, for it is in no collection; name it in one in the project file, and" in shown
-        assert "3 rights, rules or settings are kept aside: 'isthmus mailbox errors" in shown
+        assert "rights, rules and settings kept aside: 3; 'isthmus mailbox errors" in shown
         assert len((await desk.kept(anna.source.smtp))["kept_aside"]) == 3
 
 

@@ -79,6 +79,14 @@ async def test_who_is_in_no_collection_any_more_is_named_and_counted_nowhere(boa
     assert "in no collection" not in (await isthmus("status")).stdout
 
 
+async def test_nobody_is_taken_for_unknown_by_a_portal_that_has_just_started(board: Board) -> None:
+    board.unread = "reading the tables back from Kafka"
+    for command in (["status"], ["mailbox", "show", "anna@alpha.example"], ["mailbox", "pause", "ben@alpha.example"]):
+        done = await isthmus(*command)
+        assert done.exit_code == 3
+        assert "says: reading the tables back from Kafka; ask again in a moment" in done.stderr
+
+
 @pytest.mark.parametrize("command", [["mailbox", "pause"], ["mailbox", "retry"], ["switch"], ["switch", "--undo"]])
 async def test_what_would_wait_for_ever_is_not_ordered(board: Board, command: list[str]) -> None:
     board.mailboxes[ANNA.hex()] = with_pair(board.mailboxes[ANNA.hex()], pair(ANNA, "Anna", 2, ""))

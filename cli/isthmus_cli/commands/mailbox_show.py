@@ -73,7 +73,7 @@ def _print(found: dict[str, Any], person: dict[str, Any], last: dict[str, Any] |
     console.print(table)
     if found["kept_aside"]:
         console.print(
-            f"{number(found['kept_aside'])} rights, rules or settings are kept aside: "
+            f"rights, rules and settings kept aside: {number(found['kept_aside'])}; "
             f"'isthmus mailbox errors {found['source_address']}' says why",
             soft_wrap=True,
         )

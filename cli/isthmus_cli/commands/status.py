@@ -123,8 +123,8 @@ def view(
         names = whose([mailbox["name"] for mailbox in left])
         parts.append(
             Text(
-                f"in no collection any more, so nothing is copied: {names}; 'isthmus mailbox show' says how far it is; "
-                "in a collection of the project file again, and applied, it goes on",
+                f"in no collection any more, so nothing is copied: {names}; 'isthmus mailbox show' says how far each "
+                "is; named in the project file again, and applied, they go on",
                 "yellow",
             )
         )

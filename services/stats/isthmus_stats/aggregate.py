@@ -124,10 +124,10 @@ class Aggregation:
         self._listen(MAILBOX_NOT_BROUGHT, self._not_brought)
         self._listen(MAILBOX_PRESSURE, self._pressure)
         self._listen(SWITCH_PROGRESS, self._switch)
-        self._filled = False
+        board.unread = "reading the tables back from Kafka"
         self._app.on_rebalance_complete.connect(self._recovered)
         service.on_stop(self._stop)
-        service.check("tables", lambda: None if self._filled else "reading the tables back from Kafka")
+        service.check("tables", lambda: board.unread or None)
 
     def _listen(self, topic: Topic[M], fold: Callable[[M, Event], None]) -> None:
         async def agent(stream: Any) -> AsyncIterator[None]:
@@ -179,7 +179,7 @@ class Aggregation:
         # its tables for read back.
         partitions = {topic.name: self._app.consumer.topic_partitions(topic.name) for topic in (*TOPICS, *CHANGELOGS)}
         unseen = [name for name, number in partitions.items() if number == 0]
-        self._filled = not unseen
+        board.unread = f"waiting until Kafka tells of {', '.join(unseen)}" if unseen else ""
         if unseen:
             self._log.warning("waiting until Kafka tells of topics", topics=unseen)
         else:

@@ -30,6 +30,8 @@ class Board:
         self.directories: dict[str, DirectoryView] = {}
         self.pressures: dict[str, Pressure] = {}
         self.throughput = Throughput()
+        # Why programs are told nothing yet; empty when they are.
+        self.unread = ""
         self.version = 0
         self.edition = 0
         self._news = asyncio.Event()

@@ -61,6 +61,15 @@ class Portal:
             ]
         )
         application.on_response_prepare.append(_add_headers)
+        application.middlewares.append(self._read)
+
+    @web.middleware
+    async def _read(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        """A program that asks too early takes nobody for unknown."""
+        if self._board.unread and request.path.startswith("/api/"):
+            return _json({"error": f"{self._board.unread}; ask again in a moment"}, status=503)
+        response: web.StreamResponse = await handler(request)
+        return response
 
     async def _overview(self, request: web.Request) -> web.Response:
         return _html(self._pages.overview(parse(request.query)))
