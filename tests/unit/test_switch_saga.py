@@ -232,6 +232,24 @@ def test_a_probe_on_the_wrong_side_proves_nothing_even_when_a_pass_copied_it() -
     assert after(saga, ProbeFound(BOTH, frozenset())).problem == ""
 
 
+def test_where_a_probe_went_astray_other_mail_did_and_a_pass_brings_it() -> None:
+    saga = after(probing(), ProbeSent(), ProbeFound(frozenset(), frozenset({Side.SOURCE})), ProbeSent())
+    saga, actions = next_action(saga, ProbeFound(BOTH, frozenset()), NOW)
+    assert (saga.step, saga.problem, saga.waiting_for) == (Step.PROBE, "", "the last pass")
+    assert actions == [OrderPass(saga.order_id), Say()]
+    saga = after(saga, differing(saga))
+    assert saga.task is Task.PAUSE, "what came to the source is not on the target yet"
+    assert saga.due is not None
+    saga = next_action(saga, DueCame(), saga.due)[0]
+    saga = after(saga, equal(saga))
+    assert saga.task is Task.CLEAR_PROBE
+    assert after(saga, ProbeCleared()).step is Step.DONE
+
+
+def test_mail_that_goes_right_at_once_needs_no_other_pass() -> None:
+    assert after(probing(), ProbeSent(), ProbeFound(BOTH, frozenset())).task is Task.CLEAR_PROBE
+
+
 def test_after_an_undo_a_pass_may_copy_the_probe_to_the_target() -> None:
     saga = last_pass(Side.SOURCE)
     saga = after(saga, equal(saga), ProbeSent())

@@ -8,7 +8,8 @@ task. Any process may die between any two lines: the task is still written down,
     ACTIVE_SIDE   the account map makes the new side the active one
     REDIRECTION   directory synchronisation says that both forests redirect mail there
     LAST_PASS     order passes until nothing of the source is missing on the target
-    PROBE         a mail through each organisation arrives on the new side, and nowhere else
+    PROBE         a mail through each organisation arrives on the new side, and nowhere else; if not at once, other mail
+                  went to the source as well meanwhile, and another pass brings it
     DONE, REFUSED
 
 An undo (``side`` is SOURCE) asks for no proof and begins at ACTIVE_SIDE. Once the active side has changed, mail goes to
@@ -282,7 +283,7 @@ def _decide(saga: Saga, seen: Seen, now: datetime) -> tuple[Saga, list[Action]]:
             # The problem of an earlier probe stands until one arrives.
             return replace(_task(saga, Task.FIND_PROBE, now, due=now + _pause(0)), problem=saga.problem), []
         case ProbeFound() if saga.task is Task.FIND_PROBE:
-            return _probe(saga, seen, now), []
+            return _probe(saga, seen, now)
         case ProbeCleared() if saga.task is Task.CLEAR_PROBE:
             return _finish(saga, Step.DONE, saga.note, now)
         case Failed(problem) if saga.task.is_effect:
@@ -311,6 +312,8 @@ def _last_pass(saga: Saga, answer: PassAnswered, now: datetime) -> tuple[Saga, l
         # Nothing more to bring to the side that is being left; what is only there now is said, not hidden.
         return _enter(replace(saga, note=words.left_behind(answer)), Step.PROBE, Task.SEND_PROBE, now), []
     if answer.proven and answer.missing <= answer.removed_on_target and not answer.unread_folders:
+        if saga.step is Step.PROBE:
+            return _task(saga, Task.CLEAR_PROBE, now, due=now), []
         return _enter(saga, Step.PROBE, Task.SEND_PROBE, now), []
     problem = words.missing(answer) if saga.round >= PROOF_ROUNDS or not answer.proven else ""
     return replace(_task(saga, Task.PAUSE, now, due=now + _pause(saga.round)), problem=problem), []
@@ -322,19 +325,24 @@ def _redirection(saga: Saga, now: datetime) -> tuple[Saga, list[Action]]:
     return _order(_enter(saga, Step.LAST_PASS, Task.AWAIT_ANSWER, now), now)
 
 
-def _probe(saga: Saga, found: ProbeFound, now: datetime) -> Saga:
+def _probe(saga: Saga, found: ProbeFound, now: datetime) -> tuple[Saga, list[Action]]:
     arrived = saga.arrived | found.arrived
     # Passes go on from source to target. A probe astray in the source may have reached the target as a copy, so that
     # its arrival proves nothing; one that arrived in the source is soon on the target too, and that is no harm.
     astray = found.astray if saga.side is Side.TARGET else found.astray - arrived
     if astray:
-        return _probe_again(saga, words.astray(saga.side.name, saga.side.other.name), now)
+        return _probe_again(saga, words.astray(saga.side.name, saga.side.other.name), now), []
     if arrived == frozenset(Side):
-        return _task(replace(saga, arrived=arrived), Task.CLEAR_PROBE, now, due=now)
+        saga = replace(saga, arrived=arrived)
+        if saga.side is Side.TARGET and saga.round > 1:
+            # Where earlier probes went, other mail went after the last pass, and nobody looks there any more.
+            return _order(replace(saga, problem=""), now)
+        return _task(saga, Task.CLEAR_PROBE, now, due=now), []
     if now - saga.task_since >= PROBE_PATIENCE:
         late = [via.name.lower() for via in Side if via not in arrived]
-        return _probe_again(saga, words.not_arrived(late, saga.side.name, saga.task_since), now)
-    return replace(saga, arrived=arrived, failures=0, due=now + min(_pause(0) + (now - saga.task_since) / 4, _pause(3)))
+        return _probe_again(saga, words.not_arrived(late, saga.side.name, saga.task_since), now), []
+    pause = min(_pause(0) + (now - saga.task_since) / 4, _pause(3))
+    return replace(saga, arrived=arrived, failures=0, due=now + pause), []
 
 
 def _probe_again(saga: Saga, problem: str, now: datetime) -> Saga:
