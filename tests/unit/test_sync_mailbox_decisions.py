@@ -147,6 +147,10 @@ def test_of_copies_of_one_item_an_earlier_state_is_a_difference_too() -> None:
         "a"
     ]
     assert not proof.compare(ours, [_entry("x", b"1", at=times[2]), _entry("y", b"1", at=times[3])]).different
+    # The copy of the one was written later than that of the other, which may be the one that is too old.
+    both = [_entry("a", b"1", at=times[1]), _entry("b", b"1", at=times[2])]
+    theirs = [_entry("copy of a", b"1", at=times[2]), _entry("copy of b", b"1", at=times[0])]
+    assert [item.id for item in proof.compare(both, theirs).different] == ["a", "b"]
 
 
 def test_an_item_without_a_search_key_is_known_by_what_it_tells_and_not_by_what_a_server_adds_to_its_size() -> None:

@@ -171,9 +171,13 @@ def _unmatched(same: Difference, told: Callable[[Entry], object]) -> list[Entry]
 
 
 def _outdated(same: Difference) -> list[Entry]:
-    """Of several items with one key, alike on both sides, those that are newer than what is there in their place."""
+    """Of several items with one key, alike on both sides, where one is newer than what is there in its place: those
+    that may be it. Nobody knows which copy is whose, so that is each that is newer than the oldest copy.
+    """
     ours, theirs = (sorted(items, key=attrgetter("content", "modified")) for items in same)
-    return [item for item, copy in zip(ours, theirs, strict=True) if _newer(item, copy)]
+    late = {item.content for item, copy in zip(ours, theirs, strict=True) if _newer(item, copy)}
+    oldest = {copy.content: copy for copy in reversed(theirs) if copy.modified}
+    return [item for item in ours if item.content in late and _newer(item, oldest[item.content])]
 
 
 def _newer(ours: Entry, theirs: Entry) -> bool:
