@@ -24,13 +24,14 @@ from isthmus_exchange.operations import (
 from isthmus_exchange.values import Member, Permission
 from isthmus_lab.exchange.ews.answering import Answering
 from isthmus_lab.store import Store
+from isthmus_mailbox.marks import Marks
 from isthmus_mailbox.passing import Pass
 from isthmus_mailbox.running import run_pass
 from isthmus_mailbox.surroundings import Around
 from isthmus_project import Surroundings
 
 from tests.unit.exchange_in_process import services_in
-from tests.unit.mailbox_world import World
+from tests.unit.mailbox_world import Crash, World
 from tests.unit.mapi_bags import mail
 from tests.unit.memory_ledger import MemoryLedger
 from tests.unit.test_exchange_properties import Side
@@ -96,6 +97,45 @@ def test_nobody_sees_what_comes_into_a_folder_that_was_open_there(store: Store, 
     around = Around(_ONLY_RIGHTS, Nobody(), Kept())
     asyncio.run(run_pass(Pass(ledger=MemoryLedger(World()), from_side=source, to_side=target, around=around)))
     assert [each["Default"] for each in seen] == ["None"]
+
+
+def test_nor_when_the_pass_is_interrupted_before_it_has_brought_the_rights(store: Store, tmp_path: Path) -> None:
+    answering = Answering(services_in(tmp_path, store))
+    source = Side(answering, store.mailbox(uuid4()), "anna@alpha.test")
+    target = Side(answering, store.mailbox(uuid4()), "olga@alpha.test")
+    inbox = source.mailbox.folders.role("inbox").id
+    answer, seen, interrupted = target.call, list[str](), False
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        nonlocal interrupted
+        if interrupted and isinstance(operation, SetFolderSettings):
+            interrupted = False
+            raise Crash
+        if isinstance(operation, UploadItems):
+            [settings] = await answer(GetFolderSettings((operation.items[0].folder,)))
+            seen.extend(each.level for each in settings.permissions if each.member.distinguished == "Default")
+        return await answer(operation, announce)
+
+    target.call = call  # type: ignore[method-assign]
+    ledger, marks, around = MemoryLedger(World()), Marks(), Around(_ONLY_RIGHTS, Nobody(), Kept())
+
+    def run() -> None:
+        asyncio.run(run_pass(Pass(ledger=ledger, from_side=source, to_side=target, around=around, marks=marks)))
+
+    # Once in the first pass, and once in a later one.
+    for number, name in enumerate(_NAMES):
+        _open(source, _folder(source, name), "None")
+        _open(target, _folder(target, name), "Reviewer")
+        place = source.mailbox.folders.find(inbox, name)
+        assert place is not None
+        source.mailbox.items.add(place.id, mail("Secret", number))
+        interrupted = True
+        with pytest.raises(Crash):
+            run()
+        marks = Marks.read(marks.write())
+        run()
+        assert not interrupted
+    assert seen == ["None", "None"]
 
 
 def _folder(side: Side, name: str) -> str:

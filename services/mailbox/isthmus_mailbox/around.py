@@ -34,9 +34,8 @@ async def rights(p: Pass) -> None:
     """Bring the rights of folders over before their items, where a folder that the to side had of its own stands for
     one of the from side's: who may see what comes into it is not for what was there to say.
     """
-    if p.adopted and p.closed and p.heal and p.around is not None:
-        await _made(p, _part(p, p.around, folder_settings.KIND, folder_settings.follow))
-    p.adopted = False
+    if p.marks.adopted and p.closed and p.heal and p.around is not None:
+        p.marks.adopted = not await _made(p, _part(p, p.around, folder_settings.KIND, folder_settings.follow))
 
 
 async def _made(p: Pass, settings: Awaitable[None]) -> bool:

@@ -45,6 +45,8 @@ class Marks:
     _trusting: bool = False
     # What surrounds the mail is to be looked at.
     around_due: bool = True
+    # A folder that the to side had of its own may stand for one of the from side's whose rights were not brought yet.
+    adopted: bool = True
     # Roles of the tops of the trees that both sides have; None: to be seen.
     trees: tuple[str, ...] | None = None
     # How many items the other side's folders had beyond the ledger's when these were last looked at (adopting.py), by
@@ -69,7 +71,8 @@ class Marks:
             known["swept_at"],
             known["trusting"],
             known["around_due"],
-            None if known["trees"] is None else tuple(known["trees"]),
+            trees=None if known["trees"] is None else tuple(known["trees"]),
+            adopted=known.get("adopted", False),
             resting=Resting(*known["resting"]) if known.get("resting") else None,
             _wanted=known.get("wanted", 0),
         )
@@ -81,6 +84,7 @@ class Marks:
             "swept_at": self._swept_at,
             "trusting": self._trusting,
             "around_due": self.around_due,
+            "adopted": self.adopted,
             "trees": self.trees,
             "resting": astuple(self.resting) if self.resting else None,
             "wanted": self._wanted,

@@ -149,8 +149,6 @@ class Pass:
     blocked: dict[int, MailboxBlocked] = field(default_factory=dict)
     # A folder's server did not tell what is in it.
     untold: bool = False
-    # A folder that the to side had of its own stands for one of the from side's since this pass.
-    adopted: bool = False
     # Folders that are left out of this pass, as the to side does not tell what is in them and that must be known first.
     held: set[int] = field(default_factory=set)
     # A write of this pass got no answer.

@@ -263,7 +263,7 @@ class _Builder:
         to_side = self._p.to_side
         match some[0]:
             case Adopt(number, to_id):
-                self._p.adopted |= not self._rows[number].role
+                self._p.marks.adopted |= not self._rows[number].role
                 await self._place(number, to_id)
             case Create(_, parent, _, _):
                 above = self._at.get(parent)
