@@ -50,6 +50,8 @@ _NO_SECURITY = Security()
 
 _LARGE_BYTES = 1024 * 1024
 """IIS says 404 of a request, too, that is larger than it takes (404.13), and takes this much in any case."""
+_LOGIN_TIMEOUT = 440
+"""What signs people in by a form says so to whom it takes for no browser, instead of sending them to it."""
 _UNKNOWN_REST = 5.0
 _REFUSALS = 3
 _FIRST_REFUSED, _LONGEST_REFUSED = 60.0, 900.0
@@ -329,7 +331,7 @@ class Client:
         return status, answer, crossed
 
     def _understood(self, operation: str, sent: int, status: int, answer: bytes | bytearray) -> soap.Answered:
-        if 300 <= status < 400:
+        if 300 <= status < 400 or status == _LOGIN_TIMEOUT:
             raise AccessError(
                 f"{self.name}: {self.url} sends requests elsewhere (HTTP {status}): check exchange.ews, and whether "
                 "something before it wants people to sign in on a page"

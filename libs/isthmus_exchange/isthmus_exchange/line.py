@@ -91,7 +91,8 @@ class HttpsLine:
                 "Accept-Encoding": "gzip",
                 "User-Agent": "isthmus",
             },
-            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            # Servers and load balancers do not know their own cookies again in quotes, as base64 would get them.
+            cookie_jar=aiohttp.CookieJar(unsafe=True, quote_cookie=False),
             read_bufsize=2**18,
         )
 
