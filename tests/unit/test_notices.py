@@ -14,8 +14,17 @@ from isthmus_mailbox.notices import Notices, Watch
 from tests.unit.test_exchange_client import answer_of, server
 from tests.waiting import eventually
 
+_FAULT = (
+    '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault>'
+    "<faultcode>a:ErrorMailboxStoreUnavailable</faultcode><faultstring>its database is not mounted</faultstring>"
+    "</s:Fault></s:Body></s:Envelope>"
+)
 
-async def test_one_mailbox_without_its_database_leaves_the_others_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+
+@pytest.mark.parametrize("refusal", [answer_of("Subscribe", code="ErrorMailboxStoreUnavailable"), _FAULT, "<html>"])
+async def test_one_mailbox_without_its_database_leaves_the_others_watched(
+    refusal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(exchange_client, "_LONGEST_WAIT", 0.0)
     over = asyncio.Event()
 
@@ -28,7 +37,7 @@ async def test_one_mailbox_without_its_database_leaves_the_others_watched(monkey
             await over.wait()
             return stream
         if b"otto@" in body:
-            return web.Response(text=answer_of("Subscribe", "", code="ErrorMailboxStoreUnavailable"))
+            return web.Response(text=refusal, status=500)
         return web.Response(text=answer_of("Subscribe", "<m:SubscriptionId>a</m:SubscriptionId>"))
 
     async with server(answer) as anna:

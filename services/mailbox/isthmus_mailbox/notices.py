@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 from isthmus_exchange import streaming
 from isthmus_exchange.client import Client
-from isthmus_exchange.errors import AccessError, EwsError, TransientError
+from isthmus_exchange.errors import AccessError, EwsError, ServerBusyError, TransientError
 from isthmus_exchange.operations import SubscribeToAll
 from isthmus_exchange.streaming import UNKNOWN, News
 
@@ -176,9 +176,11 @@ class _Group:
             return
         try:
             ids[await client.mailbox(address).call(SubscribeToAll())] = box
-        except EwsError as error:
-            # A mailbox whose database is down, or that is just being moved, takes no other's notifications away.
-            if error.back_off is not None:
+        except (EwsError, TransientError) as error:
+            # A mailbox whose database is down, or that is just being moved, takes no other's notifications away. Of a
+            # server that is away none is subscribed to.
+            busy = isinstance(error, ServerBusyError) or (isinstance(error, EwsError) and error.back_off is not None)
+            if busy or not (ids or isinstance(error, EwsError)):
                 raise
             log.warning("the mailbox cannot be watched; it is looked at in turn", mailbox=address, reason=str(error))
             self._lose([box])
