@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from isthmus_exchange.client import Announce
-from isthmus_exchange.errors import EwsError, InDoubtError
+from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
 from isthmus_exchange.operations import (
     DeleteItems,
     DescribeItems,
@@ -103,6 +103,34 @@ def test_what_never_gets_an_answer_is_set_aside_and_holds_nobody_up(case: Case, 
     assert "gave no answer" in aside.reason
     assert aside.not_before > case.world.time
     case.target.call = real  # type: ignore[method-assign]
+    asyncio.run(run_pass(case.new_pass(eager=True)))
+    assert_same(case)
+
+
+@pytest.mark.parametrize("properties", [False, True])
+def test_an_item_that_is_never_told_holds_nobody_up(case: Case, *, properties: bool) -> None:
+    """The connection breaks whenever its stream is asked for; and when its `properties` are, too."""
+    inbox = folder_of(case.source, "inbox")
+    bad, *_ = [case.source.deliver(inbox, text) for text in ("bad", "four", "five")]
+    real = case.source.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, (ExportItems, DescribeItems) if properties else ExportItems) and bad in operation.ids:
+            raise TransientError("no answer: the connection was cut")
+        return await real(operation, announce)
+
+    case.source.call = call  # type: ignore[method-assign]
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            asyncio.run(run_pass(case.new_pass()))
+    asyncio.run(run_pass(case.new_pass()))
+    texts = {content.text for content in case.target.items.values()}
+    assert texts == {"one", "two", "three", "four", "five"} | (set() if properties else {"bad"})
+    for aside in case.ledger.staged_rows.values():
+        assert "the connection was cut" in aside.reason
+        assert aside.not_before > case.world.time
+    assert len(case.ledger.staged_rows) == properties
+    case.source.call = real  # type: ignore[method-assign]
     asyncio.run(run_pass(case.new_pass(eager=True)))
     assert_same(case)
 

@@ -34,7 +34,7 @@ from isthmus_sync.mailbox.ways import Plan, Way
 
 from isthmus_mailbox import assembly, owners, receipts
 from isthmus_mailbox.passing import MailboxBlocked, Pass
-from isthmus_mailbox.sending import Copy, fail, gone, halving, make_folders_again, record, send
+from isthmus_mailbox.sending import Copy, fail, gone, halving, make_folders_again, record, send, told
 
 
 async def copy(p: Pass, batch: list[Copy]) -> None:
@@ -49,7 +49,7 @@ async def copy(p: Pass, batch: list[Copy]) -> None:
     groups: dict[tuple[int, bool, Plan], list[tuple[Copy, Outline]]] = defaultdict(list)
 
     async def describe(some: list[Copy]) -> None:
-        outlines = await p.from_side.call(DescribeItems(tuple(each.staged.from_id for each in some)))
+        outlines = await told(p, some, DescribeItems(tuple(each.staged.from_id for each in some)))
         for each, outline in zip(some, outlines, strict=True):
             if isinstance(outline, EwsError):
                 fail(p, change, each, outline)
@@ -111,7 +111,7 @@ async def _read(p: Pass, batch: Sequence[Copy], plan: Plan) -> list[tuple[Copy, 
     agreed: what is read is the newer content, and the next listing tells of it.
     """
     ids = tuple(each.staged.from_id for each in batch)
-    answers = await p.from_side.call(GetProperties(ids, plan.form, plan.native, batch[0].staged.associated))
+    answers = await told(p, batch, GetProperties(ids, plan.form, plan.native, batch[0].staged.associated))
     change = LedgerChange()
     found = []
     for each, answer in zip(batch, answers, strict=True):
@@ -161,7 +161,7 @@ async def _assemble(p: Pass, each: Copy, plan: Plan, outline: Outline) -> None:
         if isinstance(made, EwsError):
             raise made
         for attached in outline.attachments if plan.parts else ():
-            await _attach(p, made.id, attached)
+            await _attach(p, each, made.id, attached)
     except InDoubtError as error:
         # Nobody knows what the unfinished item is like now; it is put away, and another one is made.
         await _failed(p, each, EwsError("ErrorTimeoutExpired", str(error)))
@@ -181,12 +181,12 @@ async def _is_there(p: Pass, item: str) -> bool:
     return not (isinstance(label, EwsError) and label.kind is Kind.GONE)
 
 
-async def _attach(p: Pass, item: str, attached: Attached) -> None:
+async def _attach(p: Pass, each: Copy, item: str, attached: Attached) -> None:
     try:
-        attachment = await p.from_side.call(GetAttachment(attached.id))
+        attachment = await told(p, [each], GetAttachment(attached.id))
         form = form_of(attachment.item_class)
         if attachment.item_class and not form.mime:
-            attachment = await p.from_side.call(GetAttachment(attached.id, form))
+            attachment = await told(p, [each], GetAttachment(attached.id, form))
         if p.correspondents is not None and attachment.content:
             await p.correspondents.note([property_addresses(attachment.content)])
         await p.to_side.call(CreateAttachment(item, attachment))

@@ -14,7 +14,7 @@ from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox import by_properties, owners
 from isthmus_mailbox.passing import Pass
-from isthmus_mailbox.sending import Copy, fail, halving, make_folders_again, record, send
+from isthmus_mailbox.sending import Copy, fail, halving, make_folders_again, record, send, told
 
 
 async def copy(p: Pass, batch: list[Copy]) -> None:
@@ -70,7 +70,7 @@ async def _copy(p: Pass, batch: list[Copy], others: list[Copy]) -> None:
     """`others` gets what is to go another way."""
     try:
         ids, size = tuple(each.staged.from_id for each in batch), sum(each.staged.size for each in batch)
-        exported = await p.from_side.call(ExportItems(ids, size))
+        exported = await told(p, batch, ExportItems(ids, size))
     except EwsError as error:
         if not ways.has_no_operation(error) or (len(batch) > 1 and await _exports(p, batch)):
             raise

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from isthmus_exchange.errors import FOLDER_GONE, EwsError, InDoubtError, Kind, ServerBusyError
+from isthmus_exchange.errors import FOLDER_GONE, EwsError, InDoubtError, Kind, ServerBusyError, TransientError
 from isthmus_exchange.operations import Operation
 from isthmus_exchange.values import ItemId
+from isthmus_sync.mailbox import retry
 from isthmus_sync.mailbox.model import Action, Copied, Intent, ItemRow, LedgerChange, Outcome, Staged
 from isthmus_sync.mailbox.ways import Way
 
 from isthmus_mailbox import doubts
 from isthmus_mailbox.passing import NOT_DONE, MailboxBlocked, Pass
+
+T = TypeVar("T")
 
 _BUSY_ATTEMPTS = 5
 
@@ -26,6 +29,22 @@ class Copy(NamedTuple):
     way: Way = Way.STREAM
     # Why it does not go as a stream, in the server's words.
     refused: str = ""
+
+
+async def told(p: Pass, batch: Sequence[Copy], operation: Operation[T]) -> T:
+    """What the from side tells of the items of the batch. That it tells nothing ends the pass, and counts: of what is
+    asked for alone by then, and still breaks every answer, that is the refusal, an EwsError.
+    """
+    try:
+        return await p.from_side.call(operation)
+    except ServerBusyError:
+        raise
+    except TransientError as error:
+        rows = [each.staged for each in batch]
+        if len(rows) == 1 and rows[0].attempts >= retry.QUIET_ATTEMPTS:
+            raise EwsError("NoAnswer", str(error)) from error
+        await p.write(LedgerChange(stage=[replace(row, attempts=row.attempts + 1) for row in rows]))
+        raise
 
 
 async def halving(
