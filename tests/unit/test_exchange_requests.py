@@ -14,15 +14,18 @@ from isthmus_exchange.errors import EwsError, Kind, OlderServerError, ServerBusy
 from isthmus_exchange.item_properties import form_of
 from isthmus_exchange.operations import (
     AddDelegates,
+    ConvertIds,
     CreateAttachment,
     CreateFolder,
     CreateFolders,
     CreateItems,
+    CreateSearchFolder,
     DeleteFolder,
     DeleteItems,
     DescribeItems,
     ExportItems,
     FindEntries,
+    FindFolderMarks,
     FindFolderNamed,
     FindFolders,
     FindItem,
@@ -36,7 +39,9 @@ from isthmus_exchange.operations import (
     GetItemLabels,
     GetMime,
     GetOutOfOffice,
+    GetParties,
     GetProperties,
+    GetSearchFolders,
     MoveFolder,
     MoveItems,
     Operation,
@@ -46,18 +51,22 @@ from isthmus_exchange.operations import (
     SetFolderSettings,
     SetOutOfOffice,
     SetReadFlags,
+    SetSearch,
     Sought,
+    SubscribeToAll,
     SuppressReceipts,
     SyncFolderHierarchy,
     SyncFolderItems,
     UpdateDelegates,
     UpdateInboxRules,
     UploadItems,
+    get_folder,
 )
 from isthmus_exchange.values import (
     Attachment,
     Delegate,
     Exported,
+    Folder,
     InboxRule,
     ItemChange,
     ItemId,
@@ -95,6 +104,10 @@ _CUSTOM = Permission(
         ("DeleteItems", "None"),
         ("ReadItems", "FullDetails"),
     ),
+)
+_SEARCH = (
+    '<t:SearchParameters Traversal="Deep"><t:Restriction><t:Exists><t:FieldURI FieldURI="item:Subject"/></t:Exists>'
+    '</t:Restriction><t:BaseFolderIds><t:FolderId Id="a"/></t:BaseFolderIds></t:SearchParameters>'
 )
 OPERATIONS: Sequence[Operation[Any]] = (
     SyncFolderHierarchy(None),
@@ -176,6 +189,15 @@ OPERATIONS: Sequence[Operation[Any]] = (
     GetAttachment("a", form_of("IPM.Contact")),
     CreateAttachment("a&b", Attachment(("<t:FileAttachment><t:Content>", b"QUJD", "</t:Content></t:FileAttachment>"))),
     FindFolderNamed("root", _NAME),
+    FindFolders(only_search=True),
+    FindFolderMarks(1000, "archivemsgfolderroot"),
+    GetParties(("a", "b&c")),
+    ConvertIds(("a", "b&c"), "EwsId", "EntryId", "a&b@alpha.test"),
+    GetSearchFolders(("a",)),
+    CreateSearchFolder(None, _NAME, _SEARCH),
+    CreateSearchFolder("parent", _NAME, _SEARCH),
+    SetSearch("folder", _SEARCH),
+    SubscribeToAll(),
 )
 
 
@@ -281,6 +303,27 @@ def test_changes_of_items_of_any_class_are_read(traits: bool) -> None:
     }
     assert deleted == ItemChange("d")
     assert flagged == ItemChange("r", is_read=True, change_key="k")
+
+
+@pytest.mark.parametrize(
+    ("operation", "told"),
+    [
+        (SyncFolderItems("f", "s"), "<m:SyncState>s</m:SyncState><m:{0}>false</m:{0}>"),
+        (SyncFolderItems("f", None), "<m:{0}>false</m:{0}>"),
+        (SyncFolderHierarchy("s"), "<m:SyncState>s</m:SyncState><m:{1}>false</m:{1}>"),
+        (FindItem("f", False, 9), '<m:RootFolder IndexedPagingOffset="9" {0}="false"><t:Items>{2}</t:Items>'),
+        (FindFolders(9), '<m:RootFolder IndexedPagingOffset="0" {0}="false"><t:Folders>{3}</t:Folders>'),
+    ],
+    ids=repr,
+)
+def test_what_has_no_end_is_not_asked_for_ever(operation: Operation[Any], told: str) -> None:
+    """A server says that there is more, and nothing by which to ask for that but what it was asked."""
+    item, folder = '<t:Message><t:ItemId Id="i"/></t:Message>', '<t:Folder><t:FolderId Id="f"/></t:Folder>'
+    told = told.format("IncludesLastItemInRange", "IncludesLastFolderInRange", item, folder)
+    if "RootFolder" in told:
+        told += "</m:RootFolder>"
+    with pytest.raises(ValueError, match="no way to it"):
+        operation.answer(_messages(operation.name, _success(operation.name, told)))
 
 
 def _listed(number: int, subject: str = "IPM.Note", beside: str = "") -> str:
@@ -390,6 +433,22 @@ def test_each_item_of_a_batch_has_its_own_answer() -> None:
     exported, gone = ExportItems(("a", "b")).answer(messages)
     assert exported == Exported("a", "QUJD", "k")
     assert isinstance(gone, EwsError) and gone.kind is Kind.GONE
+
+
+@pytest.mark.parametrize("code", ["ErrorInternalServerError", "ErrorTimeoutExpired", "ErrorServerBusy"])
+def test_a_folder_that_is_not_told_is_not_one_that_there_is_not(code: str) -> None:
+    """Its role would be nobody's, and what is in it would come into a folder beside the one of that role."""
+
+    def told(errors: dict[str, str]) -> dict[str, Folder]:
+        found = '<m:Folders><t:Folder><t:FolderId Id="{0}"/></t:Folder></m:Folders>'
+        roles = [*get_folder._ROLES, *get_folder.SINCE_2013]
+        answers = (_error("GetFolder", errors[each]) if each in errors else found.format(each) for each in roles)
+        messages = [each if "Error" in each else _success("GetFolder", each) for each in answers]
+        return GetDistinguishedFolders().answer(_messages("GetFolder", *messages))
+
+    assert "journal" not in told({"journal": "ErrorFolderNotFound", "conflicts": "ErrorInvalidOperation"})
+    with pytest.raises(EwsError, match=code):
+        told({"inbox": code})
 
 
 def test_what_was_left_out_after_a_failure_is_not_a_success() -> None:

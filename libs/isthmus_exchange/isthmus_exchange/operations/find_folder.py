@@ -10,7 +10,7 @@ from ..names import M, T
 from ..shapes import FOLDER_SHAPE, MARK_SHAPE, distinguished, read_folder, read_mark
 from ..soap import Element, attribute
 from ..values import Folder, FolderMark
-from .operation import Operation, only
+from .operation import Operation, check_progress, only
 
 PAGE = 1000
 _SEARCH_FOLDERS = (
@@ -96,4 +96,6 @@ def _page(messages: Sequence[Element], offset: int, read: Callable[[Element], To
         return TreePage([], True, offset)
     folders = [read(each) for each in root.iterfind(f"{T}Folders/*")]
     after = int(root.get("IndexedPagingOffset") or offset + len(folders))
-    return TreePage(folders, root.get("IncludesLastItemInRange") != "false" or not folders, after)
+    last = root.get("IncludesLastItemInRange") != "false" or not folders
+    check_progress(last=last, further=after > offset)
+    return TreePage(folders, last, after)

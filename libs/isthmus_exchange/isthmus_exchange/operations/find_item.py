@@ -10,7 +10,7 @@ from ..names import SEARCH_KEY, M, T
 from ..shapes import entry_shape, folder_id, item_shape, read_entry, read_item
 from ..soap import Element
 from ..values import EntryPage, Page
-from .operation import Operation, only
+from .operation import Operation, check_progress, only
 
 PAGE = 1000
 """Items that a server gives at once without a restriction, at most (EWSFindCountLimit)."""
@@ -81,4 +81,6 @@ def _answered(messages: Sequence[Element], offset: int) -> tuple[list[Element], 
     items = list(root.iterfind(f"{T}Items/*"))
     after = int(root.get("IndexedPagingOffset") or offset + len(items))
     # An empty page that is not the last would be asked for ever.
-    return items, root.get("IncludesLastItemInRange") != "false" or not items, after
+    last = root.get("IncludesLastItemInRange") != "false" or not items
+    check_progress(last=last, further=after > offset)
+    return items, last, after

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import Kind
+from ..errors import EwsError, Kind
 from ..names import M
 from ..shapes import FOLDER_SHAPE, MARK_SHAPE, distinguished, folder_id, read_folder, read_mark
 from ..soap import Element, check, child
@@ -21,6 +21,7 @@ _ROLES = (
 SINCE_2013 = ("syncissues", "conflicts", "localfailures", "serverfailures", "conversationhistory")
 """Mailboxes of older servers have these folders, too, without anybody to tell their roles."""
 _NEWER_ROLES = (*_ROLES, *SINCE_2013)
+_PASSING = (Kind.TRANSIENT, Kind.IN_DOUBT)
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,16 @@ class GetDistinguishedFolders(Operation["dict[str, Folder]"]):
             error = check(message)
             if error is None:
                 found[role] = read_folder(child(message, f"{M}Folders")[0], role)
-            elif role == ROOT or error.kind is Kind.TRANSIENT or (error.kind is Kind.MAILBOX and role in roles):
+            elif role == ROOT or error.kind in _PASSING or (role in roles and not _is_none(role, error)):
                 raise error
         return found
+
+
+def _is_none(role: str, error: EwsError) -> bool:
+    """Whether the mailbox has no folder of this role. One that has is not to be taken for a folder of its owner's: its
+    copy would stay beside the one of that role.
+    """
+    return error.kind is Kind.GONE if role in _ROLES else error.kind is not Kind.MAILBOX
 
 
 @dataclass(frozen=True)

@@ -54,3 +54,9 @@ def only(messages: Sequence[Element]) -> Element:
     if error is not None:
         raise error
     return messages[0]
+
+
+def check_progress(*, last: bool, further: bool) -> None:
+    """Raises ValueError where more is to come, and asking for that would bring the same once more, and so for ever."""
+    if not (last or further):
+        raise ValueError("there is more, and no way to it is told")

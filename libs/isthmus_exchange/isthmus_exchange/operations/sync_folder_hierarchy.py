@@ -9,7 +9,7 @@ from ..names import M, T
 from ..shapes import FOLDER_SHAPE, distinguished, read_folder
 from ..soap import Element, text
 from ..values import FolderChanges
-from .operation import Operation, only
+from .operation import Operation, check_progress, only
 
 
 @dataclass(frozen=True)
@@ -37,4 +37,6 @@ class SyncFolderHierarchy(Operation[FolderChanges]):
             else:
                 changed.append(read_folder(change[0]))
         last = (message.findtext(f"{M}IncludesLastFolderInRange") or "") != "false"
-        return FolderChanges(changed, deleted, (message.findtext(f"{M}SyncState") or ""), last)
+        state = message.findtext(f"{M}SyncState") or ""
+        check_progress(last=last, further=state not in ("", self.state))
+        return FolderChanges(changed, deleted, state, last)

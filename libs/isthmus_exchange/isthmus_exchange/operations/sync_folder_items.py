@@ -9,7 +9,7 @@ from ..names import M, T
 from ..shapes import folder_id, item_shape, read_item, read_item_id, read_row
 from ..soap import Element, Large, text
 from ..values import ItemChange, ItemChanges
-from .operation import Operation, only
+from .operation import Operation, check_progress, only
 
 LIMIT = 512
 """Changes that a server gives at once, at most."""
@@ -45,7 +45,9 @@ class SyncFolderItems(Operation[ItemChanges]):
             else:
                 changes.append(_change(each, self.traits))
         last = (message.findtext(f"{M}IncludesLastItemInRange") or "") != "false"
-        return ItemChanges(changes, (message.findtext(f"{M}SyncState") or ""), last)
+        state = message.findtext(f"{M}SyncState") or ""
+        check_progress(last=last, further=state not in ("", self.state))
+        return ItemChanges(changes, state, last)
 
 
 def _change(change: Element, traits: bool) -> ItemChange:
