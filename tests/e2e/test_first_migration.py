@@ -20,6 +20,7 @@ from isthmus_cli.demo.witness import Content, Organisation, content
 from isthmus_lab.population.oddities import draw_oddity
 from isthmus_lab.population.seeds import seeded
 from isthmus_project import load_project
+from ruamel.yaml import YAML
 
 from tests.plugins.conditions import conditions
 from tests.waiting import until
@@ -238,6 +239,21 @@ def test_filters_are_applied_and_show_what_they_leave_out(user: User) -> None:
     [plan] = user.json("mailbox", "plan", rest["source_address"], "--project", str(file))
     assert 0 < plan["left_out_items"] == sum(each["items"] for each in plan["left_out"]) < plan["items"]
     user.run("apply", user.project)
+
+
+def test_a_plan_names_who_would_leave_all_collections(user: User) -> None:
+    file = Path(user.project).with_name("fewer.yaml")
+    yaml = YAML()
+    project = yaml.load(Path(user.project))
+    gone = project["collections"].pop()["name"]
+    yaml.dump(project, file)
+    members = {each["id"] for each in user.json("status")["mailboxes"] if each["collection"] == gone}
+    leaving = json.loads(user.run("plan", str(file), "--json", exit_code=None))["leaving"]
+    assert members
+    assert {each["id"] for each in leaving} == members
+    assert {each["collection"] for each in leaving} == {gone}
+    assert "In no collection any more: " in user.run("plan", str(file), exit_code=None)
+    assert json.loads(user.run("plan", user.project, "--json", exit_code=None))["leaving"] == []
 
 
 def test_a_system_goes_on_where_it_was_stopped(user: User) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,8 @@ from rich.tree import Tree
 
 from ..directory_service import directory_service
 from ..endpoints import known_endpoints
-from ..output import Exit, console, fail, print_json
+from ..output import Exit, console, errors, fail, print_json, whose
+from ..portal import Portal, PortalError
 from .options import (
     DEFAULT_DATA,
     DEFAULT_PROJECT,
@@ -42,15 +44,16 @@ def plan(
     """Read both forests and say what would happen: who matches whom, what would be created and changed.
 
     Nothing is written. A running system is asked what it remembers: the pairs it found, and what both sides agreed on
-    last, so that the plan is what it would do. Whoever matches nobody or two is listed with the reason. Exit code 1
-    when something stands in the way.
+    last, so that the plan is what it would do. Whoever matches nobody or two is listed with the reason, and so is who
+    would be in no collection any more. Exit code 1 when something stands in the way.
     """
     path = project_file(path, data)
     found = planned(read_project(path), path, data)
+    going = leaving(found, _in_collections(data))
     if as_json:
-        print_json(found.to_dict())
+        print_json({**found.to_dict(), "leaving": going})
     else:
-        _show(found, every=every)
+        _show(found, going, every=every)
     if found.objection or found.problems or any(thing.action == "refused" for thing in found.objects):
         raise typer.Exit(Exit.NOT_AS_IT_SHOULD_BE)
 
@@ -63,6 +66,26 @@ def planned(project: Project, path: Path, data: Path) -> DirectoryPlan:
             return asyncio.run(plan_directory(project, secrets_folder(path), memory))
     except (DirectoryError, LookupError) as error:
         fail(str(error), Exit.UNREACHABLE)
+
+
+def leaving(found: DirectoryPlan, mailboxes: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
+    """Of the mailboxes that are in a collection, those that the plan has in none: id, name, address and collection."""
+    staying = {thing.pair for thing in found.objects if thing.collection}
+    return [
+        {each: mailbox[each] for each in ("id", "name", "source_address", "collection")}
+        for mailbox in mailboxes
+        if mailbox["id"] not in staying
+    ]
+
+
+def _in_collections(data: Path) -> list[dict[str, Any]]:
+    """The mailboxes that a running system has in collections. Without its portal the plan goes on, and says so."""
+    where = known_endpoints(data)
+    try:
+        return list(Portal(where.portal).mailboxes()) if where else []
+    except PortalError as error:
+        errors.print(f"[yellow]Who would leave the collections is not known: {plain(str(error))}[/]", soft_wrap=True)
+        return []
 
 
 def _memory(project: Project, data: Path) -> Memory:
@@ -90,7 +113,7 @@ def _memory(project: Project, data: Path) -> Memory:
     )
 
 
-def _show(found: DirectoryPlan, *, every: bool) -> None:
+def _show(found: DirectoryPlan, going: list[dict[str, str]], *, every: bool) -> None:
     changing = [thing for thing in found.objects if thing.action != "in step"]
     limit = len(changing) if every else _SHOWN
     for thing in changing[:limit]:
@@ -101,6 +124,12 @@ def _show(found: DirectoryPlan, *, every: bool) -> None:
     mailboxes = Counter(thing.collection for thing in found.objects if thing.collection)
     for collection, count in mailboxes.items():
         console.print(f"Collection [bold]{plain(collection)}[/]: {count} mailboxes")
+    if going:
+        names = [mailbox["name"] for mailbox in going]
+        console.print(
+            f"[yellow]In no collection any more: {plain(', '.join(names) if every else whose(names))}. What is on the "
+            "target stays as it is, and nothing follows.[/]"
+        )
     for reason, count in found.left_out.items():
         console.print(f"[dim]{count} left out: {plain(reason)}[/]")
     for problem in filter(None, [*found.problems, found.objection]):

@@ -51,7 +51,8 @@ class PlannedObject:
     """One object of the source and what becomes of it. `rule` says by what it was matched just now, or that the
     project's pairs name it; `waiting` names links that are set once the objects they name exist on both sides;
     `candidates` what a refused object could be; `merges` the contacts of the target that are merged into its object,
-    each with what becomes of it; `merged` other objects of the source for which its object stands, too."""
+    each with what becomes of it; `merged` other objects of the source for which its object stands, too; `pair` the id
+    of the pair that both are, in hexadecimal; empty for what is refused, deleted or gone."""
 
     action: Action
     kind: str
@@ -66,6 +67,7 @@ class PlannedObject:
     problems: tuple[str, ...] = ()
     merges: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
+    pair: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ def _planned(decision: Decision, rule: str, found: Survey, project: Project) -> 
         problems=decision.problems,
         merges=tuple(f"{contact.dn} ({fate})" for contact in decision.merges),
         merged=tuple(obj.dn for obj in decision.merged),
+        pair=decision.pair.id.hex(),
     )
 
 
