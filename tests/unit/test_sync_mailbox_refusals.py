@@ -479,3 +479,35 @@ def test_a_folder_that_is_not_listed_holds_no_other_up_and_is_not_proven(case: C
     assert_same(case)
     case.marks.around_due = False
     assert case.marks.look_in(case.world.time) > 60
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_folder_of_which_nothing_is_told_holds_no_other_up(case: Case, *, away: bool) -> None:
+    """Its server takes too long over it, each time. Where it tells nothing of any, it is `away`."""
+    inbox, notes = folder_of(case.source, "inbox"), folder_of(case.source, "notes")
+    leaving = case.source.deliver(notes, "leaving")
+    asyncio.run(run_pass(case.new_pass()))
+    case.source.deliver(inbox, "four")
+    case.source.deliver(notes, "five")
+    case.source.delete(leaving)
+    real = case.source.call
+
+    async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
+        if isinstance(operation, SyncFolderItems) and (away or operation.folder == inbox):
+            raise TransientError("no answer within 100 s")
+        return await real(operation, announce)
+
+    case.source.call = call  # type: ignore[method-assign]
+    case.world.time += 60
+    this = case.new_pass()
+    if away:
+        with pytest.raises(TransientError):
+            asyncio.run(run_pass(this))
+    else:
+        asyncio.run(run_pass(this))
+        assert {content.text for content in case.target.items.values()} == {"one", "two", "three", "five", "leaving"}
+        assert this.problems == ["The folder 'Posteingang' could not be listed: no answer within 100 s"]
+    case.source.call = real  # type: ignore[method-assign]
+    case.world.time += 60
+    asyncio.run(run_pass(case.new_pass()))
+    assert_same(case)

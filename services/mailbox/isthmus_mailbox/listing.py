@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Container, Sequence
 from contextlib import nullcontext
 
-from isthmus_exchange.errors import EwsError, Kind
+from isthmus_exchange.errors import EwsError, Kind, ServerBusyError, TransientError
 from isthmus_exchange.operations import SyncFolderItems
 from isthmus_exchange.values import FolderMark, ItemChange, ItemChanges
 from isthmus_sync.mailbox import hierarchy, staging
@@ -77,14 +77,24 @@ async def follow_folder(p: Pass, row: FolderRow, copies: Ahead | None = None, *,
         await _compare(p, row, copies)
     except EwsError as error:
         if error.kind is Kind.PERMANENT:
-            words = f"The folder {hierarchy.path(await p.ledger.folders(), row.number)!r} could not be listed: {error}"
-            if words not in p.problems:
-                p.problems.append(words)
-            return False
+            return await _not_listed(p, row, error)
         if error.kind is not Kind.GONE:
             raise
         # Deleted since the tree was followed; the next pass will know.
+    except TransientError as error:
+        # One folder may be what its server cannot get through; of several it is the server that is away.
+        if isinstance(error, ServerBusyError) or p.silent - {row.number}:
+            raise
+        p.silent.add(row.number)
+        return await _not_listed(p, row, error)
     return True
+
+
+async def _not_listed(p: Pass, row: FolderRow, error: Exception) -> bool:
+    words = f"The folder {hierarchy.path(await p.ledger.folders(), row.number)!r} could not be listed: {error}"
+    if words not in p.problems:
+        p.problems.append(words)
+    return False
 
 
 async def _page_by_page(p: Pass, row: FolderRow, copies: Ahead | None) -> None:

@@ -149,6 +149,8 @@ class Pass:
     blocked: dict[int, MailboxBlocked] = field(default_factory=dict)
     # A folder's server did not tell what is in it.
     untold: bool = False
+    # The folder of which it told nothing at all.
+    silent: set[int] = field(default_factory=set)
     # Folders that are left out of this pass, as the to side does not tell what is in them and that must be known first.
     held: set[int] = field(default_factory=set)
     # A write of this pass got no answer.
