@@ -180,6 +180,25 @@ async def test_an_account_that_is_refused_is_not_tried_until_it_is_locked_out() 
         assert mailbox.client._refused_until > time.monotonic() + 100
 
 
+async def test_requests_that_are_refused_together_are_one_refusal() -> None:
+    """A directory that is away for a moment refuses all that is under way."""
+    all_there, asked = asyncio.Event(), 0
+
+    async def refuses(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        if asked == 10:
+            all_there.set()
+        await all_there.wait()
+        return await says("", 401)(request)
+
+    async with server(refuses) as mailbox:
+        mailbox.client.budget.limit = 10
+        answers = await asyncio.gather(*(mailbox.call(_DELETE) for _ in range(10)), return_exceptions=True)
+        assert {type(each) for each in answers} == {AccessError}
+        assert mailbox.client._refused_until < time.monotonic() + 61
+
+
 @pytest.mark.parametrize("status", [404, 413])
 async def test_a_request_that_is_too_large_for_the_web_server(status: int) -> None:
     async with server(says("too large", status)) as mailbox:

@@ -337,6 +337,8 @@ class Client:
                 "something before it wants people to sign in on a page"
             )
         if status == 401:
+            if time.monotonic() < self._refused_until:  # it was under way, and says what is known
+                raise self._refuses()
             self._refusals += 1
             if (beyond := self._refusals - _REFUSALS) >= 0:
                 pause = min(_FIRST_REFUSED * 2 ** min(beyond, 8), _LONGEST_REFUSED)
