@@ -104,9 +104,9 @@ class World:
         found: dict[Side, frozenset[Side]] = {}
         for side in (Side.TARGET, Side.SOURCE):
             mailbox = await self._mailbox(pair, side)
-            there = await probe.find(mailbox, saga.probe)
+            there = await probe.find(mailbox, saga.probe_of_round)
             if side is saga.side and not subjects.keys() <= there.keys():
-                there = await probe.find(mailbox, saga.probe, everywhere=True)
+                there = await probe.find(mailbox, saga.probe_of_round, everywhere=True)
             found[side] = frozenset(via for subject, via in subjects.items() if subject in there)
         return ProbeFound(arrived=found[saga.side], astray=found[saga.side.other])
 

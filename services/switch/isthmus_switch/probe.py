@@ -41,7 +41,7 @@ async def send(mailbox: Mailbox, subject: str) -> None:
 
 async def find(mailbox: Mailbox, prefix: str, *, everywhere: bool = False) -> dict[str, list[ItemId]]:
     """The messages whose subject begins with ``prefix``, by subject: in the inbox and junk mail, or in every folder
-    (a rule of the owner may have filed them)."""
+    (a rule of the owner may have filed them). Of each folder the first hundred: those of a round are a few."""
     if not everywhere:
         return await _find_in(mailbox, prefix, [distinguished(role) for role in _LIKELY])
     folders: list[str] = []
@@ -60,12 +60,12 @@ async def find(mailbox: Mailbox, prefix: str, *, everywhere: bool = False) -> di
 
 async def clear(mailbox: Mailbox, prefix: str) -> None:
     """Removes every message whose subject begins with ``prefix``. Raises EwsError when one stays."""
-    items = [item for items in (await find(mailbox, prefix, everywhere=True)).values() for item in items]
-    if not items:
-        return
-    for error in await mailbox.call(DeleteItems(tuple(item.id for item in items))):
-        if error is not None and error.code != "ErrorItemNotFound":
-            raise error
+    # Where the way was blocked for a day there are some hundreds.
+    while found := await find(mailbox, prefix, everywhere=True):
+        ids = tuple(item.id for items in found.values() for item in items)
+        for error in await mailbox.call(DeleteItems(ids)):
+            if error is not None and error.code != "ErrorItemNotFound":
+                raise error
 
 
 async def _find_in(mailbox: Mailbox, prefix: str, folders: Iterable[str]) -> dict[str, list[ItemId]]:

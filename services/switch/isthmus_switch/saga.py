@@ -122,9 +122,14 @@ class Saga:
         """The words that begin the subject of this switch's probe mails, whatever their round."""
         return f"Isthmus probe {self.request_id.hex()}"
 
+    @property
+    def probe_of_round(self) -> str:
+        """The words that begin the subject of this round's probe mails, and of no earlier round's."""
+        return f"{self.probe} {self.round}"
+
     def probe_subject(self, via: Side) -> str:
         """The subject of the probe mail that goes through organisation ``via`` in this round. Unique."""
-        return f"{self.probe} {self.round} {via.name.lower()}"
+        return f"{self.probe_of_round} {via.name.lower()}"
 
     @property
     def waiting_for(self) -> str:
