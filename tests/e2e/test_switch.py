@@ -144,8 +144,10 @@ class World:
         project = Project.model_validate(document).model_dump_json().encode()
         await self.say(PROJECTS, b"merge", project_pb2.ProjectApplied(project="merge", revision=1, document=project))
 
-    async def pair(self, mover: Mover, collection: str = "Everybody", *, with_target: bool = True) -> None:
-        """Says that these two belong together; returns when the account map knows it."""
+    async def pair(self, mover: Mover, collection: str = "Everybody", *, without: int = 0) -> None:
+        """Says that these two belong together; returns when the account map knows it. `without`: a side that has no
+        mailbox.
+        """
         self.movers[mover.id] = mover
         pair = accounts_pb2.Pair(id=mover.id, kind=accounts_pb2.RECIPIENT_KIND_USER, collection=collection)
         for account, person, side in ((pair.source, mover.alpha, SOURCE), (pair.target, mover.beta, TARGET)):
@@ -157,7 +159,7 @@ class World:
                     primary_smtp_address=person.smtp,
                     smtp_addresses=[person.smtp],
                     distinguished_name=person.dn,
-                    mailbox_guid=person.mailbox.bytes_le if side == SOURCE or with_target else b"",
+                    mailbox_guid=person.mailbox.bytes_le if side != without else b"",
                 )
             )
         await self.say(DIRECTORY_PAIRS, mover.id, directory_pb2.PairObserved(pair=pair))
@@ -198,9 +200,14 @@ class Running:
             raise AssertionError(f"not ended: {mover.progress}\n{self.switch.tail()}") from None
 
     async def active(self, mover: Mover) -> int:
+        return int((await self.known(mover)).active_side)
+
+    async def known(self, mover: Mover) -> accounts_pb2.Pair:
+        """What the account map knows of them."""
         request = accounts_pb2.ResolveRequest(identity=accounts_pb2.Identity(pair_id=mover.id))
         answer = await self.accounts.Resolve(request, wait_for_ready=True, timeout=60)
-        return int(answer.pair.active_side)
+        pair: accounts_pb2.Pair = answer.pair
+        return pair
 
 
 @pytest.fixture
@@ -313,7 +320,7 @@ async def test_differences_refusals_and_switches_of_their_own_accord(running: Ru
     assert (len(gina.orders), await running.active(gina)) == (1, SOURCE)
 
     # Without a mailbox on the target nothing is begun.
-    await world.pair(dora, with_target=False)
+    await world.pair(dora, without=TARGET)
     refused = await running.ended(dora, await world.request(dora))
     assert refused.step == STEP.SWITCH_STEP_REFUSED
     assert "no mailbox in the target organisation" in refused.problem
@@ -342,4 +349,15 @@ async def test_differences_refusals_and_switches_of_their_own_accord(running: Ru
     await running.ended(fred, fred.requests[0])
     assert len(emil.requests) == 2
     assert len(fred.requests) == 1
+
+    # Nobody goes back to where there is no mailbox any more, and mail with them.
+    await world.pair(fred, "Quick", without=SOURCE)
+    async with asyncio.timeout(60):
+        while (await running.known(fred)).source.mailbox_guid:  # noqa: ASYNC110 - the account map hears of it
+            await asyncio.sleep(0.05)
+        request = await world.request(fred, SOURCE)
+        while (last := fred.progress[-1]).request_id != request or not last.problem:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.05)
+    assert (last.step, await running.active(fred)) == (STEP.SWITCH_STEP_ACTIVE_SIDE, TARGET)
+    assert "no mailbox in the source organisation" in last.problem
     assert running.switch.stop() == 0, running.switch.tail()

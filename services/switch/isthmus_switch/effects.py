@@ -74,19 +74,12 @@ class World:
         except UnknownIdentity:
             return LookedUp(Side.SOURCE, "The account map does not know this pair: look at 'isthmus status' for it.")
         active = Side.TARGET if pair.active_side == SIDE_TARGET else Side.SOURCE
-        name = pair.source.display_name or pair.source.primary_smtp_address
-        if pair.removed:
-            return LookedUp(active, f"{name} is no longer there: one of its directory objects was deleted.")
-        for account, organisation in ((pair.source, "source"), (pair.target, "target")):
-            if not account.mailbox_guid:
-                return LookedUp(
-                    active,
-                    f"{name} has no mailbox in the {organisation} organisation. Directory synchronisation gives new "
-                    "people one in the database that target.create.mailbox_database of the project names.",
-                )
-        return LookedUp(active)
+        return LookedUp(active, _obstacle(pair, *Side))
 
     async def _flip(self, saga: Saga) -> Seen:
+        # Who goes back was not looked up, and since anybody was some time may have passed.
+        if obstacle := _obstacle(await self._pair(saga), saga.side):
+            return Failed(obstacle)
         side = PairSide.ValueType(saga.side.value)
         await self._accounts.set_active_side(saga.pair_id, side, f"switch {saga.request_id.hex()}")
         return Flipped(saga.side)
@@ -134,3 +127,21 @@ class World:
             if known is not None:
                 await known[1].close()
         return self._clients[side][1]
+
+
+def _obstacle(pair: Pair, *sides: Side) -> str:
+    """Why nobody can be on these sides, in words; empty when they can."""
+    name = pair.source.display_name or pair.source.primary_smtp_address
+    if pair.removed:
+        return f"{name} is no longer there: one of its directory objects was deleted."
+    for side in sides:
+        if not (pair.source if side is Side.SOURCE else pair.target).mailbox_guid:
+            return f"{name} has no mailbox in the {side.name.lower()} organisation. {_REMEDY[side]}"
+    return ""
+
+
+_REMEDY = {
+    Side.SOURCE: "Nobody can be moved from there or back without one: connect it again (Connect-Mailbox).",
+    Side.TARGET: "Directory synchronisation gives new people one in the database that target.create.mailbox_database "
+    "of the project names.",
+}
