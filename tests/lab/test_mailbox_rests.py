@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
-from isthmus.accounts.v1.accounts_pb2 import Pair
+from isthmus.accounts.v1.accounts_pb2 import RECIPIENT_KIND_USER, SIDE_SOURCE, SIDE_TARGET, Account, Pair
 from isthmus_events import Lease
 from isthmus_events.topics import ACCOUNT_PAIRS
 from isthmus_mailbox import boxes
@@ -63,6 +64,37 @@ async def _rest(pool: Pool, change: LedgerChange) -> float:
         await boxes.finished(connection, box, boxes.Rest(_LONG, _SHORTEST, _INTERVAL, _BEGAN, _NOW), "")
         seconds: float = await connection.fetchval("SELECT extract(epoch FROM due - now())::float8 FROM mailbox")
     return seconds
+
+
+async def test_who_is_switched_or_gets_another_mailbox_while_a_pass_comes_to_its_end_is_not_where_it_was(
+    ledgers: Pool,
+) -> None:
+    async def heard(**changes: Any) -> None:
+        pair = Pair(
+            id=_PAIR,
+            kind=RECIPIENT_KIND_USER,
+            collection="test",
+            active_side=SIDE_SOURCE,
+            source=Account(mailbox_guid=b"hers"),
+            target=Account(mailbox_guid=b"one"),
+        )
+        pair.MergeFrom(Pair(**changes))
+        async with ledgers.acquire() as connection, connection.transaction():
+            await boxes.keep(connection, pair, 0)
+
+    async def still() -> bool:
+        async with ledgers.acquire() as connection, connection.transaction():
+            return await boxes.still_between(connection, box)
+
+    await heard()
+    [box], _ = await boxes.due(ledgers, [0], (), most=1, priorities={})
+    assert await still()
+    await heard(collection="another", source=Account(display_name="Anna"))
+    assert await still()
+    await heard(target=Account(mailbox_guid=b"two"))
+    assert not await still()
+    await heard(active_side=SIDE_TARGET)
+    assert not await still()
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,14 @@ def between(pair: Pair) -> tuple[object, ...]:
     return pair.active_side == SIDE_TARGET, *mailboxes
 
 
+async def still_between(connection: Connection, box: Box) -> bool:
+    """Whether the pair is between the same mailboxes as when the box was read, and on the same side; it stays so until
+    the caller's transaction ends.
+    """
+    now = await connection.fetchval("SELECT pair FROM mailbox WHERE pair_id = $1 FOR UPDATE", box.id)
+    return between(Pair.FromString(now)) == between(box.pair)
+
+
 @dataclass(frozen=True)
 class Resting:
     """A mailbox that was copied once and is kept in step. `pair` is serialised."""

@@ -335,7 +335,7 @@ class Worker:
             if now is None or now.collection != box.pair.collection:
                 raise _GivenWay("the mailbox is paused, or not in this collection any more")
             if boxes.between(now) != boxes.between(box.pair):
-                raise _GivenWay("it is not between these mailboxes any more, or its owner is on the other side")
+                raise _GivenWay(_ELSEWHERE)
             if not self._organisations.same_rules(way):
                 raise _GivenWay("what is to be copied, or what becomes of deletions, changed")
             why = self._organisations.closed(box.pair.collection, datetime.now(UTC), ordered=bool(box.orders))
@@ -422,6 +422,9 @@ class Worker:
         busy_rest = max(_SHORTEST_REST, (telling.microseconds() - started_at) / 1e6)
         rest = busy_rest if self._watching.something_new(box.id) else self._rest(box, way, made.marks)
         async with self._reporter.telling(lease, telling.progress(box, counts, state, problem)) as connection:
+            if not await boxes.still_between(connection, box):
+                # What it found is no answer about those that the pair has now.
+                raise _GivenWay(_ELSEWHERE)
             shortest = max(busy_rest, _TOGETHER_SECONDS)
             resting = boxes.Rest(rest, shortest, way.project.mailbox.interval_seconds, started_at / 1e6, time.time())
             await boxes.finished(connection, box, resting, made.marks.write())
@@ -484,6 +487,9 @@ class Worker:
                 await boxes.failed(connection, box, pause)
         except (OwnershipLost, *DATABASE_AWAY) as error:
             self._service.log.info("a failed pass could not be written down", reason=str(error))
+
+
+_ELSEWHERE = "it is not between these mailboxes any more, or its owner is on the other side"
 
 
 class _GivenWay(Exception):  # noqa: N818 - a wish, not an error
