@@ -140,6 +140,7 @@ async def test_a_proof_whose_worker_dies_is_gone_on_with(
         await connection.close()
     said = opened(unpacked(answer.proof.certificate), public_key((running.secrets / PUBLIC_FILE).read_bytes()))
     assert (said["complete"], said["source"]["digest"]) == (True, said["target"]["digest"])
+    assert said["trees"] == ["/", "/Recoverable Items"]
     assert datetime.fromisoformat(said["began_at"]) < died < datetime.fromisoformat(said["ended_at"])
     again = await running.answer(frida, await running.order(frida, MAILBOX_ORDER_PASS_AND_PROVE))
     assert again.proof.digest == answer.proof.digest

@@ -161,7 +161,9 @@ async def test_an_archive_without_counterpart_is_told_of(
 ) -> None:
     async with copying(exchanges, office, database_url, archives=(True, False)) as box:
         await put(box.alpha, await top(box.alpha, _ARCHIVE), stream("Old"))
-        assert counts(await done(box)) == {}
+        this = await done(box)
+        assert counts(this) == {}
+        assert (await prove(this)).trees == ("msgfolderroot", _RECOVERABLE)
         rows = await box.pool.fetch("SELECT kind, what, reason FROM kept_aside WHERE pair_id = $1", box.pair)
         assert [(row["kind"], row["what"], "Enable-Mailbox" in row["reason"]) for row in rows] == [
             ("archive", "archive", True)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.accounts.v1.accounts_pb2 import Account
-from isthmus_sync.mailbox import certificate
+from isthmus_sync.mailbox import certificate, hierarchy
 
 from isthmus_mailbox.boxes import Box, Counts
 from isthmus_mailbox.organisations import Way
 from isthmus_mailbox.proving import Kept, Proof
+from isthmus_mailbox.trees import TREES
 
 
 def certify(box: Box, way: Way, proof: Proof, secrets: Path, *, passes: int, counts: Counts) -> bytes | None:
@@ -38,6 +39,7 @@ def statement(box: Box, way: Way, proof: Proof, *, passes: int, counts: Counts, 
         "ended_at": _time(at),
         "passes": passes,
         "complete": proof.equal,
+        "trees": [hierarchy.joined((), TREES[top].name) for top in proof.trees],
         "source": _side(box.pair.source, project.source.name, proof.from_items, proof, 0),
         "target": _side(box.pair.target, project.target.name, proof.to_items, proof, 1),
         "missing": proof.missing,

@@ -145,6 +145,8 @@ class Proof(Findings):
 
     # Seconds since 1970, by our clock, before the first question was asked of whatever is told here.
     began_at: float = 0.0
+    # What was compared: the roles of the tops of the trees that both sides have.
+    trees: tuple[str, ...] = ()
     from_items: int = 0
     to_items: int = 0
     missing_folders: int = 0
@@ -167,7 +169,7 @@ class Proof(Findings):
 async def prove(p: Pass) -> Proof:
     """Compare every folder of the from side with its counterpart."""
     began_at = p.clock()
-    proof = Proof(began_at=began_at)
+    proof = Proof(began_at=began_at, trees=p.trees)
     earlier = proven.holding(await p.proven.read(), began_at) if p.proven else {}
     from_tree, to_tree = await trees.read(p.from_side, p.trees), await trees.read(p.to_side, p.trees)
     rows = await p.folders()
