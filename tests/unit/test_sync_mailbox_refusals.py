@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from isthmus_exchange.client import Announce
-from isthmus_exchange.errors import EwsError, InDoubtError, TransientError
+from isthmus_exchange.errors import EwsError, InDoubtError, ServerBusyError, TransientError
 from isthmus_exchange.operations import (
     DeleteItems,
     DescribeItems,
@@ -107,8 +107,13 @@ def test_what_never_gets_an_answer_is_set_aside_and_holds_nobody_up(case: Case, 
     assert_same(case)
 
 
+_NOTHING = [TransientError("no answer: the connection was cut"), ServerBusyError(0.0, "HTTP 503")]
+"""What comes of a request of which a server dies, directly and by a front end."""
+
+
+@pytest.mark.parametrize("nothing", _NOTHING, ids=repr)
 @pytest.mark.parametrize("properties", [False, True])
-def test_an_item_that_is_never_told_holds_nobody_up(case: Case, *, properties: bool) -> None:
+def test_an_item_that_is_never_told_holds_nobody_up(case: Case, nothing: TransientError, *, properties: bool) -> None:
     """The connection breaks whenever its stream is asked for; and when its `properties` are, too."""
     inbox = folder_of(case.source, "inbox")
     bad, *_ = [case.source.deliver(inbox, text) for text in ("bad", "four", "five")]
@@ -116,7 +121,7 @@ def test_an_item_that_is_never_told_holds_nobody_up(case: Case, *, properties: b
 
     async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
         if isinstance(operation, (ExportItems, DescribeItems) if properties else ExportItems) and bad in operation.ids:
-            raise TransientError("no answer: the connection was cut")
+            raise nothing
         return await real(operation, announce)
 
     case.source.call = call  # type: ignore[method-assign]
@@ -127,7 +132,7 @@ def test_an_item_that_is_never_told_holds_nobody_up(case: Case, *, properties: b
     texts = {content.text for content in case.target.items.values()}
     assert texts == {"one", "two", "three", "four", "five"} | (set() if properties else {"bad"})
     for aside in case.ledger.staged_rows.values():
-        assert "the connection was cut" in aside.reason
+        assert str(nothing) in aside.reason
         assert aside.not_before > case.world.time
     assert len(case.ledger.staged_rows) == properties
     case.source.call = real  # type: ignore[method-assign]
@@ -481,8 +486,11 @@ def test_a_folder_that_is_not_listed_holds_no_other_up_and_is_not_proven(case: C
     assert case.marks.look_in(case.world.time) > 60
 
 
+@pytest.mark.parametrize("nothing", _NOTHING, ids=repr)
 @pytest.mark.parametrize("away", [False, True])
-def test_a_folder_of_which_nothing_is_told_holds_no_other_up(case: Case, *, away: bool) -> None:
+def test_a_folder_of_which_nothing_is_told_holds_no_other_up(
+    case: Case, nothing: TransientError, *, away: bool
+) -> None:
     """Its server takes too long over it, each time. Where it tells nothing of any, it is `away`."""
     inbox, notes = folder_of(case.source, "inbox"), folder_of(case.source, "notes")
     leaving = case.source.deliver(notes, "leaving")
@@ -494,7 +502,7 @@ def test_a_folder_of_which_nothing_is_told_holds_no_other_up(case: Case, *, away
 
     async def call(operation: Operation[Any], announce: Announce | None = None) -> Any:
         if isinstance(operation, SyncFolderItems) and (away or operation.folder == inbox):
-            raise TransientError("no answer within 100 s")
+            raise nothing
         return await real(operation, announce)
 
     case.source.call = call  # type: ignore[method-assign]
@@ -506,7 +514,7 @@ def test_a_folder_of_which_nothing_is_told_holds_no_other_up(case: Case, *, away
     else:
         asyncio.run(run_pass(this))
         assert {content.text for content in case.target.items.values()} == {"one", "two", "three", "five", "leaving"}
-        assert this.problems == ["The folder 'Posteingang' could not be listed: no answer within 100 s"]
+        assert this.problems == [f"The folder 'Posteingang' could not be listed: {nothing}"]
     case.source.call = real  # type: ignore[method-assign]
     case.world.time += 60
     asyncio.run(run_pass(case.new_pass()))

@@ -113,6 +113,11 @@ class ServerBusyError(TransientError):
         self.back_off = back_off
         self.code = code
 
+    @property
+    def by_status(self) -> bool:
+        """What stands before EWS said so, by a status alone: of a server that is busy, or died of the request."""
+        return self.code.startswith("HTTP")
+
 
 class InDoubtError(Exception):
     """A request that writes got no answer: it may have taken effect. Look at the mailbox before it is made again."""

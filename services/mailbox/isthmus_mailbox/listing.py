@@ -83,7 +83,8 @@ async def follow_folder(p: Pass, row: FolderRow, copies: Ahead | None = None, *,
         # Deleted since the tree was followed; the next pass will know.
     except TransientError as error:
         # One folder may be what its server cannot get through; of several it is the server that is away.
-        if isinstance(error, ServerBusyError) or p.silent - {row.number}:
+        busy = isinstance(error, ServerBusyError) and not error.by_status
+        if busy or p.silent - {row.number}:
             raise
         p.silent.add(row.number)
         return await _not_listed(p, row, error)

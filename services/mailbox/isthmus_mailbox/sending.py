@@ -37,9 +37,9 @@ async def told(p: Pass, batch: Sequence[Copy], operation: Operation[T]) -> T:
     """
     try:
         return await p.from_side.call(operation)
-    except ServerBusyError:
-        raise
     except TransientError as error:
+        if isinstance(error, ServerBusyError) and not error.by_status:
+            raise
         rows = [each.staged for each in batch]
         if len(rows) == 1 and rows[0].attempts >= retry.QUIET_ATTEMPTS:
             raise EwsError("NoAnswer", str(error)) from error
@@ -107,7 +107,7 @@ async def send(p: Pass, batch: list[Copy], operation: Operation[list[ItemId | Ew
         except ServerBusyError as busy:
             # Nothing happened, and the budget waits for as long as the server asks before it lets the next one go. What
             # a front end says by a status alone it may have said after the server behind it had the request.
-            await withdraw(batch, likely=busy.code.startswith("HTTP"))
+            await withdraw(batch, likely=busy.by_status)
             if attempt == _BUSY_ATTEMPTS:
                 raise
         except NOT_DONE as error:
