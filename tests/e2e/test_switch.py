@@ -337,7 +337,7 @@ async def test_differences_refusals_and_switches_of_their_own_accord(running: Ru
     emil.proofs = [mailbox_pb2.Proof(surplus=3)]
     undone = await running.ended(emil, await world.request(emil, SOURCE))
     assert undone.step == STEP.SWITCH_STEP_DONE
-    assert "3 items that came or changed on the target" in undone.problem
+    assert "3 items that came to the target" in undone.problem
     assert await running.active(emil) == SOURCE
 
     await world.in_step(emil, "Quick")

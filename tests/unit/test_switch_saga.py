@@ -287,7 +287,7 @@ def test_undo_needs_no_proof_and_says_what_stays_behind() -> None:
     saga = after(saga, PassAnswered(saga.order_id, proven=True, missing=1, surplus=4))
     saga = after(saga, ProbeSent(), ProbeFound(BOTH, frozenset()), ProbeCleared())
     assert saga.step is Step.DONE
-    assert "4 items that came or changed on the target since the switch stay there" in saga.problem
+    assert "4 items that came to the target since the switch stay there" in saga.problem
 
 
 def test_answers_to_other_orders_change_nothing() -> None:

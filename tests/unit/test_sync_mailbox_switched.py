@@ -75,6 +75,16 @@ def test_after_a_switch_what_its_owner_wrote_stays(case: Case) -> None:
     assert texts == {"one, answered", "two, in the last minute", "three"}
 
 
+def test_after_an_undo_the_source_counts_again(case: Case) -> None:
+    """What its owner changed on the other side meanwhile is written over, as soon as both sides are compared."""
+    case.target.edit(next(iter(case.target.items)), "one, answered")
+    asyncio.run(run_pass(_after_the_switch(case)))
+    assert "one, answered" in {content.text for content in case.target.items.values()}
+    assert asyncio.run(case.come_to_rest()).different == 1
+    assert asyncio.run(case.come_to_rest()).equal
+    assert_same(case)
+
+
 def test_after_a_switch_what_both_moved_is_there_once(case: Case) -> None:
     ours, theirs = next(iter(case.source.items)), next(iter(case.target.items))
     case.target.move(theirs, folder_of(case.target, "notes"))

@@ -74,8 +74,8 @@ def left_behind(answer: PassAnswered) -> str:
     if not answer.surplus:
         return ""
     return (
-        f"Mail is back on the source. {count(answer.surplus, 'item that', 'items that')} came or changed on the target "
-        "since the switch stay there and were not brought back; they are in the target mailbox, nothing was deleted."
+        f"Mail is back on the source. {count(answer.surplus, 'item that', 'items that')} came to the target since the "
+        "switch stay there and were not brought back. What was changed there meanwhile is again as the source has it."
     )
 
 
