@@ -49,11 +49,17 @@ def plan(
     """
     path = project_file(path, data)
     found = planned(read_project(path), path, data)
-    going = leaving(found, _in_collections(data))
+    going, unknown = None, ""
+    try:
+        going = leaving(found, _in_collections(data))
+    except PortalError as error:
+        unknown = str(error)
     if as_json:
-        print_json({**found.to_dict(), "leaving": going})
+        print_json({**found.to_dict(), "leaving": going})  # null: not known
     else:
-        _show(found, going, every=every)
+        _show(found, going or [], every=every)
+    if unknown and not as_json:
+        errors.print(f"[yellow]Who would leave the collections is not known: {plain(unknown)}[/]", soft_wrap=True)
     if found.objection or found.problems or any(thing.action == "refused" for thing in found.objects):
         raise typer.Exit(Exit.NOT_AS_IT_SHOULD_BE)
 
@@ -79,13 +85,9 @@ def leaving(found: DirectoryPlan, mailboxes: Iterable[dict[str, Any]]) -> list[d
 
 
 def _in_collections(data: Path) -> list[dict[str, Any]]:
-    """The mailboxes that a running system has in collections. Without its portal the plan goes on, and says so."""
+    """The mailboxes that a running system has in collections. Raises PortalError."""
     where = known_endpoints(data)
-    try:
-        return list(Portal(where.portal).mailboxes()) if where else []
-    except PortalError as error:
-        errors.print(f"[yellow]Who would leave the collections is not known: {plain(str(error))}[/]", soft_wrap=True)
-        return []
+    return list(Portal(where.portal).mailboxes()) if where else []
 
 
 def _memory(project: Project, data: Path) -> Memory:
