@@ -204,10 +204,7 @@ async def _put(p: Pass, each: Copy, made: ItemId) -> None:
     if isinstance(answers[0], EwsError):
         each = each._replace(over=None)  # it is the finished item that was not found
     elif each.over is not None:
-        if await owners.theirs(p, [each.over]):
-            await p.write(
-                LedgerChange(items=[owners.left_alone(each.over, each.staged)], unstage=[each.staged.from_id])
-            )
+        if await owners.leave(p, [(each.over, each.staged)]):
             return
         try:
             await assembly.replace(p, each.staged, each.over)

@@ -41,13 +41,7 @@ async def copy(p: Pass, batch: list[Copy]) -> None:
 
 
 async def _without_their_owner_s(p: Pass, batch: list[Copy]) -> list[Copy]:
-    theirs = await owners.theirs(p, [each.over for each in batch if each.over is not None])
-    change = LedgerChange(unstage=list(theirs))
-    for each in batch:
-        if each.over is not None and each.over.from_id in theirs:
-            change.items.append(owners.left_alone(each.over, each.staged))
-    if theirs:
-        await p.write(change)
+    theirs = await owners.leave(p, [(each.over, each.staged) for each in batch if each.over is not None])
     return [each for each in batch if each.staged.from_id not in theirs]
 
 

@@ -65,12 +65,9 @@ async def settle_items(p: Pass, *, hold: bool = False) -> None:
         before = await p.ledger.known([each.staged.from_id for each in found])
         for each in found:
             earlier = before.get(each.staged.from_id)
-            if earlier is not None and await owners.theirs(p, [earlier]):
-                await p.write(
-                    LedgerChange(items=[owners.left_alone(earlier, each.staged)], unstage=[each.staged.from_id])
-                )
-                continue
             if earlier is not None:
+                if await owners.leave(p, [(earlier, each.staged)]):
+                    continue
                 await assembly.replace(p, each.staged, earlier)
             await adopt(p, each)
         settled = {each.staged.from_id for each in found}

@@ -10,7 +10,7 @@ from isthmus_exchange.operations import GetItemLabels
 from isthmus_exchange.singling_out import singled_out
 from isthmus_sync.mailbox import doubt
 from isthmus_sync.mailbox.batches import by_count
-from isthmus_sync.mailbox.model import ItemRow, Staged
+from isthmus_sync.mailbox.model import ItemRow, LedgerChange, Staged
 
 from isthmus_mailbox.passing import Pass
 
@@ -41,6 +41,16 @@ async def theirs(p: Pass, copies: Iterable[ItemRow]) -> set[str]:
                     raise label
             elif label.change_key != row.to_change_key:
                 found.add(row.from_id)
+    return found
+
+
+async def leave(p: Pass, work: Iterable[tuple[ItemRow, Staged]]) -> set[str]:
+    """Leave undone what would write over copies that are `theirs`, which raises; the from ids of these."""
+    work = list(work)
+    found = await theirs(p, [row for row, _ in work])
+    if found:
+        rows = [left_alone(row, staged) for row, staged in work if row.from_id in found]
+        await p.write(LedgerChange(items=rows, unstage=list(found)))
     return found
 
 
